@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one entrance: builds the environment on first use, then runs `up`, `test`, `quality` or a Django command."""
+"""The one entrance: builds the environment, then runs `up`, `test`, `quality` or a Django command."""
 
 import os
 import sys

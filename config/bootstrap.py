@@ -1,7 +1,7 @@
 """Builds `.venv` from the hash-pinned lock and re-executes inside it, with the standard library alone.
 
-How pip reaches packages is the machine's business: its PIP_* variables and pip.conf are passed on as they are,
-and nothing here or in the lock names an address.
+How pip reaches packages is the machine's business: its PIP_* variables and pip.conf are passed on as they
+are, and nothing here or in the lock names an address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class CannotBuild(Exception):
 
 
 def place() -> Path | None:
-    """Where the environment belongs: `<repository>/.venv`, `KIRIKAE_VENV`, or None for `KIRIKAE_VENV=none`."""
+    """Where the environment belongs: `.venv` here, `KIRIKAE_VENV`, or None for `KIRIKAE_VENV=none`."""
     given = os.environ.get("KIRIKAE_VENV", "")
     if given == "none":
         return None
@@ -43,7 +43,7 @@ def stamp_of(lock: Path) -> str:
 
 
 def is_current(environment: Path, lock: Path = LOCK) -> bool:
-    """Whether the environment stands, its interpreter still exists, and it was made from exactly this lock."""
+    """Whether the environment stands, with its interpreter, and was made from exactly this lock."""
     try:
         stamp = (environment / STAMP).read_text(encoding="ascii").strip()
     except OSError:
@@ -52,7 +52,7 @@ def is_current(environment: Path, lock: Path = LOCK) -> bool:
 
 
 def somebody_elses(environment: Path | None) -> bool:
-    """Whether this process already runs in a virtual environment that is not ours: then nothing is touched."""
+    """Whether this process runs in a virtual environment that is not ours: then nothing is touched."""
     if environment is None:
         return True
     inside_one = sys.prefix != sys.base_prefix or sys.prefix == os.environ.get("CONDA_PREFIX")
@@ -68,7 +68,7 @@ def enter(argv: list[str]) -> None:
     if somebody_elses(environment):
         if importlib.util.find_spec("django") is None:
             sys.exit(
-                f"This is your own environment ({sys.prefix}), so it is left alone, but Django is not in it.\n"
+                f"This is your own environment ({sys.prefix}): it is left alone, but has no Django in it.\n"
                 f"Fill it: python3 -m pip install --require-hashes -r {LOCK.relative_to(ROOT)}\n"
                 "or leave it (deactivate) and start again; then .venv is made by itself."
             )
@@ -154,7 +154,9 @@ def _create(environment: Path) -> list[str]:
         if made.returncode == 0:
             return _pip_of(environment)
     if importlib.util.find_spec("pip") is None:
-        raise CannotBuild(_apt_line("This Python can make no environment with pip in it, and has no pip itself."))
+        raise CannotBuild(
+            _apt_line("This Python can make no environment with pip in it, and has no pip itself.")
+        )
     made = subprocess.run([*base, "--without-pip", str(environment)], capture_output=True, text=True)
     if made.returncode != 0:
         raise CannotBuild(
@@ -192,8 +194,8 @@ def _install(pip: list[str], lock: Path) -> None:
         raise CannotBuild(
             "pip could not install the locked packages:\n  "
             + "\n  ".join(said[-12:] or ["(it said nothing)"])
-            + "\nIs the package index reachable? pip's own settings (PIP_* variables, pip.conf) are used as they"
-            " are. Start the same command again once it is."
+            + "\nIs the package index reachable? pip's own settings (PIP_* variables, pip.conf) are used"
+            " as they are. Start the same command again once it is."
         )
 
 
