@@ -1,0 +1,275 @@
+"""One settings file; KIRIKAE_ENV (demo, test, production) and a few variables choose.
+
+Every business default of the domain notes that is not a fact but a choice stands at the end, under "Rules".
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+from kombu import Queue
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = os.environ.get("KIRIKAE_ENV", "production")
+if ENVIRONMENT not in {"demo", "test", "production"}:
+    raise ImproperlyConfigured(f"KIRIKAE_ENV is {ENVIRONMENT!r}; it must be demo, test or production.")
+PRODUCTION = ENVIRONMENT == "production"
+DATA_DIR = Path(os.environ.get("KIRIKAE_DATA", BASE_DIR / ".kirikae"))
+
+
+def required(name: str) -> str:
+    """The variable's value; in production its absence is an error that says what to set."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. Production needs it; see docs/running.md.")
+    return value
+
+
+def demo_secret_key() -> str:
+    """A key made once and kept beside the demo's data, so that a restart does not sign everybody out."""
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(get_random_secret_key())
+    return path.read_text()
+
+
+def csv_variable(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+if PRODUCTION:
+    SECRET_KEY = required("KIRIKAE_SECRET_KEY")
+    ALLOWED_HOSTS = csv_variable("KIRIKAE_HOSTS") or [required("KIRIKAE_HOSTS")]
+elif ENVIRONMENT == "test":
+    SECRET_KEY = "test-only-" + "k" * 50
+    ALLOWED_HOSTS = ["*"]
+else:
+    SECRET_KEY = demo_secret_key()
+    ALLOWED_HOSTS = csv_variable("KIRIKAE_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = csv_variable("KIRIKAE_TRUSTED_ORIGINS")
+DEBUG = False
+
+INSTALLED_APPS = [
+    "portal",
+    "metering",
+    "switching",
+    "config.admin_site.HubAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "axes",
+    "csp",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "django_filters",
+    "pgtrigger",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "portal.middleware.ClosedByDefault",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.furniture",
+            ],
+            "builtins": ["portal.templatetags.words"],
+        },
+    }
+]
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+
+# --- Stores -------------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": dj_database_url.config(
+        default="postgres:///kirikae", conn_max_age=60 if PRODUCTION else 0, conn_health_checks=True
+    )
+}
+REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MEDIA_ROOT = Path(os.environ.get("KIRIKAE_FILES", DATA_DIR / "files"))
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+# --- People -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+if ENVIRONMENT == "test":
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "portal:sign-in"
+LOGIN_REDIRECT_URL = "portal:home"
+OTP_TOTP_ISSUER = "Kirikae"
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_COOLOFF_TIME = None
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "portal.views.sign_in.frozen"
+SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+# --- Protection of pages ------------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- Words and time -----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "ja"
+LANGUAGES = [("ja", _("Japanese")), ("en", _("English"))]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "Asia/Tokyo"
+USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = ["config.formats"]
+
+# --- Mail ---------------------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = os.environ.get("KIRIKAE_MAIL_FROM", "hub@kirikae.example")
+if ENVIRONMENT == "demo" and not os.environ.get("KIRIKAE_SMTP_HOST"):
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_HOST = os.environ.get("KIRIKAE_SMTP_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("KIRIKAE_SMTP_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("KIRIKAE_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("KIRIKAE_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("KIRIKAE_SMTP_TLS", "") == "1"
+EMAIL_TIMEOUT = 20
+
+# --- Worker -------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = (
+    "redis+socket://" + REDIS_URL.removeprefix("unix://").replace("?db=", "?virtual_host=")
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 5,
+    "global_keyprefix": os.environ.get("KIRIKAE_QUEUE_PREFIX", ""),
+}
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TASK_TIME_LIMIT, CELERY_TASK_SOFT_TIME_LIMIT = 3000, 2700
+CELERY_TASK_DEFAULT_QUEUE = "cases"
+CELERY_TASK_QUEUES = [Queue("cases"), Queue("usage"), Queue("outbox")]
+CELERY_TASK_ROUTES = {
+    "metering.tasks.*": {"queue": "usage"},
+    "portal.tasks.*": {"queue": "outbox"},
+    "switching.tasks.*": {"queue": "cases"},
+}
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": task, "schedule": schedule}
+    for name, task, schedule in [
+        ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
+        ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
+        ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
+        ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
+        ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
+        ("hand over what is due", "switching.tasks.hand_over", timedelta(minutes=1)),
+        ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),
+        ("take in waiting usage files", "metering.tasks.take_in_waiting", timedelta(seconds=30)),
+        ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
+        ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
+    ]
+}
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING" if ENVIRONMENT == "test" else "INFO"},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# --- Rules: defaults of the domain notes that an operator may change ----------------------------------------------
+JUDGEMENT_BUSINESS_DAYS = 2
+MATCHING_CUT_OFF_BUSINESS_DAYS = 1
+FURTHEST_AHEAD_DAYS = 180
+LEAD_BUSINESS_DAYS = {"LV": (1, 8), "FIT": (1, 8), "HV": (8, 20)}  # (without, with) meter work
+LEAD_EXTRA_DAYS = 2
+IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3
+CONSENT_MAX_AGE_DAYS = 90
+USAGE_FILE_MAX_BYTES = 2_000_000_000
+USAGE_XML_MAX_BYTES = 12_000_000_000
+PUBLISHED_POINTS_PER_FILE = 50_000

@@ -1,0 +1,31 @@
+"""Tables of the metering room, one module per noun."""
+
+from metering.models.inquiries import Consent, FacilityInquiry
+from metering.models.points import Meter, ReadingDate, SupplyPoint
+from metering.models.supply import Contract, SupplyPeriod
+from metering.models.usage import (
+    MonthlyUsage,
+    Publication,
+    PublishedFile,
+    RefusedRow,
+    UsageBatch,
+    UsageDay,
+    UsageFile,
+)
+
+__all__ = [
+    "Consent",
+    "Contract",
+    "FacilityInquiry",
+    "Meter",
+    "MonthlyUsage",
+    "Publication",
+    "PublishedFile",
+    "ReadingDate",
+    "RefusedRow",
+    "SupplyPeriod",
+    "SupplyPoint",
+    "UsageBatch",
+    "UsageDay",
+    "UsageFile",
+]

@@ -1,0 +1,144 @@
+"""Who supplies which point from when to when, as the hub knows it now and knew it then (bi-temporal)."""
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from metering.models.points import SupplyPoint
+from portal.models import Company
+
+
+class Contract(models.Model):
+    """The retailer's contract with the customer at a point: the personal data the identity check compares with."""
+
+    point = models.ForeignKey(
+        SupplyPoint, models.PROTECT, related_name="contracts", verbose_name=_("supply point")
+    )
+    retailer = models.ForeignKey(
+        Company, models.PROTECT, related_name="contracts", verbose_name=_("retailer")
+    )
+    number = models.CharField(_("contract number"), max_length=40)
+    holder_name = models.CharField(_("contract holder"), max_length=80)
+    holder_kana = models.CharField(_("contract holder (kana)"), max_length=120, blank=True)
+    holder_address = models.CharField(_("address"), max_length=250)
+    holder_since = models.DateField(_("holder since"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("contract"), _("contracts")
+        ordering = ["retailer", "number"]
+        indexes = [models.Index(fields=["retailer", "number"], name="contracts_by_number")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class SupplyPeriod(models.Model):
+    """One retailer supplies one point during [from, to); the row is never changed but superseded.
+
+    `known_until` is null for what the hub holds true now. A change writes `known_until` on the old row and inserts new
+    ones, so that every past belief can be asked for.
+    """
+
+    class Ending(models.TextChoices):
+        OPEN = "open", _("goes on")
+        HANDED_OVER = "handed_over", _("handed over to another retailer")
+        TERMINATED = "terminated", _("terminated")
+
+    point = models.ForeignKey(
+        SupplyPoint, models.PROTECT, related_name="supply_periods", verbose_name=_("supply point")
+    )
+    retailer = models.ForeignKey(
+        Company, models.PROTECT, related_name="supply_periods", verbose_name=_("retailer")
+    )
+    contract = models.ForeignKey(
+        Contract, models.PROTECT, related_name="supply_periods", verbose_name=_("contract")
+    )
+    during = DateRangeField(_("during"))
+    ending = models.CharField(_("ending"), max_length=12, choices=Ending, default=Ending.OPEN)
+    cause = models.CharField(_("cause"), max_length=60, blank=True)
+    known_from = models.DateTimeField(_("known from"))
+    known_until = models.DateTimeField(_("known until"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("supply period"), _("supply periods")
+        ordering = ["point", "during", "known_from"]
+        indexes = [
+            models.Index(
+                fields=["retailer", "point"],
+                condition=Q(known_until__isnull=True),
+                name="periods_of_a_retailer",
+            )
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="one_supplier_per_point_and_day",
+                expressions=[("point", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
+                condition=Q(known_until__isnull=True),
+            ),
+            models.CheckConstraint(
+                condition=Q(during__startswith__isnull=False, during__isempty=False),
+                name="a_supply_period_has_a_first_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(ending="open", during__endswith__isnull=True)
+                | (~Q(ending="open") & Q(during__endswith__isnull=False)),
+                name="a_supply_period_ends_only_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(known_until__isnull=True) | Q(known_until__gte=models.F("known_from")),
+                name="a_belief_ends_after_it_began",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="keep_what_was_known", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="a_period_is_superseded_not_changed",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                func="""
+                    IF (NEW.point_id, NEW.retailer_id, NEW.contract_id, NEW.during, NEW.ending, NEW.cause, NEW.known_from)
+                       IS DISTINCT FROM
+                       (OLD.point_id, OLD.retailer_id, OLD.contract_id, OLD.during, OLD.ending, OLD.cause, OLD.known_from)
+                       OR OLD.known_until IS NOT NULL THEN
+                        RAISE EXCEPTION 'a_period_is_superseded_not_changed: supply period %', OLD.id
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'a_period_is_superseded_not_changed';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="no_day_without_supplier_unless_terminated",
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("known_until"),
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                declare=[("orphan", "bigint")],
+                func="""
+                    SELECT p.id INTO orphan FROM metering_supplyperiod p
+                    WHERE p.point_id = NEW.point_id AND p.known_until IS NULL AND p.ending = 'handed_over'
+                      AND NOT EXISTS (SELECT FROM metering_supplyperiod n
+                                      WHERE n.point_id = p.point_id AND n.known_until IS NULL
+                                        AND lower(n.during) = upper(p.during))
+                    LIMIT 1;
+                    IF orphan IS NULL AND NEW.known_until IS NOT NULL THEN
+                        -- A superseded belief must leave one behind that begins the same day.
+                        SELECT NEW.id INTO orphan
+                        WHERE NOT EXISTS (SELECT FROM metering_supplyperiod n
+                                          WHERE n.point_id = NEW.point_id AND n.known_until IS NULL
+                                            AND lower(n.during) <= lower(NEW.during)
+                                            AND NOT (n.during << NEW.during));
+                    END IF;
+                    IF orphan IS NOT NULL THEN
+                        RAISE EXCEPTION 'no_day_without_supplier_unless_terminated: supply period %', orphan
+                            USING ERRCODE = 'check_violation',
+                                  CONSTRAINT = 'no_day_without_supplier_unless_terminated';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.point_id} {self.retailer_id} {self.during}"

@@ -1,0 +1,165 @@
+"""Who supplies which point: the only place that writes contracts and supply periods. Work is done for many at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from metering.models import Contract, SupplyPeriod, SupplyPoint
+
+Ending = SupplyPeriod.Ending
+
+
+class NotSupplied(Exception):
+    """These points have no open supply on the day that could be handed over or ended; nothing was changed."""
+
+    def __init__(self, point_ids: Iterable[int]) -> None:
+        self.point_ids = sorted(point_ids)
+        super().__init__(f"no open supply at points {self.point_ids[:20]}")
+
+
+class AlreadySupplied(Exception):
+    """These points have a supplier already; nothing was changed."""
+
+    def __init__(self, point_ids: Iterable[int]) -> None:
+        self.point_ids = sorted(point_ids)
+        super().__init__(f"points {self.point_ids[:20]} have a supplier")
+
+
+@dataclass(frozen=True)
+class NewSupply:
+    """A retailer takes a point over (or takes it up) from a day on, under a new contract with its holder."""
+
+    point_id: int
+    retailer_id: int
+    from_date: date
+    contract_number: str
+    holder_name: str
+    holder_kana: str
+    holder_address: str
+    holder_since: date | None = None
+    cause: str = ""
+
+
+def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
+    """Open supply at points that have none from the day on.
+
+    Raises AlreadySupplied when a point has a supplier on or after its day.
+    """
+    with transaction.atomic():
+        held = SupplyPeriod.objects.filter(
+            point_id__in=[supply.point_id for supply in supplies],
+            known_until__isnull=True,
+            ending=Ending.OPEN,
+        )
+        if taken := set(held.values_list("point_id", flat=True)):
+            raise AlreadySupplied(taken)
+        return _open(supplies, now=now)
+
+
+def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
+    """End the present supplier's period at each day and open the new one's the same day, 00:00 JST.
+
+    Raises NotSupplied, and changes nothing, unless each point has exactly one open period begun before its day.
+    The holder's date is kept where the holder goes on (`holder_since` None). Source: domain notes, switching §5, §8.
+    """
+    starts = {supply.point_id: supply.from_date for supply in supplies}
+    with transaction.atomic():
+        old = _close(
+            starts, ending=Ending.HANDED_OVER, causes={s.point_id: s.cause for s in supplies}, now=now
+        )
+        since = {period.point_id: period.contract.holder_since for period in old}
+        periods = _open(supplies, now=now, holder_since=since)
+        for day in set(starts.values()):
+            SupplyPoint.objects.filter(pk__in=[p for p, start in starts.items() if start == day]).update(
+                last_wheeling_change=day
+            )
+    return periods
+
+
+def terminate(days: dict[int, date], *, cause: str, now: datetime) -> None:
+    """End supply at points ({point id: first day without supply}); the points become idle.
+
+    Raises NotSupplied, and changes nothing, when a point has no open period begun before its day.
+    """
+    with transaction.atomic():
+        _close(days, ending=Ending.TERMINATED, causes=dict.fromkeys(days, cause), now=now)
+        SupplyPoint.objects.filter(pk__in=days).update(contract_state=SupplyPoint.ContractState.IDLE)
+
+
+def current_period(point: SupplyPoint, day: date) -> SupplyPeriod | None:
+    """The period that holds the point on the day, as known now; with retailer and contract."""
+    return (
+        SupplyPeriod.objects.filter(point=point, known_until__isnull=True, during__contains=day)
+        .select_related("retailer", "contract")
+        .first()
+    )
+
+
+def _close(
+    days: dict[int, date], *, ending: str, causes: dict[int, str], now: datetime
+) -> list[SupplyPeriod]:
+    """Supersede each point's open period by one that ends on its day; returns the superseded ones."""
+    old = list(
+        SupplyPeriod.objects.select_for_update(of=("self",))
+        .filter(point_id__in=days, known_until__isnull=True, ending=Ending.OPEN)
+        .select_related("contract")
+        .order_by("point_id")
+    )
+    fitting = {period.point_id for period in old if period.during.lower < days[period.point_id]}
+    if missing := days.keys() - fitting:
+        raise NotSupplied(missing)
+    SupplyPeriod.objects.filter(pk__in=[period.pk for period in old]).update(known_until=now)
+    SupplyPeriod.objects.bulk_create(
+        [
+            SupplyPeriod(
+                point_id=period.point_id,
+                retailer_id=period.retailer_id,
+                contract_id=period.contract_id,
+                during=DateRange(period.during.lower, days[period.point_id]),
+                ending=ending,
+                cause=causes[period.point_id],
+                known_from=now,
+            )
+            for period in old
+        ],
+        batch_size=5000,
+    )
+    return old
+
+
+def _open(
+    supplies: Sequence[NewSupply], *, now: datetime, holder_since: dict[int, date] | None = None
+) -> list[SupplyPeriod]:
+    since = holder_since or {}
+    contracts = Contract.objects.bulk_create(
+        [
+            Contract(
+                point_id=supply.point_id,
+                retailer_id=supply.retailer_id,
+                number=supply.contract_number,
+                holder_name=supply.holder_name,
+                holder_kana=supply.holder_kana,
+                holder_address=supply.holder_address,
+                holder_since=supply.holder_since or since.get(supply.point_id, supply.from_date),
+            )
+            for supply in supplies
+        ],
+        batch_size=5000,
+    )
+    return SupplyPeriod.objects.bulk_create(
+        [
+            SupplyPeriod(
+                point_id=supply.point_id,
+                retailer_id=supply.retailer_id,
+                contract=contract,
+                during=DateRange(supply.from_date, None),
+                cause=supply.cause,
+                known_from=now,
+            )
+            for supply, contract in zip(supplies, contracts, strict=True)
+        ],
+        batch_size=5000,
+    )

@@ -1,0 +1,43 @@
+"""Every move of a case, kept for ever: the case's timeline."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import User, append_only
+from switching.models.applications import Application
+from switching.models.relays import Relay
+from switching.states import ApplicationMove, RelayMove
+
+
+class Step(models.Model):
+    """One move of one relay or application: from where to where, by whom (nobody: the hub's worker), when."""
+
+    relay = models.ForeignKey(Relay, models.PROTECT, null=True, related_name="steps", verbose_name=_("relay"))
+    application = models.ForeignKey(
+        Application, models.PROTECT, null=True, related_name="steps", verbose_name=_("application")
+    )
+    move = models.CharField(_("move"), max_length=12)
+    from_state = models.CharField(_("from"), max_length=10, blank=True)
+    to_state = models.CharField(_("to"), max_length=10)
+    at = models.DateTimeField(_("at"))
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("step"), _("steps")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(relay__isnull=True, application__isnull=False)
+                | Q(relay__isnull=False, application__isnull=True),
+                name="a_step_belongs_to_one_case",
+            )
+        ]
+        triggers = [append_only]
+
+    def __str__(self) -> str:
+        return f"{self.relay or self.application} {self.move}"
+
+    @property
+    def move_label(self) -> str:
+        return str((RelayMove if self.relay_id else ApplicationMove)(self.move).label)
