@@ -1,0 +1,156 @@
+"""Who may do what: roles, abilities and the table between them, readable as data. Every page names one ability."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q, TextChoices
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+
+from portal.market import MarketRole
+
+if TYPE_CHECKING:
+    from portal.models import User
+
+
+class Role(TextChoices):
+    """What a person does for the own company (domain notes, switching §9); granted per area and class of supply."""
+
+    OPERATOR = "operator", _("Hub operator")
+    HELPDESK = "helpdesk", _("Helpdesk")
+    AUDITOR = "auditor", _("Auditor")
+    ADMINISTRATOR = "administrator", _("Company administrator")
+    INQUIRY = "inquiry", _("Inquiries")
+    APPLICATION = "application", _("Applications")
+    RELAY = "relay", _("Cancellation relay")
+    USAGE = "usage", _("Usage files")
+    VIEWER = "viewer", _("Viewer")
+
+
+HUB_ROLES = frozenset({Role.OPERATOR, Role.HELPDESK, Role.AUDITOR})
+
+
+class Ability(TextChoices):
+    """One thing a page or verb lets a person do."""
+
+    ENTER = "enter", _("enter the portal")
+    SEE_PARTICIPANTS = "see_participants", _("read the participant registry")
+    SEE_POINTS = "see_points", _("see the own company's supply points")
+    INQUIRE = "inquire", _("make a facility inquiry")
+    DISCLOSE = "disclose", _("record a disclosure of disadvantages")
+    SEE_RELAYS = "see_relays", _("see cancellation relays")
+    REGISTER_RELAY = "register_relay", _("register and withdraw a cancellation relay")
+    JUDGE_RELAY = "judge_relay", _("judge a cancellation relay")
+    SEE_APPLICATIONS = "see_applications", _("see applications")
+    FILE_APPLICATION = "file_application", _("file and cancel an application")
+    COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
+    SEND_USAGE = "send_usage", _("send usage files")
+    COLLECT_USAGE = "collect_usage", _("collect published usage files")
+    ADMINISTER = "administer", _("work in the operator's admin")
+
+
+@dataclass(frozen=True)
+class Grantable:
+    """Roles that carry an ability and the market roles (empty: any company) it makes sense for."""
+
+    roles: frozenset[Role]
+    market_roles: frozenset[MarketRole] = frozenset()
+
+
+def _by(*roles: Role, of: tuple[MarketRole, ...] = ()) -> Grantable:
+    return Grantable(frozenset(roles), frozenset(of))
+
+
+_R, _N = MarketRole.RETAILER, MarketRole.NETWORK_OPERATOR
+_CLERKS = (Role.INQUIRY, Role.APPLICATION, Role.RELAY, Role.USAGE, Role.VIEWER)
+
+MAY: dict[Ability, Grantable] = {
+    Ability.ENTER: _by(*Role),
+    Ability.SEE_PARTICIPANTS: _by(*Role),
+    Ability.SEE_POINTS: _by(Role.INQUIRY, Role.APPLICATION, Role.USAGE, Role.VIEWER, of=(_R, _N)),
+    Ability.INQUIRE: _by(Role.INQUIRY, of=(_R,)),
+    Ability.DISCLOSE: _by(Role.RELAY, of=(_R,)),
+    Ability.SEE_RELAYS: _by(Role.RELAY, of=(_R,)),
+    Ability.REGISTER_RELAY: _by(Role.RELAY, of=(_R,)),
+    Ability.JUDGE_RELAY: _by(Role.RELAY, of=(_R,)),
+    Ability.SEE_APPLICATIONS: _by(Role.APPLICATION, Role.VIEWER, of=(_R, _N)),
+    Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
+    Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
+    Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
+    Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
+    Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
+}
+
+
+def may(user: "User", ability: Ability) -> bool:
+    """True when one of the person's grants carries the ability and the company's market roles fit."""
+    grantable = MAY[ability]
+    if grantable.market_roles and not grantable.market_roles & user.company.market_roles:
+        return False
+    return any(grant.role in grantable.roles for grant in user.grant_list)
+
+
+def within(user: "User", ability: Ability, *, area: str = "", supply_class: str = "") -> Q:
+    """Rows inside the areas and classes for which the person holds the ability.
+
+    `area` and `supply_class` are the query paths of the row's own area and class ("" where it has none).
+    Nothing at all when the person does not hold the ability.
+    """
+    if not may(user, ability):
+        return Q(pk__in=[])
+    inside = Q(pk__in=[])
+    for grant in user.grant_list:
+        if grant.role not in MAY[ability].roles:
+            continue
+        here = Q()
+        if grant.area and area:
+            here &= Q(**{area: grant.area})
+        if grant.supply_class and supply_class:
+            here &= Q(**{supply_class: grant.supply_class})
+        if not here:
+            return Q()
+        inside |= here
+    return inside
+
+
+def covers(user: "User", ability: Ability, *, area: str, supply_class: str) -> bool:
+    """True when the person holds the ability for this very area and class of supply."""
+    return may(user, ability) and any(
+        grant.role in MAY[ability].roles
+        and grant.area in ("", area)
+        and grant.supply_class in ("", supply_class)
+        for grant in user.grant_list
+    )
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def needs(ability: Ability) -> Callable[[View], View]:
+    """Open a view to signed-in, second-factor-verified people with the ability; to others the page is absent (404)."""
+
+    def open_to(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not may(request.user, ability):  # type: ignore[arg-type]
+                raise Http404
+            return view(request, *args, **kwargs)
+
+        guarded.ability = ability  # type: ignore[attr-defined]
+        return guarded
+
+    return open_to
+
+
+def public(view: View) -> View:
+    """Open a view to everybody, also before signing in (sign-in pages, health, language)."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def half_signed_in(view: View) -> View:
+    """Open a view to people who gave a password but not yet the second factor."""
+    view.is_half_open = True  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,153 @@
+"""Post, do not send: notices are written with the deed they tell of; a worker sends the mails afterwards."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from portal.access import Ability
+from portal.models import Company, Delivery, Notice
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY, LONGEST_RETRY, GIVE_UP_AFTER = timedelta(minutes=1), timedelta(hours=6), 20
+
+
+@dataclass(frozen=True)
+class Post:
+    """A notice to be: `kind` names its template `mail/<kind>.txt`, whose first line is the subject.
+
+    `ability` says which of the recipient's people it concerns; `area` narrows it further ("" = all).
+    `context` holds only what may be seen by everybody with that ability: never a customer's name.
+    """
+
+    recipient_id: int
+    kind: str
+    subject: str
+    link: str = ""
+    area: str = ""
+    ability: Ability | str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def post(notice: Post, *, now: datetime) -> None:
+    """Post one notice; see `post_many`."""
+    post_many([notice], now=now)
+
+
+def post_many(posts: Iterable[Post], *, now: datetime) -> int:
+    """Write numbered notices and their mails in the caller's transaction; returns how many.
+
+    Numbers per recipient are gap-free: the counter rows are locked until the transaction ends.
+    """
+    by_recipient: dict[int, list[Post]] = defaultdict(list)
+    for item in posts:
+        by_recipient[item.recipient_id].append(item)
+    if not by_recipient:
+        return 0
+    notices: list[Notice] = []
+    addresses: dict[int, str] = {}
+    with transaction.atomic():
+        recipients = Company.objects.select_for_update(no_key=True).filter(pk__in=by_recipient).order_by("pk")
+        for company in recipients:
+            addresses[company.pk] = company.notice_address
+            for item in by_recipient[company.pk]:
+                company.notices_posted += 1
+                notices.append(
+                    Notice(
+                        recipient=company,
+                        number=company.notices_posted,
+                        kind=item.kind,
+                        subject=item.subject,
+                        link=item.link,
+                        area=item.area,
+                        ability=item.ability,
+                        context=item.context,
+                        posted_at=now,
+                    )
+                )
+        Company.objects.bulk_update(recipients, ["notices_posted"])
+        Notice.objects.bulk_create(notices, batch_size=5000)
+        Delivery.objects.bulk_create(
+            [
+                Delivery(notice=notice, address=addresses[notice.recipient_id], next_attempt_at=now)
+                for notice in notices
+                if addresses[notice.recipient_id]
+            ],
+            batch_size=5000,
+        )
+        transaction.on_commit(_wake_sender, robust=True)
+    return len(notices)
+
+
+def _wake_sender() -> None:
+    """Ask a worker to send now; when the broker is away the periodic sweep does it later."""
+    current_app.send_task("portal.tasks.send_outbox")
+
+
+def words(notice: Notice, language: str = "ja") -> tuple[str, str]:
+    """The notice's subject line and body in the language, from `templates/mail/<kind>.txt`."""
+    with translation.override(language):
+        text = render_to_string(
+            f"mail/{notice.kind}.txt",
+            {"notice": notice, "subject": notice.subject, "link": notice.link, **notice.context},
+        ).strip()
+    headline, _, body = text.partition("\n")
+    return " ".join(headline.split()), body.strip()
+
+
+def send_due(*, now: datetime, limit: int = 100) -> int:
+    """Send up to `limit` waiting mails whose hour has come; returns how many went out.
+
+    Rows are claimed with SKIP LOCKED, so several workers share the queue. A crash between the mail server's
+    yes and our commit sends that one mail again: at least once, never not at all.
+    """
+    with transaction.atomic():
+        due = list(
+            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(state=Delivery.State.WAITING, next_attempt_at__lte=now)
+            .select_related("notice__recipient")
+            .order_by("next_attempt_at", "pk")[:limit]
+        )
+        if not due:
+            return 0
+        sent = 0
+        mailer = get_connection()
+        for delivery in due:
+            delivery.attempts += 1
+            try:
+                headline, body = words(delivery.notice)
+                EmailMessage(
+                    headline,
+                    body,
+                    to=[delivery.address],
+                    headers={"X-Kirikae-Notice": str(delivery.notice.number)},
+                    connection=mailer,
+                ).send()
+            except Exception as error:  # a mail server may fail in any way; the row keeps what it said
+                log.warning("mail for notice %s failed: %s", delivery.notice_id, error)
+                delivery.last_error = f"{type(error).__name__}: {error}"[:300]
+                wait = min(FIRST_RETRY * 2 ** (delivery.attempts - 1), LONGEST_RETRY)
+                delivery.next_attempt_at = now + wait
+                if delivery.attempts >= GIVE_UP_AFTER:
+                    delivery.state = Delivery.State.GIVEN_UP
+            else:
+                delivery.state, delivery.sent_at, delivery.last_error = Delivery.State.SENT, now, ""
+                sent += 1
+        Delivery.objects.bulk_update(due, ["state", "attempts", "next_attempt_at", "sent_at", "last_error"])
+    return sent
+
+
+def send_again(delivery_ids: Iterable[int], *, now: datetime) -> int:
+    """Put given-up deliveries back into the queue (an operator's act); returns how many."""
+    return Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.GIVEN_UP).update(
+        state=Delivery.State.WAITING, attempts=0, next_attempt_at=now
+    )

@@ -1,0 +1,13 @@
+"""Work of the ground floor that runs in workers."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from portal import outbox
+
+
+@shared_task
+def send_outbox() -> None:
+    """Send what waits in the outbox until nothing is due."""
+    while outbox.send_due(now=timezone.now()):
+        pass

@@ -1,0 +1,76 @@
+"""Business days: pure arithmetic over a calendar of closed days (domain notes, switching §8)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import jpholiday
+from django.utils.translation import gettext as _
+
+from portal.market import Area
+from portal.models import ExtraHoliday
+
+JST = ZoneInfo("Asia/Tokyo")
+ONE_DAY = timedelta(days=1)
+
+
+def jst_date(moment: datetime) -> date:
+    """The Japanese calendar day of an aware moment."""
+    return moment.astimezone(JST).date()
+
+
+@cache
+def _holiday_name(day: date) -> str:
+    return jpholiday.is_holiday_name(day) or ""
+
+
+@dataclass(frozen=True)
+class Workdays:
+    """Business days of one area: Saturdays, Sundays, national holidays, 29 Dec-3 Jan and the area's own days are not."""
+
+    extra: dict[date, str] = field(default_factory=dict)
+
+    def why_closed(self, day: date) -> str:
+        """Why the day is no business day, in words; "" when it is one."""
+        if name := _holiday_name(day):
+            return name
+        if (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3):
+            return _("year-end holidays")
+        if day in self.extra:
+            return self.extra[day]
+        return (_("Saturday"), _("Sunday"))[day.weekday() - 5] if day.weekday() >= 5 else ""
+
+    def is_open(self, day: date) -> bool:
+        return not self.why_closed(day)
+
+    def add(self, day: date, count: int) -> date:
+        """The `count`-th business day after `day` (before it when negative); `day` itself is not counted."""
+        step = ONE_DAY if count >= 0 else -ONE_DAY
+        left = abs(count)
+        while left:
+            day += step
+            left -= self.is_open(day)
+        return day
+
+    def skipped(self, after: date, until: date) -> Iterator[tuple[date, str]]:
+        """The closed days in (after, until) with their reasons, for "why that day"."""
+        day = after + ONE_DAY
+        while day < until:
+            if why := self.why_closed(day):
+                yield day, why
+            day += ONE_DAY
+
+
+def of_area(area: str) -> Workdays:
+    """The area's calendar with its extra holidays (one query)."""
+    return Workdays(dict(ExtraHoliday.objects.filter(area=area).values_list("day", "name")))
+
+
+def of_areas() -> dict[str, Workdays]:
+    """Every area's calendar, for set-based work (one query)."""
+    extra: dict[str, dict[date, str]] = {}
+    for area, day, name in ExtraHoliday.objects.values_list("area", "day", "name"):
+        extra.setdefault(area, {})[day] = name
+    return {area: Workdays(extra.get(area, {})) for area in Area.values}
