@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 
 from metering.formats.blocks import BLOCK_ROWS, LETTERS, METER_LENGTH, POINT_LENGTH, DayBlock
 from metering.formats.errors import BadRow, Unreadable, shown
-from metering.formats.kwh import TABLE_SIZE, BadNumber, cells, kwh_text, parse_columns, parse_kwh, windows, words
+from metering.formats.kwh import (
+    TABLE_SIZE,
+    BadNumber,
+    cells,
+    kwh_text,
+    parse_columns,
+    parse_kwh,
+    windows,
+    words,
+)
 from metering.halfhours import NULL, SLOTS, Quality
 
 SLOT_COLUMNS = tuple(f"hh{slot:02}" for slot in range(1, SLOTS + 1))
@@ -378,9 +387,7 @@ def _fill_plain(
     return good
 
 
-def _fill_slowly(
-    block: DayBlock, row: int, raw: bytes, header: _Header, decoder: _Decoder
-) -> BadRow | None:
+def _fill_slowly(block: DayBlock, row: int, raw: bytes, header: _Header, decoder: _Decoder) -> BadRow | None:
     """Read one line field by field into the block; the BadRow when it cannot be read."""
     line = int(block.lines[row])
     text = decoder.decode(raw, line)

@@ -104,11 +104,7 @@ def parse_columns(
         one = ((w >> _SHIFT[6]) & byte) == dot
         low5 = _U(0xFFFFFFFFFF)
         x2 = (w & low5) | ((w >> _SHIFT[1]) & _U(0x00FFFF0000000000)) | (pad << _SHIFT[7])
-        x1 = (
-            ((w >> _SHIFT[1]) & low5)
-            | ((w >> _SHIFT[2]) & _U(0x0000FF0000000000))
-            | _U(0x3030000000000000)
-        )
+        x1 = ((w >> _SHIFT[1]) & low5) | ((w >> _SHIFT[2]) & _U(0x0000FF0000000000)) | _U(0x3030000000000000)
         x0 = ((w >> _SHIFT[3]) & low5) | _U(0x3030300000000000)
         x[rest] = np.where(two, x2, np.where(one, x1, x0))
         whole = ~two & ~one

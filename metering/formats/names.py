@@ -9,7 +9,8 @@ from datetime import date, time
 from metering.formats.errors import Unreadable, shown
 
 GRAMMAR = re.compile(
-    r"^(?:W4(01|11)(10|20)(\d{12})(\d{2})(\d{2}|\d{4})|W5(12|13|14)(10|20)(\d{8})(\d{2})(\d{5}))\.zip$", re.ASCII
+    r"^(?:W4(01|11)(10|20)(\d{12})(\d{2})(\d{2}|\d{4})|W5(12|13|14)(10|20)(\d{8})(\d{2})(\d{5}))\.zip$",
+    re.ASCII,
 )
 SPLIT_DIGITS = {"01": 2, "11": 4, "12": 5, "13": 5, "14": 5}
 CODES = ("0110", "0120", "1110", "1120", "1210", "1220", "1310", "1320", "1410", "1420")

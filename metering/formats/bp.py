@@ -1,0 +1,887 @@
+"""Half-hours and days of the Business Protocol (BP 0110/1110 and 0120/1120): XML in a zip.
+
+A day file lists slot by slot and under each slot every point; the portal keeps a row per point and day. So
+reading turns the table, for which one file's points are held in memory as arrays: `Limits.points` bounds it
+(50,000 points are about 15 MB), and larger deliveries come as several splits.
+
+Two readers work together. lxml parses the document, and for runs of point rows that look as the first row
+of the run promises, arrays are cut out of the bytes and the parser sees one marker element in their place. A
+run of any other look goes through the parser as it is. Both give the same rows.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, BinaryIO
+from xml.sax.saxutils import escape
+
+import numpy as np
+from lxml import etree
+from numpy.typing import NDArray
+
+from metering.formats.blocks import BLOCK_ROWS, METER_LENGTH, POINT_LENGTH, DayBlock, SlotBlock
+from metering.formats.csv import COLUMNS, SLOT_COLUMNS, Sink, Written, iter_pieces, meter_fault, point_fault
+from metering.formats.errors import BadRow, Unreadable, shown
+from metering.formats.kwh import TABLE_SIZE, BadNumber, kwh_text, parse_columns, parse_kwh, windows, words
+from metering.formats.names import FileName
+from metering.formats.tags import NEWEST, TAGS, TagTable
+from metering.formats.zips import open_single, write_single
+from metering.halfhours import JST, NULL, SLOTS, Quality, plain_quality
+
+HALF_HOUR = ("0110", "1110")
+DAY = ("0120", "1120")
+
+_KEY = POINT_LENGTH + METER_LENGTH
+_DEPTH = 32
+_PROLOG = 64 << 10
+_TEXT = 256
+_TAGS_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may cost: bytes of XML, points (rows of point and meter), rows per block given out."""
+
+    xml_bytes: int = 1 << 30
+    points: int = 50_000
+    block_rows: int = BLOCK_ROWS
+
+
+@dataclass(slots=True)
+class Message:
+    """What a message says about itself, before its rows.
+
+    code, day       information code and JST day; slot only for a half-hour (1 to 48)
+    sender, receiver, sender_name, receiver_name, body_id, syntax
+                    texts as they stand ("" when absent)
+    created         aware in JST, None when absent or unreadable
+    test            mode 1
+    version         as written; a version nobody has described is read by the newest table
+    others          header and body items that stand in no field here, tag → text, unknown tags included
+    unknown_rows    tags of point rows that stand in no table, tag → how often
+    """
+
+    code: str
+    day: date
+    slot: int | None = None
+    sender: str = ""
+    receiver: str = ""
+    sender_name: str = ""
+    receiver_name: str = ""
+    created: datetime | None = None
+    test: bool = False
+    version: str = NEWEST
+    body_id: str = ""
+    syntax: str = ""
+    others: dict[str, str] = field(default_factory=dict)
+    unknown_rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_low_voltage(self) -> bool:
+        """Whether the message carries low-voltage points."""
+        return self.code in ("1110", "1120")
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A message and, lazily, its rows: blocks of good rows, then every refused row."""
+
+    message: Message
+    items: Iterator[DayBlock | SlotBlock | BadRow]
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def read_zip(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noqa: B008 - frozen
+    """Read a zip with one BP 0110, 1110, 0120 or 1120 message; `stream` is seekable binary.
+
+    The file is read to its end and its checksum compared before anything is returned. Raises Unreadable for
+    a file that is damaged, hostile or no such message (see zips.open_single and read_xml).
+    """
+    return _read(open_single(stream, max_bytes=limits.xml_bytes), limits)
+
+
+def read_xml(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noqa: B008 - frozen
+    """Read one BP 0110, 1110, 0120 or 1120 message as bare XML in UTF-8, Shift_JIS or EUC-JP.
+
+    Day messages give DayBlocks, half-hour messages SlotBlocks; a value is NULL when the status (JP06122) is
+    not 0 or the point is marked as not provided (JP06405); slots that are not listed are NULL. One fault of
+    a point refuses its whole day row and nothing else: a BadRow with the row as a line of wide CSV. The same
+    slot twice for a point and meter is accepted when equal and refused as V02 when it differs.
+    Raises Unreadable (xml_*, encoding_*, empty, too_large).
+    """
+
+    def bounded() -> Iterator[bytes]:
+        size = 0
+        for piece in iter_pieces(stream.read(1 << 20), stream):
+            size += len(piece)
+            if size > limits.xml_bytes:
+                raise Unreadable("too_large", limit=limits.xml_bytes)
+            yield piece
+
+    return _read(bounded(), limits)
+
+
+def _read(pieces: Iterator[bytes], limits: Limits) -> Delivery:
+    table = TAGS[NEWEST]
+    target = _Target(table, limits)
+    parser = etree.XMLParser(
+        target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=False
+    )
+    try:
+        _feed(parser, target, _utf8(pieces))
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        detail = shown((error.msg or "").split(", line")[0])
+        raise Unreadable("xml_broken", line=error.lineno or 1, detail=detail) from None
+    message = target.message()
+    return Delivery(message, target.rows.items(message))
+
+
+def _utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The document as UTF-8 without its declaration; the first piece is the whole prolog up to the root tag."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= 4 and (not head.lstrip()[:1] == b"<" or re.search(rb"<[^?!\s]", head)):
+            break
+        if len(head) > _PROLOG:
+            break
+    if not head:
+        raise Unreadable("empty")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Unreadable("encoding_unknown", encoding="UTF-16")
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    root = re.search(rb"<[^?!\s]", head)
+    if not head.startswith(b"<") or root is None or root.start() > _PROLOG:
+        raise Unreadable("xml_not")
+    if b"<!DOCTYPE" in head[: root.start()]:
+        raise Unreadable("xml_doctype")
+    declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"'>]{1,40})[\"'][^>]*\?>", head)
+    plain = re.match(rb"<\?xml\s[^>]*\?>", head)
+    encoding = _encoding(declared[1].decode("latin-1") if declared else "utf-8")
+    if plain:
+        # spaces keep the line and column numbers of error messages right
+        head = b" " * len(plain[0]) + head[plain.end() :]
+    if encoding == "utf-8":
+        yield head.lstrip(b" ")
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done = 0
+
+    def all_pieces() -> Iterator[bytes]:
+        yield head
+        yield from pieces
+
+    try:
+        for piece in all_pieces():
+            text = decoder.decode(piece).encode()
+            yield text if done else text.lstrip(b" ")
+            done += len(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            "encoding_broken",
+            position=done + error.start + 1,
+            byte=f"{error.object[error.start]:02X}",
+            encoding=encoding,
+        ) from None
+
+
+def _encoding(name: str) -> str:
+    wanted = name.lower().replace("_", "-").removeprefix("x-")
+    known = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8"}
+    known |= dict.fromkeys(("shift-jis", "sjis", "cp932", "ms932", "windows-31j", "ms-kanji"), "cp932")
+    known |= dict.fromkeys(("euc-jp", "eucjp", "ujis"), "euc_jp")
+    if wanted not in known:
+        raise Unreadable("encoding_unknown", encoding=shown(name))
+    return known[wanted]
+
+
+def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> None:
+    """Give the document to the parser, but runs of plain point rows to the array reader."""
+    opening, closing = f"<{target.table.point_row}>".encode(), f"</{target.table.point_row}>".encode()
+    list_end = f"</{target.table.point_list}>".encode()
+    hold, fast = b"", True
+    for piece in pieces:
+        buffer = hold + piece
+        hold = b""
+        # inside a comment, a CDATA section or an instruction a row is no row
+        fast = fast and b"<!" not in buffer and b"<?" not in buffer
+        if not fast:
+            parser.feed(buffer)
+            continue
+        at = 0
+        while True:
+            start = buffer.find(opening, at)
+            if start < 0:
+                cut = max(at, len(buffer) - 16)
+                parser.feed(buffer[at:cut])
+                hold = buffer[cut:]
+                break
+            parser.feed(buffer[at:start])
+            finish = buffer.find(list_end, start)
+            whole = finish >= 0
+            if not whole:
+                finish = buffer.rfind(closing, start) + len(closing)
+                if finish < start + len(opening):  # not one whole row in hand yet
+                    hold = buffer[start:]
+                    if len(hold) > _PROLOG:  # no row is that long: let the parser look at it
+                        fast = False
+                        parser.feed(hold)
+                        hold = b""
+                    break
+            run = buffer[start:finish]
+            scanned = _scan(run, target.table)
+            parser.feed(run if scanned is None else target.stand_in(scanned))
+            at = finish
+            if not whole:
+                hold = buffer[at:]
+                break
+    parser.feed(hold)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Point rows cut out of bytes: keys S38 (point and meter side by side), value texts parsed per voltage."""
+
+    keys: NDArray[np.bytes_]
+    present: NDArray[np.bool_]
+    values: dict[str, NDArray[np.int32]]
+    tags: dict[str, int]
+
+
+_ROW_SHAPE = re.compile(rb"<JPMR\d{5}>((?:<JP\d{5}>[^<]*</JP\d{5}>)+)</JPMR\d{5}>")
+_LEAF = re.compile(rb"<(JP\d{5})>[^<]*</(JP\d{5})>")
+_METER_BYTE = np.zeros(256, bool)
+_METER_BYTE[0x21:0x7F] = True
+_METER_BYTE[list(b',"<>&')] = False
+_EDGE = b" " * 40
+
+
+def _scan(run: bytes, table: TagTable) -> _Run | None:
+    """Cut a run of point rows into arrays; None when any byte of it is not exactly as expected."""
+    if b"&" in run:
+        return None
+    if not run.isascii():
+        try:
+            run.decode()
+        except UnicodeDecodeError:
+            return None
+    buffer = _EDGE + run + _EDGE
+    flat = np.frombuffer(buffer, np.uint8)
+    if flat.min() < 0x20:
+        return None
+    word = words(buffer)
+    marks = np.flatnonzero(flat == 0x3C)
+    row_open = np.frombuffer(f"<{table.point_row}>".encode()[:8], "<u8")[0]
+    opens = np.flatnonzero(word[marks] == row_open)
+    if not opens.size or opens[0] != 0:
+        return None
+    sizes = np.diff(opens, append=len(marks))
+    stops = np.append(marks[opens[1:]], len(buffer) - len(_EDGE))
+    shapes = np.unique(sizes)
+    if len(shapes) > 6:
+        return None
+    rows = len(opens)
+    keys = np.zeros((rows, _KEY), np.uint8)
+    present = np.zeros(rows, bool)
+    kwh_tags = (table.kwh_low, table.kwh_high)
+    values = {tag: np.full(rows, NULL, np.int32) for tag in kwh_tags}
+    seen = dict.fromkeys(kwh_tags, False)
+    tags: dict[str, int] = {}
+    for size in shapes.tolist():
+        chosen = np.flatnonzero(sizes == size)
+        at = marks[opens[chosen][:, None] + np.arange(size)]
+        names = _verified(buffer, word, at, stops[chosen], table)
+        if names is None or table.point not in names:
+            return None
+        column = {name: 1 + 2 * n for n, name in enumerate(names)}
+        for name in names:
+            tags[name] = tags.get(name, 0) + len(chosen)
+
+        start = at[:, column[table.point]] + 9
+        if ((at[:, column[table.point] + 1] - start) != POINT_LENGTH).any():
+            return None
+        points = windows(buffer, POINT_LENGTH)[start]
+        if ((points - np.uint8(0x30)) > 9).any():
+            return None
+        keys[chosen, :POINT_LENGTH] = points
+        if table.meter in column:
+            start = at[:, column[table.meter]] + 9
+            length = at[:, column[table.meter] + 1] - start
+            if length.max() > METER_LENGTH:
+                return None
+            letters = windows(buffer, METER_LENGTH)[start]
+            inside = np.arange(METER_LENGTH) < length[:, None]
+            if not (_METER_BYTE[letters] | ~inside).all():
+                return None
+            keys[chosen, POINT_LENGTH:] = letters * inside
+
+        here = np.ones(len(chosen), bool)
+        for name in (table.status, table.provided):
+            if name in column:
+                start = at[:, column[name]] + 9
+                if (at[:, column[name] + 1] - start != 1).any():
+                    return None
+                here &= flat[start] == 0x30
+        present[chosen] = here
+        found = np.zeros(len(chosen), bool)
+        for name in kwh_tags:
+            if name not in column:
+                continue
+            seen[name] = True
+            end = at[:, column[name] + 1]
+            length = end - at[:, column[name]] - 9
+            parsed, understood = parse_columns(word, end, np.where(here, length, 0))
+            if not understood.all():
+                return None
+            found |= length > 0
+            values[name][chosen] = parsed
+        if (here & ~found).any():
+            return None
+    if all(seen.values()):
+        return None
+    return _Run(keys.reshape(-1).view(f"S{_KEY}"), present, {t: v for t, v in values.items() if seen[t]}, tags)
+
+
+def _verified(
+    buffer: bytes,
+    word: NDArray[np.uint64],
+    at: NDArray[np.intp],
+    stops: NDArray[np.intp],
+    table: TagTable,
+) -> list[str] | None:
+    """Tag names of rows whose every "<" stands at `at`, proved to be alike byte for byte; None when not."""
+    first = buffer[at[0, 0] : stops[0]]
+    shape = _ROW_SHAPE.fullmatch(first)
+    if shape is None:
+        return None
+    pairs = _LEAF.findall(shape[1])
+    names = [opened.decode() for opened, _ in pairs]
+    if any(opened != closed for opened, closed in pairs) or len(set(names)) != len(names):
+        return None
+    tags = [f"<{table.point_row}>"]
+    for name in names:
+        tags += [f"<{name}>", f"</{name}>"]
+    tags.append(f"</{table.point_row}>")
+    if len(tags) != at.shape[1]:
+        return None
+    for column, tag in enumerate(tags):
+        text, where = tag.encode(), at[:, column]
+        head, tail = np.frombuffer(text[:8] + text[-8:], "<u8")
+        if (word[where] != head).any() or (word[where + (len(text) - 8)] != tail).any():
+            return None
+        if column % 2 == 0:  # behind the row's opening, a closing tag and the row's end nothing may stand
+            following = at[:, column + 1] if column + 1 < len(tags) else stops
+            if (following - where != len(text)).any():
+                return None
+    last = at[:, -1]
+    if (stops - last != len(tags[-1])).any():
+        return None
+    return names
+
+
+class _Target:
+    """What lxml calls while it parses: keeps no tree, only the items of the message and its rows."""
+
+    def __init__(self, table: TagTable, limits: Limits) -> None:
+        self.table, self.limits = table, limits
+        self.marker = "R" + secrets.token_hex(12)
+        self.runs: list[_Run | None] = []
+        self.path: list[str] = []
+        self.text: list[str] = []
+        self.room = _TEXT
+        self.leaf = False
+        self.header: dict[str, str] = {}
+        self.body: dict[str, str] = {}
+        self.code = ""
+        self.row_path: list[str] = []
+        self.row: dict[str, str] | None = None
+        self.slot = ""
+        self.ordinal = 0
+        self.waiting: list[tuple[int, dict[str, str] | _Run]] = []
+        self.waiting_rows = 0
+        self.unknown: dict[str, int] = {}
+        self.rows = _Rows(table, limits)
+        self.names: dict[str, str] = {}
+        self.wanted = {table.point, table.meter, table.status, table.provided, table.kwh_low, table.kwh_high}
+
+    def stand_in(self, run: _Run) -> bytes:
+        """The element that tells the parser where a run of rows stood."""
+        self.runs.append(run)
+        return f'<{self.marker} n="{len(self.runs) - 1}"/>'.encode()
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise Unreadable("xml_doctype")
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = self.names.get(tag)
+        if name is None:
+            name = tag.rpartition("}")[2]
+            if len(self.names) < _TAGS_KEPT:
+                self.names[tag] = name
+        path = self.path
+        if not path and name != self.table.root:
+            raise Unreadable("xml_root", value=shown(name))
+        path.append(name)
+        if len(path) > _DEPTH:
+            raise Unreadable("xml_deep", limit=_DEPTH)
+        self.leaf = True
+        self.text.clear()
+        self.room = _TEXT
+        if name.startswith("JPMR") and not self.row_path:
+            self._settle()
+        if path == self.row_path:
+            self.row = {}
+        elif name == self.marker:
+            self._run(int(attributes["n"]))
+
+    def data(self, text: str) -> None:
+        if self.leaf and self.room > 0:
+            self.text.append(text[: self.room])
+            self.room -= len(text)
+
+    def end(self, tag: str) -> None:
+        path = self.path
+        if self.leaf:
+            self.leaf = False
+            self._item(path.pop(), "".join(self.text).strip(), path[-1] if path else "")
+            return
+        if path == self.row_path and self.row is not None:
+            self._wait(self.row, 1)
+            self.row = None
+        elif path[-1] == self.table.slot_row and self.code in DAY:
+            self.rows.put(self.slot, self.waiting)
+            self.waiting, self.waiting_rows, self.slot = [], 0, ""
+        path.pop()
+
+    def close(self) -> None:
+        if self.code in HALF_HOUR:
+            self.rows.put(self.body.get(self.table.slot, ""), self.waiting)
+
+    def _item(self, name: str, text: str, parent: str) -> None:
+        if self.row is not None:
+            if parent == self.row_path[-1] and name in self.wanted:
+                self.row[name] = text
+            elif name not in self.table.row:
+                self._count(name, 1)
+        elif parent == self.table.slot_row and name == self.table.slot and self.code in DAY:
+            self.slot = text
+        elif parent == self.table.header_block and len(self.header) < _TAGS_KEPT:
+            self.header[name] = text
+        elif parent == self.table.body_block and len(self.body) < _TAGS_KEPT:
+            self.body[name] = text
+
+    def _count(self, name: str, times: int) -> None:
+        if name in self.unknown or len(self.unknown) < _TAGS_KEPT:
+            self.unknown[name] = self.unknown.get(name, 0) + times
+
+    def _settle(self) -> None:
+        """The kind of message decides where its point rows stand; it must be known before the first one."""
+        self.code = self._code()
+        top = [self.table.root, self.table.group, self.table.body_block, "JPM00010", self.table.slot_row]
+        self.row_path = [*top, self.table.point_list, self.table.point_row] if self.code in DAY else top
+        self.rows.settle(self.code)
+
+    def _code(self) -> str:
+        header, body = self.header.get("JPC14", ""), self.body.get("JP00002", "")
+        if header and body and header != body:
+            raise Unreadable("xml_code_differs", header=shown(header), body=shown(body))
+        code = header or body
+        if not code:
+            raise Unreadable("xml_code_missing")
+        if code not in HALF_HOUR + DAY:
+            raise Unreadable("xml_code_unknown", value=shown(code), known=", ".join(HALF_HOUR + DAY))
+        return code
+
+    def _run(self, number: int) -> None:
+        run, self.runs[number] = self.runs[number], None
+        if run is not None and self.path[:-1] == self.row_path[:-1]:
+            self._wait(run, len(run.keys))
+            for name, times in run.tags.items():
+                if name not in self.table.row:
+                    self._count(name, times)
+
+    def _wait(self, rows: dict[str, str] | _Run, count: int) -> None:
+        self.waiting.append((self.ordinal + 1, rows))
+        self.ordinal += count
+        self.waiting_rows += count
+        if self.waiting_rows > 2 * self.limits.points:
+            raise Unreadable("xml_points", limit=self.limits.points)
+
+    def message(self) -> Message:
+        """What the message says about itself, once everything has been parsed."""
+        if not self.row_path:
+            self._settle()
+        taken = {"JPC03", "JPC06", "JPC09", "JPC10", "JPC11", "JPC12", "JPC14", "JPC19", "JPC21"}
+        taken |= {"JP00002", "JP06110", "JP06111", "JP06112", "JP06113", "JP06116", self.table.slot}
+        header, body = self.header, self.body
+        text = body.get("JP06116", "")
+        try:
+            if not re.fullmatch(r"\d{8}", text, re.ASCII):
+                raise ValueError
+            day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        except ValueError:
+            raise Unreadable("xml_date", value=shown(text)) from None
+        slot = None
+        if self.code in HALF_HOUR:
+            slot = _slot(body.get(self.table.slot, ""))
+            if slot is None:
+                raise Unreadable("xml_slot", value=shown(body.get(self.table.slot, "")))
+        return Message(
+            code=self.code,
+            day=day,
+            slot=slot,
+            sender=body.get("JP06110", "") or header.get("JPC06", ""),
+            receiver=body.get("JP06112", "") or header.get("JPC09", ""),
+            sender_name=body.get("JP06111", ""),
+            receiver_name=body.get("JP06113", ""),
+            created=_moment(header.get("JPC19", "")),
+            test=header.get("JPC03", "") == "1",
+            version=header.get("JPC12", ""),
+            body_id=header.get("JPC10", ""),
+            syntax=header.get("JPC21", ""),
+            others={tag: text for tag, text in (header | body).items() if tag not in taken},
+            unknown_rows=self.unknown,
+        )
+
+
+def _slot(text: str) -> int | None:
+    if re.fullmatch(r"\d{1,2}", text, re.ASCII) and 1 <= int(text) <= SLOTS:
+        return int(text)
+    return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=JST) if len(text) == 14 else None
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _Fault:
+    code: str
+    field: str
+    params: dict[str, object]
+    check: str = ""
+
+
+class _Rows:
+    """The table being turned: one row per point and meter, one column per slot, filled slot by slot."""
+
+    def __init__(self, table: TagTable, limits: Limits) -> None:
+        self.table, self.limits = table, limits
+        self.code = ""
+        self.index: dict[tuple[str, str], int] = {}
+        self.keys: list[tuple[str, str]] = []
+        self.first: list[int] = []
+        self.order = np.zeros(0, f"S{_KEY}")
+        self.values = np.zeros((0, SLOTS), np.int32)
+        self.filled = np.zeros((0, SLOTS), bool)
+        self.faults: dict[int, _Fault] = {}
+        self.texts: dict[int, dict[int, str]] = {}
+        self.columns = SLOTS
+        self.kwh = self.other = ""
+
+    def settle(self, code: str) -> None:
+        self.code = code
+        low = code in ("1110", "1120")
+        self.kwh, self.other = self.table.kwh(low), self.table.kwh(not low)
+        self.columns = SLOTS if code in DAY else 1
+
+    def put(self, slot_text: str, waiting: list[tuple[int, dict[str, str] | _Run]]) -> None:
+        """Take all rows of one slot; a slot that does not exist is a fault of every point listed in it."""
+        slot = _slot(slot_text)
+        expected = 0
+        for ordinal, rows in waiting:
+            if isinstance(rows, _Run):
+                expected = self._put_run(slot, slot_text, ordinal, rows, expected)
+            else:
+                row = self._row(rows.get(self.table.point, ""), rows.get(self.table.meter, ""), ordinal)
+                self._put_row(slot, slot_text, row, rows)
+                expected = row + 1
+
+    def _put_run(self, slot: int | None, slot_text: str, ordinal: int, run: _Run, expected: int) -> int:
+        count = len(run.keys)
+        alike = np.array_equal(self.order[expected : expected + count], run.keys)
+        if alike and expected + count <= len(self.keys):
+            rows = np.arange(expected, expected + count)
+        else:
+            width = POINT_LENGTH
+            texts = run.keys.astype(f"U{_KEY}").tolist()
+            found = [self._row(key[:width], key[width:], ordinal + n) for n, key in enumerate(texts)]
+            rows = np.array(found)
+        values = run.values.get(self.kwh)
+        if slot is None or (values is None and run.present.any()) or len(np.unique(rows)) != count:
+            for n, row in enumerate(rows.tolist()):
+                self._put_row(slot, slot_text, row, self._as_texts(run, n))
+            return int(rows[-1]) + 1
+        if values is None:
+            values = np.full(count, NULL, np.int32)
+        column = (slot - 1) % self.columns
+        again = self.filled[rows, column]
+        for n in np.flatnonzero(again).tolist():
+            self._put_row(slot, slot_text, int(rows[n]), self._as_texts(run, n))
+        fresh = rows[~again]
+        self.values[fresh, column] = values[~again]
+        self.filled[fresh, column] = True
+        return int(rows[-1]) + 1
+
+    def _as_texts(self, run: _Run, n: int) -> dict[str, str]:
+        items = {self.table.status: "0" if run.present[n] else "1"}
+        for tag, values in run.values.items():
+            if values[n] != NULL:
+                items[tag] = kwh_text(int(values[n]))
+        return items
+
+    def _row(self, point: str, meter: str, ordinal: int) -> int:
+        row = self.index.get((point, meter))
+        if row is not None:
+            return row
+        row = len(self.keys)
+        if row >= self.limits.points:
+            raise Unreadable("xml_points", limit=self.limits.points)
+        if row >= len(self.values):
+            room = max(1024, 2 * row)
+            self.values = _grown(self.values, (room, self.columns), NULL)
+            self.filled = _grown(self.filled, (room, self.columns), False)
+            self.order = _grown(self.order, (room,), b"")
+        self.index[point, meter] = row
+        self.keys.append((point, meter))
+        self.first.append(ordinal)
+        if len(point) == POINT_LENGTH and point.isascii() and meter.isascii() and len(meter) <= METER_LENGTH:
+            self.order[row] = (point + meter).encode()
+        return row
+
+    def _put_row(self, slot: int | None, slot_text: str, row: int, items: dict[str, str]) -> None:
+        if slot is None:
+            self._fault(row, _Fault("slot_unknown", "", {"slot": shown(slot_text)}))
+            return
+        name, label, column = SLOT_COLUMNS[slot - 1], f"{slot:02}", (slot - 1) % self.columns
+        text = items.get(self.kwh, "")
+        present = items.get(self.table.status, "0") in ("", "0") and items.get(self.table.provided, "0") in ("", "0")
+        value = NULL
+        if present and text:
+            try:
+                value = parse_kwh(text)
+            except BadNumber as error:
+                self._fault(row, _Fault(error.code, name, {"slot": label, "value": shown(text)}))
+                self.texts.setdefault(row, {})[slot] = text
+                return
+        elif present and items.get(self.other):
+            params = {"slot": label, "found": self.other, "expected": self.kwh, "code": self.code}
+            self._fault(row, _Fault("value_other_voltage", name, params))
+            return
+        elif present:
+            self._fault(row, _Fault("value_absent", name, {"slot": label}))
+            return
+        if not self.filled[row, column]:
+            self.values[row, column] = value
+            self.filled[row, column] = True
+        elif self.values[row, column] != value:
+            first, second = (kwh_text(v) if v != NULL else "–" for v in (int(self.values[row, column]), value))
+            params = {"slot": label, "first": first, "second": second}
+            self._fault(row, _Fault("duplicate_differs", name, params, "V02"))
+
+    def _fault(self, row: int, fault: _Fault) -> None:
+        self.faults.setdefault(row, fault)
+
+    def items(self, message: Message) -> Iterator[DayBlock | SlotBlock | BadRow]:
+        """Blocks of the good rows in the order of their first appearance, then the refused ones."""
+        for row, (point, meter) in enumerate(self.keys):
+            for check, column in ((point_fault(point), "supply_point"), (meter_fault(meter), "meter")):
+                if check is not None:
+                    self.faults[row] = _Fault(check[0], column, check[1])
+                    break
+        good = np.ones(len(self.keys), bool)
+        good[list(self.faults)] = False
+        chosen = np.flatnonzero(good)
+        day = np.datetime64(message.day, "D")
+        first = np.array(self.first, np.int64)
+        for at in range(0, len(chosen), self.limits.block_rows):
+            rows = chosen[at : at + self.limits.block_rows]
+            keys = [self.keys[row] for row in rows.tolist()]
+            points = np.array([point for point, _ in keys], f"S{POINT_LENGTH}")
+            meters = [meter for _, meter in keys]
+            values = self.values[rows]
+            quality = plain_quality(values)
+            if message.slot is None:
+                yield DayBlock(points, meters, np.full(len(rows), day), values, quality, first[rows])
+            else:
+                yield SlotBlock(
+                    points, meters, day, message.slot, values[:, 0], quality[:, 0], first[rows]
+                )
+        for row in sorted(self.faults):
+            fault = self.faults[row]
+            raw = self._line(row, message)
+            yield BadRow(self.first[row], fault.code, fault.field, fault.params, raw, fault.check)
+
+    def _line(self, row: int, message: Message) -> str:
+        """A refused row as a line of wide CSV, with the wrong texts where they stood."""
+        cells = ["" for _ in range(SLOTS)]
+        shift = (message.slot or 1) - 1
+        for column, value in enumerate(self.values[row].tolist()):
+            if value != NULL:
+                cells[column + shift] = kwh_text(value)
+        for slot, text in self.texts.get(row, {}).items():
+            cells[slot - 1] = text
+        out = io.StringIO()
+        csv.writer(out, lineterminator="").writerow([*self.keys[row], message.day.isoformat(), *cells, ""])
+        return out.getvalue()
+
+
+assert len(COLUMNS) == SLOTS + 4  # _line writes point, meter, date, slots, quality
+
+
+def _grown(array: NDArray[Any], shape: tuple[int, ...], fill: object) -> NDArray[Any]:
+    bigger = np.full(shape, fill, array.dtype)
+    if array.size:
+        bigger[: len(array)] = array
+    return bigger
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+def write_day_zip(out: Sink, name: FileName, message: Message, block: DayBlock, *, level: int = 1) -> Written:
+    """Write one split of a BP 0120/1120 day as a zip; every row of the block is one point and meter.
+
+    block    all rows on `message.day`; cut larger deliveries with blocks.recut and number the splits
+    message  `code` must be the one of `name`
+    Values are written with three decimals; a slot without a value has status 1 and no value. Quality does
+    not travel in this format. Equal input gives equal bytes. ValueError for rows of another day, a code that
+    differs, or a meter number that cannot stand in XML.
+    """
+    _match(name, message, DAY)
+    if len(block) and (block.days != np.datetime64(message.day, "D")).any():
+        raise ValueError("a day file holds rows of its own day only")
+    table = TAGS[NEWEST]
+
+    def pieces() -> Iterator[bytes]:
+        yield _top(message, table, None)
+        yield b"<JPM00010>"
+        rows = _RowText(table, table.point_row, message.is_low_voltage, block.points, block.meters)
+        for slot in range(SLOTS):
+            yield f"<JPMR00010><JP06219>{slot + 1:02}</JP06219><JPM00011>".encode()
+            yield from rows.of(block.values[:, slot])
+            yield b"</JPM00011></JPMR00010>"
+        yield b"</JPM00010>" + _bottom(table)
+
+    size, digest = write_single(out, name.xml, pieces(), level=level)
+    return Written(len(block), block.readings(), size, digest)
+
+
+def write_half_hour_zip(
+    out: Sink, name: FileName, message: Message, block: SlotBlock, *, level: int = 1
+) -> Written:
+    """Write one split of a BP 0110/1110 half-hour as a zip; rules as in `write_day_zip`."""
+    _match(name, message, HALF_HOUR)
+    if not (message.slot == block.slot == name.slot and block.day == np.datetime64(message.day, "D")):
+        raise ValueError("name, message and rows must be of the same half-hour")
+    table = TAGS[NEWEST]
+
+    def pieces() -> Iterator[bytes]:
+        yield _top(message, table, block.slot)
+        yield b"<JPM00010>"
+        rows = _RowText(table, table.slot_row, message.is_low_voltage, block.points, block.meters)
+        yield from rows.of(block.values)
+        yield b"</JPM00010>" + _bottom(table)
+
+    size, digest = write_single(out, name.xml, pieces(), level=level)
+    return Written(len(block), int(np.count_nonzero(block.values != NULL)), size, digest)
+
+
+def _match(name: FileName, message: Message, codes: tuple[str, ...]) -> None:
+    if message.code not in codes or name.code != message.code or name.day != message.day:
+        raise ValueError(f"file {name} and a message {message.code} of {message.day} do not belong together")
+
+
+def _items(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in pairs if text)
+
+
+def _top(message: Message, table: TagTable, slot: int | None) -> bytes:
+    header = [
+        ("JPC03", "1" if message.test else "0"),
+        ("JPC06", message.sender),
+        ("JPC09", message.receiver),
+        ("JPC10", message.body_id),
+        ("JPC11", "W4"),
+        ("JPC12", table.version),
+        ("JPC14", message.code),
+        ("JPC19", f"{message.created.astimezone(JST):%Y%m%d%H%M%S}" if message.created else ""),
+        ("JPC21", message.syntax),
+        *((tag, text) for tag, text in message.others.items() if tag.startswith("JPC")),
+    ]
+    body = [
+        ("JP00002", message.code),
+        ("JP06110", message.sender),
+        ("JP06111", message.sender_name),
+        ("JP06112", message.receiver),
+        ("JP06113", message.receiver_name),
+        *((tag, text) for tag, text in message.others.items() if tag in ("JP06114", "JP06115")),
+        ("JP06116", f"{message.day:%Y%m%d}"),
+        ("JP06219", "" if slot is None else f"{slot:02}"),
+    ]
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<{table.root}><{table.group}>"
+        f"<{table.header_block}>{_items(header)}</{table.header_block}><{table.body_block}>{_items(body)}"
+    ).encode()
+
+
+def _bottom(table: TagTable) -> bytes:
+    return f"</{table.body_block}></{table.group}></{table.root}>\n".encode()
+
+
+class _RowText:
+    """Point rows as bytes: the front of every row is made once, the value end comes from a table."""
+
+    ROWS = 1024
+
+    def __init__(
+        self, table: TagTable, row_tag: str, low_voltage: bool, points: NDArray[np.bytes_], meters: list[str]
+    ) -> None:
+        for meter in meters:
+            if meter_fault(meter):
+                raise ValueError(f"meter number {meter!r} cannot stand in a message")
+        kwh = table.kwh(low_voltage)
+        close = f"</{row_tag}>"
+        self.none = f"<{table.status}>1</{table.status}>{close}".encode()
+        head, tail = f"<{table.status}>0</{table.status}><{kwh}>", f"</{kwh}>{close}"
+        self.value: Callable[[int], bytes] = lambda wh: f"{head}{kwh_text(wh)}{tail}".encode()
+        self.width = len(head) + len(tail) + 12
+        self.ends = np.array([self.value(wh) for wh in range(TABLE_SIZE)] + [self.none], f"S{self.width}")
+        fronts = []
+        for point, meter in zip(points.astype(f"U{POINT_LENGTH}").tolist(), meters, strict=True):
+            meter_text = f"<{table.meter}>{meter}</{table.meter}>" if meter else ""
+            fronts.append(f"<{row_tag}><{table.point}>{point}</{table.point}>{meter_text}".encode())
+        self.pages = []
+        for at in range(0, len(fronts), self.ROWS):
+            front = np.array(fronts[at : at + self.ROWS])
+            dtype = np.dtype([("front", front.dtype), ("end", self.ends.dtype)])
+            page = np.zeros(len(front), dtype)
+            page["front"] = front
+            self.pages.append(page)
+
+    def of(self, values: NDArray[np.int32]) -> Iterator[bytes]:
+        """The rows of one slot, values [n] in Wh in the order of the points, page by page."""
+        for number, page in enumerate(self.pages):
+            part = values[number * self.ROWS : number * self.ROWS + len(page)]
+            usual = (part >= 0) & (part < TABLE_SIZE)
+            page["end"] = self.ends[np.where(usual, part, TABLE_SIZE)]
+            for row in np.flatnonzero(~usual & (part != NULL)).tolist():
+                page["end"][row] = self.value(int(part[row]))
+            text = page.view(np.uint8)
+            yield text[text != 0].tobytes()
