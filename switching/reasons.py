@@ -16,6 +16,4 @@ class Reason(IntegerChoices):
     OTHER = 9, _("Other (state which)")
 
 
-IDENTITY_REASONS = frozenset(
-    {Reason.NUMBER_DIFFERS, Reason.NAME_DIFFERS, Reason.KANA_DIFFERS, Reason.ADDRESS_DIFFERS}
-)
+IDENTITY_REASONS = frozenset({Reason.NUMBER_DIFFERS, Reason.NAME_DIFFERS, Reason.KANA_DIFFERS, Reason.ADDRESS_DIFFERS})

@@ -20,21 +20,22 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
 
 class Match(models.Model):
-    """A start paired with a termination: frozen for both sides; on `switch_date` at 00:00 JST the point changes hands."""
+    """A start paired with a termination, frozen for both sides; at 00:00 JST of `switch_date` the point changes hands."""
 
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="matches", verbose_name=_("supply point")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="matches", verbose_name=_("supply point"))
     matched_at = models.DateTimeField(_("matched at"))
     switch_date = models.DateField(_("switch date"))
     handed_over_at = models.DateTimeField(_("handed over at"), null=True)
+    stuck_because = models.CharField(_("stuck because"), max_length=200, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("match"), _("matches")
         ordering = ["-id"]
         indexes = [
             models.Index(
-                fields=["switch_date"], condition=Q(handed_over_at__isnull=True), name="matches_to_hand_over"
+                fields=["switch_date"],
+                condition=Q(handed_over_at__isnull=True, stuck_because=""),
+                name="matches_to_hand_over",
             )
         ]
         constraints = [
@@ -58,12 +59,8 @@ class Application(models.Model):
 
     number = models.CharField(_("application number"), max_length=12, unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="applications", verbose_name=_("supply point")
-    )
-    retailer = models.ForeignKey(
-        Company, models.PROTECT, related_name="applications", verbose_name=_("retailer")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="applications", verbose_name=_("supply point"))
+    retailer = models.ForeignKey(Company, models.PROTECT, related_name="applications", verbose_name=_("retailer"))
     relay = models.ForeignKey(
         Relay, models.PROTECT, null=True, related_name="applications", verbose_name=_("cancellation relay")
     )
@@ -76,16 +73,10 @@ class Application(models.Model):
     holder_kana = models.CharField(_("contract holder (kana)"), max_length=120, blank=True)
     holder_address = models.CharField(_("address"), max_length=250, blank=True)
     # Where it stands.
-    state = models.CharField(
-        _("state"), max_length=10, choices=ApplicationState, default=ApplicationState.WAITING
-    )
-    match = models.ForeignKey(
-        Match, models.PROTECT, null=True, related_name="applications", verbose_name=_("match")
-    )
+    state = models.CharField(_("state"), max_length=10, choices=ApplicationState, default=ApplicationState.WAITING)
+    match = models.ForeignKey(Match, models.PROTECT, null=True, related_name="applications", verbose_name=_("match"))
     filed_at = models.DateTimeField(_("filed at"))
-    filed_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("filed by")
-    )
+    filed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("filed by"))
     in_effect_on = models.DateField(_("supply started or ended on"), null=True)
     completed_at = models.DateTimeField(_("paperwork completed at"), null=True)
 
@@ -95,12 +86,8 @@ class Application(models.Model):
         verbose_name, verbose_name_plural = _("application"), _("applications")
         ordering = ["-id"]
         indexes = [
-            models.Index(
-                fields=["point", "desired_date"], condition=Q(state="waiting"), name="applications_to_match"
-            ),
-            models.Index(
-                fields=["matching_deadline"], condition=Q(state="waiting"), name="applications_by_cut_off"
-            ),
+            models.Index(fields=["point", "desired_date"], condition=Q(state="waiting"), name="applications_to_match"),
+            models.Index(fields=["matching_deadline"], condition=Q(state="waiting"), name="applications_by_cut_off"),
             models.Index(fields=["retailer", "-id"], name="applications_of_a_retailer"),
         ]
         constraints = [
@@ -109,9 +96,7 @@ class Application(models.Model):
                 condition=Q(state__in=sorted(OPEN_APPLICATIONS)),
                 name="one_open_application_per_point_and_kind",
             ),
-            models.UniqueConstraint(
-                fields=["match", "kind"], name="a_match_is_one_start_and_one_termination"
-            ),
+            models.UniqueConstraint(fields=["match", "kind"], name="a_match_is_one_start_and_one_termination"),
             models.CheckConstraint(
                 condition=Q(state__in=["matched", "in_effect", "completed"], match__isnull=False)
                 | Q(state__in=["waiting", "unmatched", "cancelled"], match__isnull=True),

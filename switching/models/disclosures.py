@@ -28,9 +28,7 @@ class DisclosureVersion(models.Model):
 class DisclosureItem(models.Model):
     """One disadvantage that has to be explained and acknowledged on its own."""
 
-    version = models.ForeignKey(
-        DisclosureVersion, models.PROTECT, related_name="items", verbose_name=_("version")
-    )
+    version = models.ForeignKey(DisclosureVersion, models.PROTECT, related_name="items", verbose_name=_("version"))
     code = models.SlugField(_("code"), max_length=40)
     position = models.PositiveSmallIntegerField(_("position"))
     text_ja = models.CharField(_("text (Japanese)"), max_length=300)
@@ -40,9 +38,7 @@ class DisclosureItem(models.Model):
         verbose_name, verbose_name_plural = _("disclosure item"), _("disclosure items")
         ordering = ["version", "position"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["version", "code"], name="a_disclosure_item_stands_once_per_version"
-            )
+            models.UniqueConstraint(fields=["version", "code"], name="a_disclosure_item_stands_once_per_version")
         ]
         triggers = [append_only]
 
@@ -71,12 +67,8 @@ class Disclosure(models.Model):
         WEB = "web", _("on the web")
         POST = "post", _("by post")
 
-    company = models.ForeignKey(
-        Company, models.PROTECT, related_name="disclosures", verbose_name=_("company")
-    )
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="disclosures", verbose_name=_("supply point")
-    )
+    company = models.ForeignKey(Company, models.PROTECT, related_name="disclosures", verbose_name=_("company"))
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="disclosures", verbose_name=_("supply point"))
     version = models.ForeignKey(
         DisclosureVersion, models.PROTECT, related_name="disclosures", verbose_name=_("version")
     )
@@ -110,9 +102,7 @@ class Acknowledgement(models.Model):
         verbose_name, verbose_name_plural = _("acknowledgement"), _("acknowledgements")
         ordering = ["disclosure", "item__position"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["disclosure", "item"], name="an_item_is_acknowledged_once_per_disclosure"
-            )
+            models.UniqueConstraint(fields=["disclosure", "item"], name="an_item_is_acknowledged_once_per_disclosure")
         ]
         triggers = [append_only]
 

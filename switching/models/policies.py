@@ -1,5 +1,8 @@
 """What a retailer lays down for relays addressed to it."""
 
+import re
+import unicodedata
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -28,3 +31,9 @@ class RetailerPolicy(models.Model):
 
     def __str__(self) -> str:
         return str(self.retailer)
+
+    def number_fits(self, number: str) -> bool:
+        """True when the number, width folded and separators dropped, follows the published pattern."""
+        plain = unicodedata.normalize("NFKC", number)
+        plain = "".join(letter for letter in plain if letter not in self.number_separators)
+        return not self.number_pattern or re.fullmatch(self.number_pattern, plain) is not None

@@ -25,9 +25,7 @@ class Relay(models.Model):
     """A gaining retailer's request, in the customer's name, that the losing retailer end its contract."""
 
     number = models.CharField(_("relay number"), max_length=12, unique=True)
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="relays", verbose_name=_("supply point")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="relays", verbose_name=_("supply point"))
     gaining_retailer = models.ForeignKey(
         Company, models.PROTECT, related_name="relays_sent", verbose_name=_("gaining retailer")
     )
@@ -51,9 +49,7 @@ class Relay(models.Model):
     due_at = models.DateTimeField(_("judgement due"))
     remind_at = models.DateTimeField(_("next reminder"), null=True)
     judged_at = models.DateTimeField(_("judged at"), null=True)
-    judged_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("judged by")
-    )
+    judged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("judged by"))
     judged_by_policy = models.BooleanField(_("accepted by policy"), default=False)
     reasons = ArrayField(
         models.PositiveSmallIntegerField(choices=Reason), verbose_name=_("reasons"), default=list, blank=True
@@ -66,9 +62,7 @@ class Relay(models.Model):
         verbose_name, verbose_name_plural = _("cancellation relay"), _("cancellation relays")
         ordering = ["-id"]
         indexes = [
-            models.Index(
-                fields=["losing_retailer", "due_at"], condition=Q(state="01"), name="relays_to_judge"
-            ),
+            models.Index(fields=["losing_retailer", "due_at"], condition=Q(state="01"), name="relays_to_judge"),
             models.Index(fields=["due_at"], condition=Q(state="01"), name="relays_by_deadline"),
             models.Index(fields=["remind_at"], condition=Q(state="01"), name="relays_to_remind_of"),
             models.Index(fields=["gaining_retailer", "-id"], name="relays_sent"),

@@ -1,0 +1,291 @@
+"""Applications: the whole life of a switch start and a switch termination is written here and in matching."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from django.db import IntegrityError, transaction
+
+from metering.models import SupplyPoint
+from metering.supply import current_period
+from portal import workdays
+from portal.access import Ability, covers
+from portal.models import User
+from portal.workdays import jst_date
+from switching import deadlines, notices, numbers, traces
+from switching.models import Application, Relay
+from switching.states import (
+    OPEN_APPLICATIONS,
+    ApplicationMove,
+    ApplicationState,
+    NotAllowed,
+    next_application_state,
+)
+
+Kind = Application.Kind
+
+
+class NotPossible(Exception):
+    """The application cannot be filed or moved; subclasses say why."""
+
+
+class NotYours(NotPossible):
+    """The person may not do this for the application's company, area and class."""
+
+
+class AlreadyOurs(NotPossible):
+    """The asking retailer supplies the point already."""
+
+
+class PointNotInUse(NotPossible):
+    """Nobody supplies the point, so there is nothing to switch: a reconnection is what is wanted."""
+
+
+class PointBusy(NotPossible):
+    """A start of somebody is open on the point; which company's is not told."""
+
+
+class DateNotPossible(NotPossible):
+    """The desired date lies outside what lead time and limit allow."""
+
+    def __init__(self, earliest: date, latest: date) -> None:
+        super().__init__(f"{earliest} to {latest}")
+        self.earliest, self.latest = earliest, latest
+
+
+class RelayDoesNotFit(NotPossible):
+    """The relay named is of another point, another company or another date, or has ended."""
+
+
+class Frozen(NotPossible):
+    """A matched pair is frozen for both sides."""
+
+
+class AlreadyMoved(NotPossible):
+    """The application no longer stands where this would be possible; `state` tells where it stands."""
+
+    def __init__(self, state: ApplicationState) -> None:
+        super().__init__(state.label)
+        self.state = state
+
+
+def date_window(
+    point: SupplyPoint, *, meter_work: bool, today: date, calendar: workdays.Workdays | None = None
+) -> tuple[date, date]:
+    """The first and last desired date that may be asked for today."""
+    calendar = calendar or workdays.of_area(point.area)
+    earliest = deadlines.earliest_switch_date(
+        today, supply_class=point.supply_class, meter_work=meter_work, workdays=calendar
+    )
+    return earliest, deadlines.furthest_date(today)
+
+
+def file_start(
+    *,
+    point: SupplyPoint,
+    desired_date: date,
+    contract_number: str,
+    holder_name: str,
+    holder_kana: str,
+    holder_address: str,
+    by: User,
+    now: datetime,
+    meter_work: bool = False,
+    relay: Relay | None = None,
+    dry_run: bool = False,
+) -> Application:
+    """File the gaining retailer's switch start; it waits for the termination of the same point and date.
+
+    Raises a NotPossible with the reason. With `dry_run` every rule is asked and nothing is written.
+    """
+    if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
+        raise NotYours
+    today = jst_date(now)
+    calendar = workdays.of_area(point.area)
+    with transaction.atomic():
+        if relay:
+            relay = Relay.objects.select_for_update(no_key=True).get(pk=relay.pk)
+        period = current_period(point, today)
+        if not period:
+            raise PointNotInUse
+        if period.retailer_id == by.company_id:
+            raise AlreadyOurs
+        if relay and (
+            relay.point_id != point.pk
+            or relay.gaining_retailer_id != by.company_id
+            or relay.desired_date != desired_date
+            or not relay.is_open
+        ):
+            raise RelayDoesNotFit
+        earliest, latest = date_window(point, meter_work=meter_work, today=today, calendar=calendar)
+        if not earliest <= desired_date <= latest:
+            raise DateNotPossible(earliest, latest)
+        if Application.objects.filter(point=point, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS).exists():
+            raise PointBusy
+        application = Application(
+            kind=Kind.SWITCH_START,
+            point=point,
+            retailer=by.company,
+            relay=relay,
+            desired_date=desired_date,
+            matching_deadline=deadlines.matching_cut_off(desired_date, calendar),
+            meter_work=meter_work,
+            contract_number=contract_number,
+            holder_name=holder_name,
+            holder_kana=holder_kana,
+            holder_address=holder_address,
+            filed_at=now,
+            filed_by=by,
+        )
+        if not dry_run:
+            traces.leave(_file([application]), by=by, now=now)
+    return application
+
+
+def file_terminations(relays: Sequence[Relay], *, by: User | None, now: datetime) -> list[traces.Trace]:
+    """File the losing retailer's switch termination for each relay just accepted (locked by the caller).
+
+    Returns the traces for the caller to leave with its own, all at once. Raises PointBusy.
+    """
+    calendars = workdays.of_areas()
+    terminations = [
+        Application(
+            kind=Kind.SWITCH_TERMINATION,
+            point=relay.point,
+            retailer_id=relay.losing_retailer_id,
+            relay=relay,
+            desired_date=relay.desired_date,
+            matching_deadline=deadlines.matching_cut_off(relay.desired_date, calendars[relay.point.area]),
+            filed_at=now,
+            filed_by=by,
+        )
+        for relay in relays
+    ]
+    return _file(terminations)
+
+
+def _file(applications: list[Application]) -> list[traces.Trace]:
+    for application, number in zip(applications, numbers.issue(numbers.APPLICATION, len(applications)), strict=True):
+        application.number = number
+    try:
+        with transaction.atomic():
+            Application.objects.bulk_create(applications, batch_size=2000)
+    except IntegrityError as error:
+        if "one_open_application_per_point_and_kind" in str(error):
+            raise PointBusy from error
+        raise
+    return [
+        traces.Trace(
+            case=application,
+            move=ApplicationMove.FILE,
+            from_state="",
+            to_state=ApplicationState.WAITING,
+            notices=notices.about_application(application, "application_filed", application.point.network_operator_id),
+        )
+        for application in applications
+    ]
+
+
+def cancel(*, application_id: int, by: User, now: datetime) -> Application:
+    """Cancel a waiting switch start by its own retailer. A termination follows its relay and is not cancelled alone.
+
+    Raises NotYours, Frozen, AlreadyMoved.
+    """
+    with transaction.atomic():
+        application = _locked(application_id)
+        if (
+            not application.is_start
+            or application.retailer_id != by.company_id
+            or not _covers(by, Ability.FILE_APPLICATION, application)
+        ):
+            raise NotYours
+        if application.state == ApplicationState.MATCHED:
+            raise Frozen
+        traces.leave(end_waiting([application], ApplicationMove.CANCEL), by=by, now=now)
+    return application
+
+
+def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> list[traces.Trace]:
+    """Move waiting applications (locked by the caller) to their end by CANCEL or FAIL.
+
+    Returns the traces for the caller to leave with its own, all at once. Raises AlreadyMoved.
+    """
+    kind = {ApplicationMove.CANCEL: "application_cancelled", ApplicationMove.FAIL: "application_unmatched"}[move]
+    moved = []
+    for application in applications:
+        try:
+            state = next_application_state(application.state, move)
+        except NotAllowed as refusal:
+            raise AlreadyMoved(refusal.state) from refusal
+        moved.append(
+            traces.Trace(
+                case=application,
+                move=move,
+                from_state=application.state,
+                to_state=state,
+                notices=notices.about_application(
+                    application, kind, application.retailer_id, application.point.network_operator_id
+                ),
+            )
+        )
+    for trace in moved:
+        trace.case.state = trace.to_state
+    Application.objects.filter(pk__in=[a.pk for a in applications]).update(
+        state=next_application_state(ApplicationState.WAITING, move)
+    )
+    return moved
+
+
+def complete(*, application_id: int, by: User, now: datetime) -> Application:
+    """The network operator reports the paperwork completed: a fact of its own beside "supply started".
+
+    Raises NotYours, AlreadyMoved.
+    """
+    with transaction.atomic():
+        application = _locked(application_id)
+        if application.point.network_operator_id != by.company_id or not _covers(
+            by, Ability.COMPLETE_APPLICATION, application
+        ):
+            raise NotYours
+        before = application.state
+        try:
+            application.state = next_application_state(before, ApplicationMove.COMPLETE)
+        except NotAllowed as refusal:
+            raise AlreadyMoved(refusal.state) from refusal
+        application.completed_at = now
+        application.save(update_fields=["state", "completed_at"])
+        traces.leave(
+            [
+                traces.Trace(
+                    case=application,
+                    move=ApplicationMove.COMPLETE,
+                    from_state=before,
+                    to_state=ApplicationState(application.state),
+                    notices=notices.about_application(application, "application_completed", application.retailer_id),
+                )
+            ],
+            by=by,
+            now=now,
+        )
+    return application
+
+
+def pending_on(point_ids: list[int]) -> dict[int, list[dict[str, str]]]:
+    """Open applications per point as kind and date alone: what an inquiry may tell about them."""
+    pending: dict[int, list[dict[str, str]]] = {}
+    for point_id, kind, desired in (
+        Application.objects.filter(point_id__in=point_ids, state__in=OPEN_APPLICATIONS)
+        .order_by("desired_date", "kind")
+        .values_list("point_id", "kind", "desired_date")
+    ):
+        pending.setdefault(point_id, []).append({"kind": kind, "date": desired.isoformat()})
+    return pending
+
+
+def _locked(application_id: int) -> Application:
+    return (
+        Application.objects.select_for_update(of=("self",)).select_related("point", "retailer").get(pk=application_id)
+    )
+
+
+def _covers(by: User, ability: Ability, application: Application) -> bool:
+    return covers(by, ability, area=application.point.area, supply_class=application.point.supply_class)

@@ -1,0 +1,41 @@
+"""Dates of a case: pure arithmetic over a calendar of business days (domain notes, switching §5 and §8)."""
+
+from datetime import date, datetime, time, timedelta
+
+from django.conf import settings
+
+from portal.workdays import JST, Workdays, jst_date
+
+CLOSING_TIME = time(17)
+
+
+def judgement_due(registered_at: datetime, workdays: Workdays) -> datetime:
+    """When silence becomes expiry: 17:00 JST of the n-th business day after the day of registration."""
+    day = workdays.add(jst_date(registered_at), settings.JUDGEMENT_BUSINESS_DAYS)
+    return datetime.combine(day, CLOSING_TIME, JST)
+
+
+def next_reminder(registered_at: datetime, due_at: datetime, now: datetime) -> datetime | None:
+    """The next of the moments at half and at four fifths of the time for judgement; None when both are past."""
+    span = due_at - registered_at
+    return next((m for m in (registered_at + span * 0.5, registered_at + span * 0.8) if m > now), None)
+
+
+def earliest_switch_date(matching_day: date, *, supply_class: str, meter_work: bool, workdays: Workdays) -> date:
+    """`matching day + n business days + 2 calendar days`; n by class of supply and meter work.
+
+    Matched Thu 28 Apr 2016 at low voltage: without meter work 4 May, with it 18 May.
+    """
+    without, with_work = settings.LEAD_BUSINESS_DAYS[supply_class]
+    day = workdays.add(matching_day, with_work if meter_work else without)
+    return day + timedelta(days=settings.LEAD_EXTRA_DAYS)
+
+
+def matching_cut_off(desired_date: date, workdays: Workdays) -> date:
+    """The last day on which a start and a termination for the desired date are paired."""
+    return workdays.add(desired_date, -settings.MATCHING_CUT_OFF_BUSINESS_DAYS)
+
+
+def furthest_date(today: date) -> date:
+    """The furthest desired date that may be asked for."""
+    return today + timedelta(days=settings.FURTHEST_AHEAD_DAYS)

@@ -1,0 +1,279 @@
+"""Start meets termination: pairs are found, dated, closed at the cut-off and carried out, many at a time.
+
+Every verb here claims its rows with SKIP LOCKED and does the rest of its batch in sets, in one transaction: two
+workers share the work, a crash leaves the batch as it was.
+"""
+
+from collections import defaultdict
+from datetime import date, datetime
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from metering import supply
+from metering.models import ReadingDate
+from portal import workdays
+from portal.workdays import jst_date
+from switching import applications, deadlines, notices, relays, traces
+from switching.models import Application, Match, Relay
+from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
+
+CLAIM_PAIRS = """
+    SELECT s.id, t.id, r.id
+    FROM switching_application s
+    JOIN switching_application t ON t.point_id = s.point_id AND t.desired_date = s.desired_date
+         AND t.kind = 'switch_termination' AND t.state = 'waiting'
+    JOIN switching_relay r ON r.id = t.relay_id AND r.state = '02' AND r.gaining_retailer_id = s.retailer_id
+    WHERE s.kind = 'switch_start' AND s.state = 'waiting'
+      AND s.matching_deadline >= %(today)s AND t.matching_deadline >= %(today)s
+    ORDER BY s.id
+    LIMIT %(limit)s
+    FOR UPDATE OF s, t, r SKIP LOCKED
+"""
+
+
+def match_waiting(*, now: datetime, limit: int = 1000) -> int:
+    """Pair up to `limit` starts with the terminations of the same point and date; returns how many pairs.
+
+    The pair is frozen. The switch happens on the desired date, or, when the lead time counted from today no longer
+    reaches it, on the first scheduled reading date it does reach. Source: domain notes, switching §5 and §8.
+    """
+    today = jst_date(now)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM_PAIRS, {"today": today, "limit": limit})
+            pairs = cursor.fetchall()
+        if not pairs:
+            return 0
+        cases = Application.objects.select_related("point").in_bulk([pk for pair in pairs for pk in pair[:2]])
+        relays_by_id = Relay.objects.select_related("point").in_bulk([pair[2] for pair in pairs])
+        starts = [cases[pair[0]] for pair in pairs]
+        terminations = [cases[pair[1]] for pair in pairs]
+        matched_relays = [relays_by_id[pair[2]] for pair in pairs]
+        dates = _switch_dates(starts, terminations, today)
+        matches = Match.objects.bulk_create(
+            [
+                Match(point_id=start.point_id, matched_at=now, switch_date=day)
+                for start, day in zip(starts, dates, strict=True)
+            ],
+            batch_size=5000,
+        )
+        _freeze(pairs, [match.pk for match in matches])
+        Relay.objects.filter(pk__in=relays_by_id).update(state=RelayState.MATCHED)
+        left = []
+        for start, termination, relay, match in zip(starts, terminations, matched_relays, matches, strict=True):
+            for application in (start, termination):
+                left.append(
+                    traces.Trace(
+                        case=application,
+                        move=ApplicationMove.MATCH,
+                        from_state=ApplicationState.WAITING,
+                        to_state=ApplicationState.MATCHED,
+                        notices=notices.about_application(
+                            application,
+                            "application_matched",
+                            application.retailer_id,
+                            *([application.point.network_operator_id] if application.is_start else []),
+                            switch_date=match.switch_date,
+                            moved=match.switch_date != application.desired_date,
+                        ),
+                        detail={"switch_date": match.switch_date.isoformat()},
+                    )
+                )
+            left.append(
+                traces.Trace(
+                    case=relay,
+                    move=RelayMove.MATCH,
+                    from_state=RelayState.ACCEPTED,
+                    to_state=RelayState.MATCHED,
+                )
+            )
+        traces.leave(left, by=None, now=now)
+    return len(pairs)
+
+
+def _switch_dates(starts: list[Application], terminations: list[Application], today: date) -> list[date]:
+    calendars = workdays.of_areas()
+    earliest = [
+        deadlines.earliest_switch_date(
+            today,
+            supply_class=start.point.supply_class,
+            meter_work=start.meter_work or termination.meter_work,
+            workdays=calendars[start.point.area],
+        )
+        for start, termination in zip(starts, terminations, strict=True)
+    ]
+    late = [
+        (start.point.area, start.point.reading_day, first)
+        for start, first in zip(starts, earliest, strict=True)
+        if start.desired_date < first
+    ]
+    reading = _reading_dates(late)
+    return [
+        start.desired_date
+        if start.desired_date >= first
+        else reading.get((start.point.area, start.point.reading_day, first), first)
+        for start, first in zip(starts, earliest, strict=True)
+    ]
+
+
+def _reading_dates(wanted: list[tuple[str, int, date]]) -> dict[tuple[str, int, date], date]:
+    """The first scheduled reading date on or after each (area, reading day, earliest), one query."""
+    if not wanted:
+        return {}
+    after = min(first for _, _, first in wanted)
+    until = max(first for _, _, first in wanted)
+    days: dict[tuple[str, int], list[date]] = defaultdict(list)
+    for area, group, day in (
+        ReadingDate.objects.filter(
+            area__in={area for area, _, _ in wanted},
+            day__gte=after,
+            day__lte=date.fromordinal(until.toordinal() + 62),
+        )
+        .order_by("day")
+        .values_list("area", "reading_day", "day")
+    ):
+        days[area, group].append(day)
+    found = {}
+    for area, group, first in set(wanted):
+        if day := next((day for day in days[area, group] if day >= first), None):
+            found[area, group, first] = day
+    return found
+
+
+def _freeze(pairs: list[tuple[int, int, int]], match_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE switching_application a SET state = 'matched', match_id = pair.match_id
+            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS pair (start_id, termination_id, match_id)
+            WHERE a.id IN (pair.start_id, pair.termination_id)
+            """,
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs], match_ids],
+        )
+
+
+def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
+    """End up to `limit` waiting applications whose matching cut-off has passed, and their accepted relays."""
+    today = jst_date(now)
+    with transaction.atomic():
+        accepted = list(
+            Relay.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(
+                state=RelayState.ACCEPTED,
+                applications__state=ApplicationState.WAITING,
+                applications__kind=Application.Kind.SWITCH_TERMINATION,
+                applications__matching_deadline__lt=today,
+            )
+            .select_related("point")
+            .order_by("pk")[:limit]
+        )
+        late = list(
+            Application.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(
+                # Not those whose accepted relay somebody else holds just now: they end together, at the next sweep.
+                Q(relay__isnull=True) | ~Q(relay__state=RelayState.ACCEPTED) | Q(relay__in=accepted),
+                state=ApplicationState.WAITING,
+                matching_deadline__lt=today,
+            )
+            .select_related("point")
+            .order_by("matching_deadline", "pk")[: 2 * limit]
+        )
+        if not accepted and not late:
+            return 0
+        left = relays.fail_with(accepted) if accepted else []
+        left += applications.end_waiting(late, ApplicationMove.FAIL)
+        traces.leave(left, by=None, now=now)
+    return len(late) + len(accepted)
+
+
+def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
+    """Carry out up to `limit` matches whose switch date has come; from 00:00 JST of it the point is the gainer's.
+
+    A match whose point is not supplied as the match supposes is set aside as stuck, for the operator to see.
+    """
+    with transaction.atomic():
+        due = list(
+            Match.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(handed_over_at__isnull=True, stuck_because="", switch_date__lte=jst_date(now))
+            .order_by("switch_date", "pk")[:limit]
+        )
+        if not due:
+            return 0
+        pairs = Application.objects.filter(match__in=due).select_related("point", "match").order_by("match", "kind")
+        by_match: dict[int, list[Application]] = defaultdict(list)
+        for application in pairs:
+            by_match[application.match_id].append(application)
+        stuck = _hand_over([by_match[match.pk][0] for match in due], now=now)
+        done = [match for match in due if match.point_id not in stuck]
+        Match.objects.filter(pk__in=[match.pk for match in due if match.point_id in stuck]).update(
+            stuck_because="the point is not supplied as the match supposes"
+        )
+        Match.objects.filter(pk__in=[match.pk for match in done]).update(handed_over_at=now)
+        left = []
+        for match in done:
+            for application in by_match[match.pk]:
+                application.state, application.in_effect_on = ApplicationState.IN_EFFECT, match.switch_date
+                left.append(
+                    traces.Trace(
+                        case=application,
+                        move=ApplicationMove.TAKE_EFFECT,
+                        from_state=ApplicationState.MATCHED,
+                        to_state=ApplicationState.IN_EFFECT,
+                        notices=notices.about_application(
+                            application,
+                            "supply_started" if application.is_start else "supply_ended",
+                            application.retailer_id,
+                            *([application.point.network_operator_id] if application.is_start else []),
+                            switch_date=match.switch_date,
+                        ),
+                        detail={"on": match.switch_date.isoformat()},
+                    )
+                )
+        _take_effect([match.pk for match in done])
+        traces.leave(left, by=None, now=now)
+    return len(due)
+
+
+def _take_effect(match_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE switching_application a SET state = 'in_effect', in_effect_on = m.switch_date
+            FROM switching_match m WHERE m.id = a.match_id AND m.id = ANY (%s)
+            """,
+            [match_ids],
+        )
+
+
+def _hand_over(starts: list[Application], *, now: datetime) -> set[int]:
+    """Hand the points of these starts over; returns the points that could not be."""
+    new = [
+        supply.NewSupply(
+            point_id=start.point_id,
+            retailer_id=start.retailer_id,
+            from_date=start.match.switch_date,
+            contract_number=start.contract_number,
+            holder_name=start.holder_name,
+            holder_kana=start.holder_kana,
+            holder_address=start.holder_address,
+            cause=start.number,
+        )
+        for start in starts
+    ]
+    try:
+        supply.hand_over(new, now=now)
+    except supply.NotSupplied as refusal:
+        stuck = set(refusal.point_ids)
+        supply.hand_over([item for item in new if item.point_id not in stuck], now=now)
+        return stuck
+    return set()
+
+
+def try_again(match_ids: list[int], *, now: datetime) -> int:
+    """Put stuck matches back to be handed over (an operator's act); returns how many."""
+    return (
+        Match.objects.filter(pk__in=match_ids, handed_over_at__isnull=True)
+        .exclude(stuck_because="")
+        .update(stuck_because="")
+    )

@@ -1,0 +1,54 @@
+"""Who is told what about a case: one place that knows recipients, links and what a notice may carry."""
+
+from datetime import date
+
+from django.urls import reverse
+
+from portal.access import Ability
+from portal.outbox import Post, post_many
+from switching.models import Application, Relay
+
+__all__ = ["about_application", "about_relay", "post_many"]
+
+
+def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
+    """The same notice on a relay to each recipient; carries the case's number and dates, never the customer's data."""
+    return [
+        Post(
+            recipient_id=recipient_id,
+            kind=kind,
+            subject=relay.number,
+            link=reverse("switching:relay", args=[relay.number]),
+            area=relay.point.area,
+            ability=Ability.SEE_RELAYS,
+            context={
+                "supply_class": relay.point.supply_class,
+                "desired_date": relay.desired_date.isoformat(),
+                "due_at": relay.due_at.isoformat(),
+                **context,
+            },
+        )
+        for recipient_id in recipient_ids
+    ]
+
+
+def about_application(application: Application, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
+    """The same notice on an application to each recipient who may see that application."""
+    return [
+        Post(
+            recipient_id=recipient_id,
+            kind=kind,
+            subject=application.number,
+            link=reverse("switching:application", args=[application.number]),
+            area=application.point.area,
+            ability=Ability.SEE_APPLICATIONS,
+            context={
+                "supply_class": application.point.supply_class,
+                "kind_label": application.kind,
+                "point_number": application.point.number,
+                "desired_date": application.desired_date.isoformat(),
+                **{key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
+            },
+        )
+        for recipient_id in recipient_ids
+    ]

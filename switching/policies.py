@@ -1,0 +1,53 @@
+"""A retailer's published rules for relays addressed to it."""
+
+import re
+from datetime import datetime
+
+from django.db import transaction
+
+from portal import ledger
+from portal.models import Company, User
+from switching.models import RetailerPolicy as Policy
+
+__all__ = ["BadPattern", "Policy", "lay_down", "of"]
+
+
+class BadPattern(Exception):
+    """The contract number pattern is no regular expression, or the sample does not follow it."""
+
+
+def of(retailer: Company) -> Policy:
+    """The retailer's policy; an empty one (any number, no automatic acceptance) where it laid down none."""
+    return Policy.objects.filter(retailer=retailer).first() or Policy(retailer=retailer)
+
+
+def lay_down(
+    *,
+    retailer: Company,
+    number_pattern: str = "",
+    number_hint: str = "",
+    number_sample: str = "",
+    number_separators: str = "- ",
+    auto_accept: bool = False,
+    by: User | None,
+    now: datetime,
+) -> Policy:
+    """Set a retailer's policy; raises BadPattern when pattern and sample do not agree."""
+    policy = Policy(
+        retailer=retailer,
+        number_pattern=number_pattern,
+        number_hint=number_hint,
+        number_sample=number_sample,
+        number_separators=number_separators,
+        auto_accept=auto_accept,
+    )
+    try:
+        fits = not number_sample or policy.number_fits(number_sample)
+    except re.error as error:
+        raise BadPattern(str(error)) from error
+    if not fits:
+        raise BadPattern(number_sample)
+    with transaction.atomic():
+        policy.save()
+        ledger.record("retailer_policy.lay_down", f"company {retailer.pk}", by=by, now=now, auto_accept=auto_accept)
+    return policy

@@ -1,0 +1,408 @@
+"""The cancellation relay: its whole life between two retailers (domain notes, switching §5)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from metering.models import Contract, SupplyPoint
+from metering.supply import current_period
+from portal import ledger, workdays
+from portal.access import Ability, covers
+from portal.market import MarketRole
+from portal.models import Company, User
+from portal.workdays import jst_date
+from switching import applications, deadlines, identity, notices, numbers, policies, traces
+from switching.models import Application, Disclosure, Relay
+from switching.reasons import IDENTITY_REASONS, Reason
+from switching.states import (
+    OPEN_RELAYS,
+    ApplicationMove,
+    ApplicationState,
+    NotAllowed,
+    RelayMove,
+    RelayState,
+    next_relay_state,
+)
+
+
+class Verdict(StrEnum):
+    """The losing retailer's judgement."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+class NotPossible(Exception):
+    """The relay cannot be registered or moved; subclasses say why. `field` names the form field concerned."""
+
+    field = ""
+
+
+class NotYours(NotPossible):
+    """The person may not do this for this point's area and class, or is of neither company."""
+
+
+class NotARetailerThere(NotPossible):
+    """The losing retailer named does not supply in the point's area (or is the asking company itself)."""
+
+    field = "losing_retailer"
+
+
+class NumberDoesNotFit(NotPossible):
+    """The contract number does not follow the losing retailer's published rule; `hint` and `sample` tell it."""
+
+    field = "contract_number"
+
+    def __init__(self, hint: str, sample: str) -> None:
+        super().__init__(hint)
+        self.hint, self.sample = hint, sample
+
+
+class DisclosureMissing(NotPossible):
+    """No disclosure of the own company for this very point is named."""
+
+    field = "disclosure"
+
+
+class DateNotPossible(NotPossible):
+    """The desired date lies outside what lead time and limit allow."""
+
+    field = "desired_date"
+
+    def __init__(self, earliest: date, latest: date) -> None:
+        super().__init__(f"{earliest} to {latest}")
+        self.earliest, self.latest = earliest, latest
+
+
+class AlreadyOurs(NotPossible):
+    """The asking company supplies the point already."""
+
+
+class PointBusy(NotPossible):
+    """Another relay is open on the point; whose is not told."""
+
+
+class Throttled(NotPossible):
+    """Too many of this company's relays on the point were rejected for identity: no guessing of numbers."""
+
+
+class AlreadyMoved(NotPossible):
+    """The relay no longer stands where this is possible (answered, withdrawn, matched …); `state` tells where."""
+
+    def __init__(self, state: RelayState) -> None:
+        super().__init__(state.label)
+        self.state = state
+
+
+class ReasonsMissing(NotPossible):
+    """A rejection names at least one reason, and a reason "other" its words."""
+
+    field = "reasons"
+
+
+class TooLate(NotPossible):
+    """The desired date's matching cut-off has passed: the relay can only be rejected for its date."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the gaining retailer sends on, as the customer told it."""
+
+    point: SupplyPoint
+    losing_retailer: Company
+    contract_number: str
+    holder_name: str
+    holder_kana: str
+    holder_address: str
+    desired_date: date
+    contact_person: str
+    disclosure: Disclosure
+
+
+def register(request: Request, *, by: User, now: datetime, dry_run: bool = False) -> Relay:
+    """Register a relay; it stands in the losing retailer's inbox until its judgement is due.
+
+    Where that retailer wishes so and the identity check allows it, it is accepted at once.
+    Raises a NotPossible with the reason. With `dry_run` every rule is asked and nothing is written.
+    """
+    point, today = request.point, jst_date(now)
+    if not covers(by, Ability.REGISTER_RELAY, area=point.area, supply_class=point.supply_class):
+        raise NotYours
+    calendar = workdays.of_area(point.area)
+    policy = policies.of(request.losing_retailer)
+    _check_request(request, calendar, policy, by=by, today=today)
+    relay = Relay(
+        point=point,
+        gaining_retailer=by.company,
+        losing_retailer=request.losing_retailer,
+        contract_number=request.contract_number,
+        holder_name=request.holder_name,
+        holder_kana=request.holder_kana,
+        holder_address=request.holder_address,
+        desired_date=request.desired_date,
+        contact_person=request.contact_person,
+        disclosure=request.disclosure,
+        registered_at=now,
+        registered_by=by,
+        due_at=deadlines.judgement_due(now, calendar),
+    )
+    relay.remind_at = deadlines.next_reminder(now, relay.due_at, now)
+    if dry_run:
+        return relay
+    with transaction.atomic():
+        relay.number = numbers.issue(numbers.RELAY)[0]
+        try:
+            with transaction.atomic():
+                relay.save(force_insert=True)
+        except IntegrityError as error:
+            if "one_open_relay_per_point" in str(error):
+                raise PointBusy from error
+            raise
+        left = [
+            traces.Trace(
+                case=relay,
+                move=RelayMove.REGISTER,
+                from_state="",
+                to_state=RelayState.WAITING,
+                notices=notices.about_relay(relay, "relay_registered", relay.losing_retailer_id),
+            )
+        ]
+        if policy.auto_accept and compare(relay, today=today).meets_auto_accept:
+            left += _accept(relay, by=None, now=now)
+        traces.leave(left, by=by, now=now)
+    return relay
+
+
+def _check_request(
+    request: Request, calendar: workdays.Workdays, policy: policies.Policy, *, by: User, today: date
+) -> None:
+    point = request.point
+    if (
+        request.losing_retailer.pk == by.company_id
+        or not request.losing_retailer.participations.filter(market_role=MarketRole.RETAILER, area=point.area).exists()
+    ):
+        raise NotARetailerThere
+    if not policy.number_fits(request.contract_number):
+        raise NumberDoesNotFit(policy.number_hint, policy.number_sample)
+    if request.disclosure.company_id != by.company_id or request.disclosure.point_id != point.pk:
+        raise DisclosureMissing
+    earliest, latest = applications.date_window(point, meter_work=False, today=today, calendar=calendar)
+    if not earliest <= request.desired_date <= latest:
+        raise DateNotPossible(earliest, latest)
+    period = current_period(point, today)
+    if period and period.retailer_id == by.company_id:
+        raise AlreadyOurs
+    if identity_rejections(point, by.company) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
+        raise Throttled
+    if Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exists():
+        raise PointBusy
+
+
+def identity_rejections(point: SupplyPoint, company: Company) -> int:
+    """How many of the company's relays on the point were rejected because the customer was not the holder."""
+    return Relay.objects.filter(
+        point=point,
+        gaining_retailer=company,
+        state=RelayState.REJECTED,
+        reasons__overlap=sorted(IDENTITY_REASONS),
+    ).count()
+
+
+def held_contract(relay: Relay, *, today: date) -> Contract | None:
+    """The losing retailer's contract at the point today; None when it does not supply the point."""
+    period = current_period(relay.point, today)
+    return period.contract if period and period.retailer_id == relay.losing_retailer_id else None
+
+
+def compare(relay: Relay, *, today: date) -> identity.Report:
+    """The identity check: what the customer told beside what the losing retailer holds (domain notes, switching §6)."""
+    contract = held_contract(relay, today=today)
+    given = identity.Claim(
+        contract_number=relay.contract_number,
+        holder_name=relay.holder_name,
+        holder_kana=relay.holder_kana,
+        address=relay.holder_address,
+    )
+    held = identity.Claim(
+        contract_number=contract.number if contract else "",
+        holder_name=contract.holder_name if contract else "",
+        holder_kana=contract.holder_kana if contract else "",
+        address=contract.holder_address if contract else "",
+    )
+    return identity.compare(given, held, separators=policies.of(relay.losing_retailer).number_separators)
+
+
+def read_for_judgement(relay: Relay, *, by: User, now: datetime) -> identity.Report:
+    """The comparison for the person who judges; the read of both sides' data is kept in the ledger."""
+    if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
+        raise NotYours
+    report = compare(relay, today=jst_date(now))
+    ledger.record("relay.read_identity", traces.subject_of(relay), by=by, now=now, purpose="identity check")
+    return report
+
+
+def judge(
+    *,
+    relay_id: int,
+    verdict: Verdict,
+    by: User,
+    now: datetime,
+    reasons: Collection[int] = (),
+    reason_text: str = "",
+) -> Relay:
+    """The losing retailer accepts (and thereby files the switch termination) or rejects with reasons.
+
+    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, or applications.PointBusy.
+    """
+    with transaction.atomic():
+        relay = _locked(relay_id)
+        if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
+            raise NotYours
+        if verdict == Verdict.ACCEPT:
+            left = _accept(relay, by=by, now=now)
+        else:
+            left = _reject(relay, sorted({Reason(code) for code in reasons}), reason_text, by=by, now=now)
+        traces.leave(left, by=by, now=now)
+    return relay
+
+
+def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
+    before = relay.state
+    relay.state = _move(relay, RelayMove.ACCEPT)
+    calendar = workdays.of_area(relay.point.area)
+    if deadlines.matching_cut_off(relay.desired_date, calendar) < jst_date(now):
+        raise TooLate
+    relay.judged_at, relay.judged_by, relay.judged_by_policy = now, by, by is None
+    relay.save(update_fields=["state", "judged_at", "judged_by", "judged_by_policy"])
+    return [
+        _trace(relay, RelayMove.ACCEPT, before, "relay_accepted", relay.gaining_retailer_id),
+        *applications.file_terminations([relay], by=by, now=now),
+    ]
+
+
+def _reject(
+    relay: Relay, reasons: Sequence[Reason], reason_text: str, *, by: User, now: datetime
+) -> list[traces.Trace]:
+    before = relay.state
+    relay.state = _move(relay, RelayMove.REJECT)
+    reason_text = reason_text.strip()
+    if not reasons or (Reason.OTHER in reasons and not reason_text):
+        raise ReasonsMissing
+    relay.judged_at, relay.judged_by = now, by
+    relay.reasons, relay.reason_text = list(reasons), reason_text if Reason.OTHER in reasons else ""
+    relay.save(update_fields=["state", "judged_at", "judged_by", "reasons", "reason_text"])
+    trace = _trace(relay, RelayMove.REJECT, before, "relay_rejected", relay.gaining_retailer_id, reasons=relay.reasons)
+    return [trace]
+
+
+def withdraw(*, relay_id: int, by: User, now: datetime) -> Relay:
+    """The customer thought again before the match: relay, start and termination end together.
+
+    Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch).
+    """
+    with transaction.atomic():
+        relay = _locked(relay_id)
+        if relay.gaining_retailer_id != by.company_id or not _covers(by, Ability.REGISTER_RELAY, relay):
+            raise NotYours
+        before = relay.state
+        relay.state = _move(relay, RelayMove.WITHDRAW)
+        relay.save(update_fields=["state"])
+        left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
+        left += applications.end_waiting(_waiting_applications([relay]), ApplicationMove.CANCEL)
+        traces.leave(left, by=by, now=now)
+    return relay
+
+
+def expire_overdue(*, now: datetime, limit: int = 1000) -> int:
+    """Expire up to `limit` relays whose judgement is overdue, with their starts; tells both and the hub operator."""
+    with transaction.atomic():
+        overdue = list(
+            Relay.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(state=RelayState.WAITING, due_at__lte=now)
+            .select_related("point")
+            .order_by("due_at")[:limit]
+        )
+        if not overdue:
+            return 0
+        hub = Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True)
+        Relay.objects.filter(pk__in=[relay.pk for relay in overdue]).update(state=RelayState.EXPIRED)
+        left = []
+        for relay in overdue:
+            relay.state = RelayState.EXPIRED
+            told = (relay.gaining_retailer_id, relay.losing_retailer_id, *hub)
+            left.append(_trace(relay, RelayMove.EXPIRE, RelayState.WAITING, "relay_expired", *told))
+        left += applications.end_waiting(_waiting_applications(overdue), ApplicationMove.FAIL)
+        traces.leave(left, by=None, now=now)
+    return len(overdue)
+
+
+def remind_due(*, now: datetime, limit: int = 1000) -> int:
+    """Remind losing retailers of up to `limit` relays at half and four fifths of their time."""
+    with transaction.atomic():
+        due = list(
+            Relay.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(state=RelayState.WAITING, remind_at__lte=now, due_at__gt=now)
+            .select_related("point")
+            .order_by("remind_at")[:limit]
+        )
+        posts = []
+        for relay in due:
+            relay.remind_at = deadlines.next_reminder(relay.registered_at, relay.due_at, now)
+            posts += notices.about_relay(relay, "relay_reminder", relay.losing_retailer_id)
+        Relay.objects.bulk_update(due, ["remind_at"])
+        notices.post_many(posts, now=now)
+    return len(due)
+
+
+def fail_with(relays: Sequence[Relay]) -> list[traces.Trace]:
+    """Accepted relays (locked by the caller) whose pair did not come together by the cut-off; returns the traces."""
+    Relay.objects.filter(pk__in=[relay.pk for relay in relays]).update(state=RelayState.MATCHING_FAILED)
+    left = []
+    for relay in relays:
+        before, relay.state = relay.state, _move(relay, RelayMove.FAIL)
+        told = (relay.gaining_retailer_id, relay.losing_retailer_id)
+        left.append(_trace(relay, RelayMove.FAIL, before, "relay_failed", *told))
+    return left
+
+
+def _waiting_applications(relays: Sequence[Relay]) -> list[Application]:
+    return list(
+        Application.objects.select_for_update(of=("self",))
+        .filter(relay__in=relays, state=ApplicationState.WAITING)
+        .select_related("point")
+        .order_by("pk")
+    )
+
+
+def _locked(relay_id: int) -> Relay:
+    return (
+        Relay.objects.select_for_update(of=("self",))
+        .select_related("point", "gaining_retailer", "losing_retailer")
+        .get(pk=relay_id)
+    )
+
+
+def _covers(by: User, ability: Ability, relay: Relay) -> bool:
+    return covers(by, ability, area=relay.point.area, supply_class=relay.point.supply_class)
+
+
+def _move(relay: Relay, move: RelayMove) -> RelayState:
+    try:
+        return next_relay_state(relay.state, move)
+    except NotAllowed as refusal:
+        raise AlreadyMoved(refusal.state) from refusal
+
+
+def _trace(relay: Relay, move: RelayMove, before: str, notice: str, *told: int, **context: object) -> traces.Trace:
+    return traces.Trace(
+        case=relay,
+        move=move,
+        from_state=before,
+        to_state=RelayState(relay.state),
+        notices=notices.about_relay(relay, notice, *told, **context),
+        detail=dict(context),
+    )

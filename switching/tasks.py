@@ -1,0 +1,45 @@
+"""Work of the cases that runs in workers. `at` is an ISO moment for a rehearsal's clock; else the real one is read."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from celery import shared_task
+from django.utils import timezone
+
+from switching import matching, relays
+
+
+def _until_done(verb: Callable[..., int], at: str | None) -> None:
+    """Call the verb batch by batch until nothing is left that it can take."""
+    while verb(now=datetime.fromisoformat(at) if at else timezone.now()):
+        pass
+
+
+@shared_task
+def match(at: str | None = None) -> None:
+    """Pair waiting starts and terminations."""
+    _until_done(matching.match_waiting, at)
+
+
+@shared_task
+def expire_relays(at: str | None = None) -> None:
+    """Expire relays without judgement."""
+    _until_done(relays.expire_overdue, at)
+
+
+@shared_task
+def remind(at: str | None = None) -> None:
+    """Remind of relays near their deadline."""
+    _until_done(relays.remind_due, at)
+
+
+@shared_task
+def close_unmatched(at: str | None = None) -> None:
+    """End what was not matched by its cut-off."""
+    _until_done(matching.close_unmatched, at)
+
+
+@shared_task
+def hand_over(at: str | None = None) -> None:
+    """Hand over the points whose switch date has come."""
+    _until_done(matching.hand_over_due, at)

@@ -1,0 +1,64 @@
+"""What every move of a case leaves behind: Step, ledger row and notices, written together for one or many cases."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from portal import ledger, outbox
+from portal.models import User
+from switching.models import Application, Relay, Step
+from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One move of one case, as it is to be remembered and told."""
+
+    case: Relay | Application
+    move: RelayMove | ApplicationMove
+    from_state: str
+    to_state: RelayState | ApplicationState
+    notices: list[outbox.Post] = field(default_factory=list)
+    detail: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.case)
+
+
+def subject_of(case: Relay | Application) -> str:
+    """How the ledger names a case."""
+    return f"{'relay' if isinstance(case, Relay) else 'application'} {case.number}"
+
+
+def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
+    """Write the steps, ledger rows and notices of these moves; call it inside the transaction that moved the cases."""
+    traces = list(traces)
+    Step.objects.bulk_create(
+        [
+            Step(
+                relay=trace.case if isinstance(trace.case, Relay) else None,
+                application=trace.case if isinstance(trace.case, Application) else None,
+                move=trace.move,
+                from_state=trace.from_state,
+                to_state=trace.to_state,
+                at=now,
+                by=by,
+            )
+            for trace in traces
+        ],
+        batch_size=5000,
+    )
+    ledger.record_many(
+        [
+            ledger.Entry(
+                action=f"{trace.subject.split()[0]}.{trace.move}",
+                subject=trace.subject,
+                detail={"from": trace.from_state, "to": trace.to_state, **trace.detail},
+            )
+            for trace in traces
+        ],
+        by=by,
+        now=now,
+    )
+    outbox.post_many([notice for trace in traces for notice in trace.notices], now=now)
