@@ -1,15 +1,17 @@
-"""Who supplies which point: the only place that writes contracts and supply periods. Work is done for many at once."""
+"""Who supplies which point: the only place that writes contracts and supply periods, many at once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
+from django.db.models import Q
 
 from metering.models import Contract, SupplyPeriod, SupplyPoint
 
 Ending = SupplyPeriod.Ending
+ContractState = SupplyPoint.ContractState
 
 
 class NotSupplied(Exception):
@@ -44,32 +46,46 @@ class NewSupply:
 
 
 def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
-    """Open supply at points that have none from the day on.
+    """Open supply at points that have none from the day on; the points are energised.
 
-    Raises AlreadySupplied when a point has a supplier on or after its day.
+    Raises AlreadySupplied, and changes nothing, when a point has a supplier on or after its day.
     """
+    starts = _starts(supplies)
     with transaction.atomic():
         held = SupplyPeriod.objects.filter(
-            point_id__in=[supply.point_id for supply in supplies],
+            Q(during__endswith__isnull=True) | Q(during__endswith__gt=min(starts.values(), default=date.max)),
+            point_id__in=starts,
             known_until__isnull=True,
-            ending=Ending.OPEN,
         )
-        if taken := set(held.values_list("point_id", flat=True)):
+        if taken := {
+            period.point_id
+            for period in held
+            if period.during.upper is None or period.during.upper > starts[period.point_id]
+        }:
             raise AlreadySupplied(taken)
-        return _open(supplies, now=now)
+        try:
+            with transaction.atomic():
+                periods = _open(supplies, now=now)
+        except IntegrityError as error:  # somebody else began in between
+            if "one_supplier_per_point_and_day" in str(error):
+                raise AlreadySupplied(starts) from error
+            raise
+        SupplyPoint.objects.filter(
+            pk__in=starts, contract_state__in=[ContractState.IDLE, ContractState.DISCONNECTED]
+        ).update(contract_state=ContractState.ENERGISED)
+    return periods
 
 
 def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
     """End the present supplier's period at each day and open the new one's the same day, 00:00 JST.
 
-    Raises NotSupplied, and changes nothing, unless each point has exactly one open period begun before its day.
-    The holder's date is kept where the holder goes on (`holder_since` None). Source: domain notes, switching §5, §8.
+    Raises NotSupplied, and changes nothing, unless each point has exactly one open period begun before its
+    day. The holder's date is kept where the holder goes on (`holder_since` None).
+    Source: domain notes, switching §5, §8.
     """
-    starts = {supply.point_id: supply.from_date for supply in supplies}
+    starts = _starts(supplies)
     with transaction.atomic():
-        old = _close(
-            starts, ending=Ending.HANDED_OVER, causes={s.point_id: s.cause for s in supplies}, now=now
-        )
+        old = _close(starts, ending=Ending.HANDED_OVER, causes={s.point_id: s.cause for s in supplies}, now=now)
         since = {period.point_id: period.contract.holder_since for period in old}
         periods = _open(supplies, now=now, holder_since=since)
         for day in set(starts.values()):
@@ -86,7 +102,7 @@ def terminate(days: dict[int, date], *, cause: str, now: datetime) -> None:
     """
     with transaction.atomic():
         _close(days, ending=Ending.TERMINATED, causes=dict.fromkeys(days, cause), now=now)
-        SupplyPoint.objects.filter(pk__in=days).update(contract_state=SupplyPoint.ContractState.IDLE)
+        SupplyPoint.objects.filter(pk__in=days).update(contract_state=ContractState.IDLE)
 
 
 def current_period(point: SupplyPoint, day: date) -> SupplyPeriod | None:
@@ -98,9 +114,28 @@ def current_period(point: SupplyPoint, day: date) -> SupplyPeriod | None:
     )
 
 
-def _close(
-    days: dict[int, date], *, ending: str, causes: dict[int, str], now: datetime
-) -> list[SupplyPeriod]:
+def known_then(point: SupplyPoint, day: date, *, at: datetime) -> SupplyPeriod | None:
+    """The period that held the point on the day as the hub believed at a past moment; see `current_period`."""
+    return (
+        SupplyPeriod.objects.filter(
+            Q(known_until__isnull=True) | Q(known_until__gt=at),
+            point=point,
+            known_from__lte=at,
+            during__contains=day,
+        )
+        .select_related("retailer", "contract")
+        .first()
+    )
+
+
+def _starts(supplies: Sequence[NewSupply]) -> dict[int, date]:
+    starts = {supply.point_id: supply.from_date for supply in supplies}
+    if len(starts) != len(supplies):
+        raise ValueError("a point stands twice in one call; hand it over in two")
+    return starts
+
+
+def _close(days: dict[int, date], *, ending: str, causes: dict[int, str], now: datetime) -> list[SupplyPeriod]:
     """Supersede each point's open period by one that ends on its day; returns the superseded ones."""
     old = list(
         SupplyPeriod.objects.select_for_update(of=("self",))
