@@ -56,17 +56,13 @@ class FacilityInquiryQuerySet(models.QuerySet["FacilityInquiry"]):
 class FacilityInquiry(models.Model):
     """One question about one point, and the answer as it was given that moment."""
 
-    company = models.ForeignKey(
-        Company, models.PROTECT, related_name="facility_inquiries", verbose_name=_("company")
-    )
+    company = models.ForeignKey(Company, models.PROTECT, related_name="facility_inquiries", verbose_name=_("company"))
     by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("by"))
     at = models.DateTimeField(_("at"))
     consent = models.ForeignKey(Consent, models.PROTECT, related_name="inquiries", verbose_name=_("consent"))
     supply_class = models.CharField(_("class of supply"), max_length=3, choices=SupplyClass)
     area = models.CharField(_("area"), max_length=2, choices=Area)
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="inquiries", verbose_name=_("supply point")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="inquiries", verbose_name=_("supply point"))
     answer = models.JSONField(_("answer"))
 
     objects = FacilityInquiryQuerySet.as_manager()

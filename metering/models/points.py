@@ -16,11 +16,7 @@ class SupplyPointQuerySet(models.QuerySet["SupplyPoint"]):
 
         An inquiry about somebody else's point goes through `inquiries`, with consent and purpose, never through here.
         """
-        own = (
-            Q(network_operator=user.company)
-            if MarketRole.NETWORK_OPERATOR in user.company.market_roles
-            else Q()
-        )
+        own = Q(network_operator=user.company) if MarketRole.NETWORK_OPERATOR in user.company.market_roles else Q()
         supplied = Q(
             pk__in=SupplyPoint.objects.filter(
                 supply_periods__retailer=user.company,
@@ -114,9 +110,7 @@ class SupplyPoint(models.Model):
         ordering = ["number"]
         indexes = [
             GinIndex(fields=["address_key"], opclasses=["gin_trgm_ops"], name="points_by_address_trigrams"),
-            models.Index(
-                fields=["address_key"], opclasses=["text_pattern_ops"], name="points_by_address_prefix"
-            ),
+            models.Index(fields=["address_key"], opclasses=["text_pattern_ops"], name="points_by_address_prefix"),
             models.Index(fields=["network_operator", "number"], name="points_of_a_network"),
         ]
         constraints = [
@@ -154,9 +148,7 @@ class Meter(models.Model):
         INTEGRATING = "integrating", _("integrating meter")
         DEMAND = "demand", _("demand meter")
 
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="meters", verbose_name=_("supply point")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="meters", verbose_name=_("supply point"))
     number = models.CharField(_("meter number"), max_length=16)
     kind = models.CharField(_("kind"), max_length=15, choices=Kind, default=Kind.SMART)
     multiplier = models.PositiveIntegerField(_("multiplier"), default=1)
@@ -190,9 +182,7 @@ class ReadingDate(models.Model):
         verbose_name, verbose_name_plural = _("reading date"), _("reading calendar")
         ordering = ["area", "reading_day", "day"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["area", "reading_day", "day"], name="a_reading_date_stands_once_per_group"
-            )
+            models.UniqueConstraint(fields=["area", "reading_day", "day"], name="a_reading_date_stands_once_per_group")
         ]
 
     def __str__(self) -> str:

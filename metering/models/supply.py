@@ -14,12 +14,8 @@ from portal.models import Company
 class Contract(models.Model):
     """The retailer's contract with the customer at a point: the personal data the identity check compares with."""
 
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="contracts", verbose_name=_("supply point")
-    )
-    retailer = models.ForeignKey(
-        Company, models.PROTECT, related_name="contracts", verbose_name=_("retailer")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="contracts", verbose_name=_("supply point"))
+    retailer = models.ForeignKey(Company, models.PROTECT, related_name="contracts", verbose_name=_("retailer"))
     number = models.CharField(_("contract number"), max_length=40)
     holder_name = models.CharField(_("contract holder"), max_length=80)
     holder_kana = models.CharField(_("contract holder (kana)"), max_length=120, blank=True)
@@ -50,12 +46,8 @@ class SupplyPeriod(models.Model):
     point = models.ForeignKey(
         SupplyPoint, models.PROTECT, related_name="supply_periods", verbose_name=_("supply point")
     )
-    retailer = models.ForeignKey(
-        Company, models.PROTECT, related_name="supply_periods", verbose_name=_("retailer")
-    )
-    contract = models.ForeignKey(
-        Contract, models.PROTECT, related_name="supply_periods", verbose_name=_("contract")
-    )
+    retailer = models.ForeignKey(Company, models.PROTECT, related_name="supply_periods", verbose_name=_("retailer"))
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="supply_periods", verbose_name=_("contract"))
     during = DateRangeField(_("during"))
     ending = models.CharField(_("ending"), max_length=12, choices=Ending, default=Ending.OPEN)
     cause = models.CharField(_("cause"), max_length=60, blank=True)

@@ -66,9 +66,7 @@ class UsageFile(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["sender", "sha256"], name="a_usage_file_is_taken_in_once"),
             models.CheckConstraint(
-                condition=Q(
-                    rows_read=models.F("rows_taken") + models.F("rows_unchanged") + models.F("rows_refused")
-                ),
+                condition=Q(rows_read=models.F("rows_taken") + models.F("rows_unchanged") + models.F("rows_refused")),
                 name="every_row_read_is_taken_known_or_refused",
             ),
             models.CheckConstraint(
@@ -115,9 +113,7 @@ class Publication(models.Model):
         verbose_name, verbose_name_plural = _("publication"), _("publications")
         ordering = ["-day", "-revision"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["day", "layer", "revision"], name="a_day_is_published_once_per_revision"
-            )
+            models.UniqueConstraint(fields=["day", "layer", "revision"], name="a_day_is_published_once_per_revision")
         ]
 
     def __str__(self) -> str:
@@ -140,14 +136,10 @@ class UsageBatch(models.Model):
         verbose_name, verbose_name_plural = _("usage batch"), _("usage batches")
         ordering = ["id"]
         indexes = [
-            models.Index(
-                fields=["day", "layer"], condition=Q(publication__isnull=True), name="batches_to_publish"
-            )
+            models.Index(fields=["day", "layer"], condition=Q(publication__isnull=True), name="batches_to_publish")
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["file", "day", "layer"], name="a_file_brings_a_day_once_per_layer"
-            )
+            models.UniqueConstraint(fields=["file", "day", "layer"], name="a_file_brings_a_day_once_per_layer")
         ]
 
     def __str__(self) -> str:
@@ -161,16 +153,12 @@ class UsageDay(models.Model):
     """
 
     pk = models.CompositePrimaryKey("point_id", "day", "layer", "meter", "revision")
-    point = models.ForeignKey(
-        SupplyPoint, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
+    point = models.ForeignKey(SupplyPoint, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     day = models.DateField(_("day"))
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
     meter = models.CharField(_("meter number"), max_length=16)
     revision = models.PositiveSmallIntegerField(_("revision"))
-    batch = models.ForeignKey(
-        UsageBatch, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
+    batch = models.ForeignKey(UsageBatch, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     packed = models.BinaryField()
     quality = models.BinaryField(null=True)
 
@@ -186,9 +174,7 @@ class UsageDay(models.Model):
 class MonthlyUsage(models.Model):
     """Fixed monthly usage of a point; a correction is a higher revision."""
 
-    point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="monthly_usage", verbose_name=_("supply point")
-    )
+    point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="monthly_usage", verbose_name=_("supply point"))
     month = models.DateField(_("month"), help_text=_("First day of the month."))
     wh = models.BigIntegerField(_("usage (Wh)"))
     read_on = models.DateField(_("read on"))
@@ -224,12 +210,8 @@ class PublishedFile(models.Model):
         WIDE_CSV = "wide_csv", _("wide CSV (gzip)")
         MANIFEST = "manifest", _("manifest (JSON)")
 
-    publication = models.ForeignKey(
-        Publication, models.PROTECT, related_name="files", verbose_name=_("publication")
-    )
-    recipient = models.ForeignKey(
-        Company, models.PROTECT, related_name="published_files", verbose_name=_("recipient")
-    )
+    publication = models.ForeignKey(Publication, models.PROTECT, related_name="files", verbose_name=_("publication"))
+    recipient = models.ForeignKey(Company, models.PROTECT, related_name="published_files", verbose_name=_("recipient"))
     number = models.BigIntegerField(_("delivery number"))
     area = models.CharField(_("area"), max_length=2, choices=Area)
     supply_class = models.CharField(_("class of supply"), max_length=3, choices=SupplyClass)
