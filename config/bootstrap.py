@@ -154,9 +154,7 @@ def _create(environment: Path) -> list[str]:
         if made.returncode == 0:
             return _pip_of(environment)
     if importlib.util.find_spec("pip") is None:
-        raise CannotBuild(
-            _apt_line("This Python can make no environment with pip in it, and has no pip itself.")
-        )
+        raise CannotBuild(_apt_line("This Python can make no environment with pip in it, and has no pip itself."))
     made = subprocess.run([*base, "--without-pip", str(environment)], capture_output=True, text=True)
     if made.returncode != 0:
         raise CannotBuild(

