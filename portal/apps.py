@@ -1,7 +1,20 @@
-"""The room's registration with Django."""
+"""The room's registration with Django and its entries of the menu."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from portal import navigation
+from portal.access import Ability
+from portal.navigation import Entry
 
 
 class PortalConfig(AppConfig):
     name = "portal"
+    verbose_name = _("Companies and people")
+
+    def ready(self) -> None:
+        navigation.register(
+            Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
+            Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
+            Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),
+        )

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from portal.access import HUB_ROLES, Ability, Role, may
+from portal.access import HUB_ROLES, Ability, Role, may, within
 from portal.market import Area, MarketRole, SupplyClass
 
 append_only = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
@@ -183,6 +183,16 @@ class LedgerEntry(models.Model):
         return f"{self.id} {self.action} {self.subject}"
 
 
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def visible_to(self, user: User) -> "NoticeQuerySet":
+        """The own company's notices that concern the person: for everybody, or by ability and area."""
+        concerns = Q(ability="")
+        for ability in Ability:
+            if user.may(ability):
+                concerns |= Q(ability=ability) & (Q(area="") | within(user, ability, area="area"))
+        return self.filter(concerns, recipient=user.company_id)
+
+
 class Notice(models.Model):
     """A numbered message to one company; numbers per recipient have no gaps (see portal.outbox)."""
 
@@ -197,6 +207,8 @@ class Notice(models.Model):
     area = models.CharField(_("area"), max_length=2, choices=Area, blank=True)
     ability = models.CharField(_("for people who may"), max_length=40, choices=Ability, blank=True)
     posted_at = models.DateTimeField(_("posted at"))
+
+    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("notice"), _("notices")

@@ -20,6 +20,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from portal.market import SupplyClass
 
@@ -132,3 +133,17 @@ def styled(field: BoundField) -> SafeString:
         kind, "form-control"
     )
     return field.as_widget(attrs={"class": f"{css} is-invalid" if field.errors else css})
+
+
+@register.filter
+def deadline(due: datetime, now: datetime) -> dict[str, str]:
+    """A deadline as people say it, with the class that colours it: "until tomorrow 17:00", "overdue since …"."""
+    local, today = due.astimezone(JST), now.astimezone(JST).date()
+    days, hour = (local.date() - today).days, f"{local:%H:%M}"
+    if due < now:
+        return {"css": "is-overdue", "text": _("overdue since %(moment)s") % {"moment": jst(due)}}
+    if days == 0:
+        return {"css": "is-soon", "text": _("the first until today %(hour)s") % {"hour": hour}}
+    if days == 1:
+        return {"css": "is-soon", "text": _("the first until tomorrow %(hour)s") % {"hour": hour}}
+    return {"css": "", "text": _("the first until %(moment)s") % {"moment": jst(due)}}

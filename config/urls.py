@@ -1,0 +1,17 @@
+"""The site's addresses: each room brings its own, Django's admin is the operator's workbench."""
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("workbench/", admin.site.urls),
+    path("", include("portal.urls")),
+    *[path("", include(f"{room}.urls")) for room in ("metering", "switching") if find_spec(f"{room}.urls")],
+]
+
+handler400 = "portal.views.errors.bad_request"
+handler403 = "portal.views.errors.permission_denied"
+handler404 = "portal.views.errors.not_found"
+handler500 = "portal.views.errors.server_error"

@@ -1,0 +1,21 @@
+"""The ground floor's addresses."""
+
+from django.urls import path
+
+from portal.views import health, home, registry, sign_in
+
+app_name = "portal"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-in/code/", sign_in.code, name="code"),
+    path("sign-in/second-factor/", sign_in.second_factor, name="second-factor"),
+    path("sign-in/second-factor/qr.svg", sign_in.qr, name="qr"),
+    path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("language/", sign_in.language, name="language"),
+    path("participants/", registry.participants, name="participants"),
+    path("notices/", registry.notices, name="notices"),
+    path("me/", registry.me, name="me"),
+    path("me/password/", registry.password, name="password"),
+    path("healthz", health.healthz, name="healthz"),
+]

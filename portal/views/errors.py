@@ -1,0 +1,64 @@
+"""Pages for what went wrong: a sentence, a way back and a number that can be quoted on the telephone."""
+
+import logging
+import secrets
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+from django.utils.translation import gettext as _
+
+from portal.access import public
+
+log = logging.getLogger(__name__)
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that sounds or looks like something else
+
+
+def quotable_id() -> str:
+    """Eight letters in two groups, safe to read over the telephone."""
+    letters = [secrets.choice(LETTERS) for _place in range(8)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+@public
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: asks neither the database nor the session; the id stands in the log beside the traceback."""
+    number = quotable_id()
+    log.exception("error %s at %s %s", number, request.method, request.path)
+    try:
+        return HttpResponse(loader.render_to_string("500.html", {"error_id": number}), status=500)
+    except Exception:  # the error page must not fail, whatever broke before it
+        log.exception("the error page itself failed")
+        return HttpResponse(f"Kirikae: error {number}", status=500, content_type="text/plain; charset=utf-8")
+
+
+@public
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400: what arrived was not a request this site can read."""
+    return _page(request, "400.html", 400, _("This request could not be read"))
+
+
+@public
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: the request came from a form or host that this site does not trust."""
+    return _page(request, "403.html", 403, _("This request was refused"))
+
+
+@public
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: the same page for what does not exist and for what this person may not see."""
+    return _page(request, "404.html", 404, _("There is no such page for you"))
+
+
+@public
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that was open too long or sent from elsewhere."""
+    return _page(request, "403_csrf.html", 403, _("This form has expired"))
+
+
+def _page(request: HttpRequest, template: str, status: int, title: str) -> HttpResponse:
+    number = quotable_id()
+    log.info("answer %s with %s at %s %s", status, number, request.method, request.path)
+    return HttpResponse(
+        loader.render_to_string(template, {"title": title, "error_id": number}, request), status=status
+    )

@@ -1,0 +1,33 @@
+"""The first page: what waits for me, until when, what is new."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from portal import inbox
+from portal.access import Ability, needs
+from portal.models import Notice
+from portal.notices import Told, told
+
+NEWEST = 10
+
+
+@needs(Ability.ENTER)
+def home(request: HttpRequest) -> HttpResponse:
+    """The inbox, sorted by deadline, and the newest notices that concern this person."""
+    now = timezone.now()
+    notices: list[Told] = told(
+        Notice.objects.visible_to(request.user)[:NEWEST], language=get_language() or "ja"
+    )
+    return render(
+        request,
+        "portal/home.html",
+        {
+            "title": _("What waits for me"),
+            "tasks": inbox.tasks_of(request.user, now=now),  # type: ignore[arg-type]
+            "notices": notices,
+            "now": now,
+        },
+    )

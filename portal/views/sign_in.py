@@ -1,0 +1,257 @@
+"""Signing in: password, then second factor; signing out. Each failure has its own sentence."""
+
+from base64 import b32encode
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.hashers import check_password
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language
+from django_otp import login as otp_login
+from django_otp.oath import hotp
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from portal import demo, ledger, people
+from portal.access import half_signed_in, public
+from portal.forms import CodeForm, SignInForm
+from portal.models import User
+
+SHOWN_DEMO_USERS = 12
+
+
+@public
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """User id and password; a right pair leads on to the second factor."""
+    user = request.user
+    if request.method == "GET" and user.is_authenticated:
+        return redirect(_onwards(request) if user.is_verified() else _with_next(request, "portal:code"))
+    form = SignInForm(request.POST) if request.method == "POST" else SignInForm(initial=_asked_for(request))
+    if request.method == "POST" and form.is_valid():
+        username, now = form.cleaned_data["username"], timezone.now()
+        user = authenticate(request, username=username, password=form.cleaned_data["password"])
+        if user is None:
+            known = User.objects.filter(username=username).select_related("company").first()
+            action = "user frozen" if getattr(request, "axes_locked_out", False) else "sign-in failed"
+            ledger.record(action, f"user {username}", by=known, now=now, address=_address(request))
+            form.add_error(None, _why_not(known, form.cleaned_data["password"]))
+        elif not user.company.is_active:
+            ledger.record("sign-in refused", f"user {username}", by=user, now=now, why="company suspended")
+            form.add_error(
+                None, _("Your company's use of the portal is suspended. Please ask the hub operator.")
+            )
+        else:
+            login(request, user)
+            return redirect(_with_next(request, "portal:code"))
+    return render(
+        request,
+        "portal/sign_in.html",
+        {"title": _("Sign in"), "form": form, "next": _next(request), **_demo_users()},
+        status=422 if form.is_bound else 200,
+    )
+
+
+@half_signed_in
+@never_cache
+@require_http_methods(["GET", "POST"])
+def code(request: HttpRequest) -> HttpResponse:
+    """The second factor's code; without a device yet, on to its set-up."""
+    user: User = request.user  # type: ignore[assignment]
+    if user.is_verified():  # type: ignore[attr-defined]
+        return redirect(_onwards(request))
+    if not TOTPDevice.objects.filter(user=user, confirmed=True).exists():
+        return redirect(_with_next(request, "portal:second-factor"))
+    form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
+    if request.method == "POST" and form.is_valid():
+        device, why = _verify(user, form.cleaned_data["code"], confirmed=True)
+        now = timezone.now()
+        if device:
+            _let_in(request, user, device)
+            return redirect(_onwards(request))
+        ledger.record(
+            "second factor failed", f"user {user.username}", by=user, now=now, address=_address(request)
+        )
+        form.add_error("code", why)
+    return render(
+        request,
+        "portal/code.html",
+        {
+            "title": _("Second factor"),
+            "form": form,
+            "next": _next(request),
+            "demo_code": demo.code_of(user) if demo.is_demo() else "",
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@half_signed_in
+@never_cache
+@require_http_methods(["GET", "POST"])
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """First set-up of the second factor: a picture for the app, the key for typing, and a code as proof."""
+    user: User = request.user  # type: ignore[assignment]
+    if TOTPDevice.objects.filter(user=user, confirmed=True).exists():
+        return redirect("portal:me" if user.is_verified() else _with_next(request, "portal:code"))  # type: ignore[attr-defined]
+    now = timezone.now()
+    device = TOTPDevice.objects.filter(user=user, confirmed=False).first() or people.enrol_totp(
+        user, confirmed=False, by=user, now=now
+    )
+    form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
+    if request.method == "POST" and form.is_valid():
+        proven, why = _verify(user, form.cleaned_data["code"], confirmed=False)
+        if proven:
+            people.confirm_totp(proven, now=now)
+            _let_in(request, user, proven)
+            messages.success(request, _("Your second factor is set up. You will need it at every sign-in."))
+            return redirect(_onwards(request))
+        form.add_error("code", why)
+    return render(
+        request,
+        "portal/second_factor.html",
+        {
+            "title": _("Set up the second factor"),
+            "form": form,
+            "next": _next(request),
+            "key": _in_fours(device),
+            "account": f"{settings.OTP_TOTP_ISSUER}: {user.username}",
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@half_signed_in
+@never_cache
+def qr(request: HttpRequest) -> HttpResponse:
+    """The unconfirmed device's address as an SVG picture; once it is confirmed the picture is gone."""
+    device = TOTPDevice.objects.filter(user=request.user, confirmed=False).select_related("user").first()
+    if device is None:
+        return HttpResponse(status=404)
+    picture = segno.make(device.config_url, error="m").svg_inline(scale=6, border=4, light="#fff")
+    picture = picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return HttpResponse(picture, content_type="image/svg+xml")
+
+
+@half_signed_in
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    user: User = request.user  # type: ignore[assignment]
+    ledger.record("signed out", f"user {user.username}", by=user, now=timezone.now())
+    logout(request)
+    messages.success(request, _("You are signed out."))
+    return redirect("portal:sign-in")
+
+
+@public
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Switch between Japanese and English; the choice is kept in a cookie."""
+    return set_language(request)
+
+
+def frozen(request: HttpRequest, credentials: dict[str, Any] | None = None, *rest: Any) -> HttpResponse:
+    """The answer to an id that too many wrong passwords were given for; called by django-axes."""
+    return render(request, "portal/frozen.html", {"title": _("This user id is frozen")}, status=429)
+
+
+def _verify(user: User, code: str, *, confirmed: bool) -> tuple[TOTPDevice | None, str]:
+    """Try the code on the person's device under a lock, so that a code serves once; else a sentence saying why not."""
+    with transaction.atomic():
+        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=confirmed).first()
+        if device is None:
+            return None, _("Your second factor was reset. Please sign in again.")
+        allowed, wait = device.verify_is_allowed()
+        if not allowed and wait:
+            seconds = max(1, round((wait["locked_until"] - timezone.now()).total_seconds()))
+            return None, _("Too many wrong codes. Please wait %(seconds)s seconds.") % {"seconds": seconds}
+        device.user = user
+        last = device.last_t
+        if device.verify_token(code):
+            return device, ""
+        if last >= 0 and _was_last(device, code, last):
+            device.throttle_reset()
+            return None, _(
+                "This code has been used already. Please wait for the next one (up to 30 seconds)."
+            )
+        return None, _(
+            "This code is not right. Please enter the one your app shows now, and check the phone's clock."
+        )
+
+
+def _was_last(device: TOTPDevice, code: str, step: int) -> bool:
+    return int(code) == hotp(device.bin_key, step, device.digits)
+
+
+def _let_in(request: HttpRequest, user: User, device: TOTPDevice) -> None:
+    """Mark the session as verified under a new key: what was known of it before is worth nothing."""
+    otp_login(request, device)
+    request.session.cycle_key()
+    ledger.record(
+        "signed in", f"user {user.username}", by=user, now=timezone.now(), address=_address(request)
+    )
+
+
+def _why_not(known: User | None, password: str) -> str:
+    """Only who knows the password learns that the id is suspended; the rest hear nothing about which ids exist."""
+    if known and not known.is_active and check_password(password, known.password):
+        return _("This user id is suspended. Your company's administrator or the hub operator can thaw it.")
+    return _("User id or password is wrong. After five wrong passwords the user id is frozen.")
+
+
+def _address(request: HttpRequest) -> str:
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def _next(request: HttpRequest) -> str:
+    """Where the person wanted to go, when it is a page of this site."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe and wanted.startswith("/") else ""
+
+
+def _onwards(request: HttpRequest) -> str:
+    return _next(request) or reverse("portal:home")
+
+
+def _with_next(request: HttpRequest, name: str) -> str:
+    wanted = _next(request)
+    return reverse(name) + ("?" + urlencode({"next": wanted}) if wanted else "")
+
+
+def _in_fours(device: TOTPDevice) -> list[str]:
+    """The key as the apps want it typed: base 32 in groups of four."""
+    key = b32encode(device.bin_key).decode().rstrip("=")
+    return [key[at : at + 4] for at in range(0, len(key), 4)]
+
+
+def _asked_for(request: HttpRequest) -> dict[str, str]:
+    """In the demo `?as=sora.clerk` fills the user id in, also without script."""
+    return {"username": request.GET.get("as", "")} if demo.is_demo() else {}
+
+
+def _demo_users() -> dict[str, Any]:
+    if not demo.is_demo():
+        return {}
+    users = demo.users()
+    return {
+        "demo_users": users[:SHOWN_DEMO_USERS],
+        "more_demo_users": users[SHOWN_DEMO_USERS:],
+        "demo_password": demo.DEMO_PASSWORD,
+    }
