@@ -167,6 +167,22 @@ class Migration(migrations.Migration):
                     "rows_without_supplier",
                     models.BigIntegerField(default=0, verbose_name="rows without supplier"),
                 ),
+                (
+                    "readings_without_supplier",
+                    models.BigIntegerField(default=0, verbose_name="readings without supplier"),
+                ),
+                (
+                    "rows_superseded",
+                    models.BigIntegerField(
+                        default=0, verbose_name="rows corrected before they were published"
+                    ),
+                ),
+                (
+                    "readings_superseded",
+                    models.BigIntegerField(
+                        default=0, verbose_name="readings corrected before they were published"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "publication",
@@ -699,6 +715,10 @@ class Migration(migrations.Migration):
                 ("rows", models.BigIntegerField(verbose_name="rows")),
                 ("readings", models.BigIntegerField(verbose_name="readings")),
                 (
+                    "rows_corrected",
+                    models.BigIntegerField(default=0, verbose_name="rows that correct earlier ones"),
+                ),
+                (
                     "publication",
                     models.ForeignKey(
                         null=True,
@@ -825,7 +845,12 @@ class Migration(migrations.Migration):
                 ("rows_taken", models.BigIntegerField(default=0, verbose_name="rows taken in")),
                 ("rows_unchanged", models.BigIntegerField(default=0, verbose_name="rows already known")),
                 ("rows_refused", models.BigIntegerField(default=0, verbose_name="rows refused")),
+                ("warnings", models.JSONField(default=dict, verbose_name="warnings")),
                 ("problem", models.JSONField(default=dict, verbose_name="problem")),
+                (
+                    "attempts",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="failed attempts"),
+                ),
                 (
                     "received_from",
                     models.ForeignKey(
@@ -1194,5 +1219,37 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("file", "day", "layer"), name="a_file_brings_a_day_once_per_layer"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="publishedfile",
+            index=models.Index(
+                condition=models.Q(("first_collected_at__isnull", True)),
+                fields=["recipient"],
+                name="published_files_not_collected",
+            ),
+        ),
+        migrations.CreateModel(
+            name="DeliveryCounter",
+            fields=[
+                (
+                    "recipient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="portal.company",
+                        verbose_name="recipient",
+                    ),
+                ),
+                (
+                    "files_published",
+                    models.BigIntegerField(default=0, verbose_name="files published"),
+                ),
+            ],
+            options={
+                "verbose_name": "delivery counter",
+                "verbose_name_plural": "delivery counters",
+            },
         ),
     ]

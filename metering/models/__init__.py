@@ -4,6 +4,8 @@ from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.points import Meter, ReadingDate, SupplyPoint
 from metering.models.supply import Contract, SupplyPeriod
 from metering.models.usage import (
+    DeliveryCounter,
+    Layer,
     MonthlyUsage,
     Publication,
     PublishedFile,
@@ -16,7 +18,9 @@ from metering.models.usage import (
 __all__ = [
     "Consent",
     "Contract",
+    "DeliveryCounter",
     "FacilityInquiry",
+    "Layer",
     "Meter",
     "MonthlyUsage",
     "Publication",

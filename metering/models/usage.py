@@ -55,7 +55,9 @@ class UsageFile(models.Model):
     rows_taken = models.BigIntegerField(_("rows taken in"), default=0)
     rows_unchanged = models.BigIntegerField(_("rows already known"), default=0)
     rows_refused = models.BigIntegerField(_("rows refused"), default=0)
+    warnings = models.JSONField(_("warnings"), default=dict)
     problem = models.JSONField(_("problem"), default=dict)
+    attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
 
     objects = UsageFileQuerySet.as_manager()
 
@@ -108,6 +110,11 @@ class Publication(models.Model):
     rows = models.BigIntegerField(_("rows"))
     readings = models.BigIntegerField(_("readings"))
     rows_without_supplier = models.BigIntegerField(_("rows without supplier"), default=0)
+    readings_without_supplier = models.BigIntegerField(_("readings without supplier"), default=0)
+    rows_superseded = models.BigIntegerField(_("rows corrected before they were published"), default=0)
+    readings_superseded = models.BigIntegerField(
+        _("readings corrected before they were published"), default=0
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("publication"), _("publications")
@@ -128,6 +135,7 @@ class UsageBatch(models.Model):
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
     rows = models.BigIntegerField(_("rows"))
     readings = models.BigIntegerField(_("readings"))
+    rows_corrected = models.BigIntegerField(_("rows that correct earlier ones"), default=0)
     publication = models.ForeignKey(
         Publication, models.PROTECT, null=True, related_name="batches", verbose_name=_("publication")
     )
@@ -229,6 +237,13 @@ class PublishedFile(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("published file"), _("published files")
         ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["recipient"],
+                condition=Q(first_collected_at__isnull=True),
+                name="published_files_not_collected",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["recipient", "number"], name="a_delivery_number_is_used_once_per_recipient"
@@ -241,3 +256,18 @@ class PublishedFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DeliveryCounter(models.Model):
+    """How many usage files were published to a company: locked while a publication numbers its files."""
+
+    recipient = models.OneToOneField(
+        Company, models.PROTECT, related_name="+", primary_key=True, verbose_name=_("recipient")
+    )
+    files_published = models.BigIntegerField(_("files published"), default=0)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("delivery counter"), _("delivery counters")
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id} {self.files_published}"
