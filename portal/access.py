@@ -118,9 +118,7 @@ def within(user: "User", ability: Ability, *, area: str = "", supply_class: str 
 def covers(user: "User", ability: Ability, *, area: str, supply_class: str) -> bool:
     """True when the person holds the ability for this very area and class of supply."""
     return may(user, ability) and any(
-        grant.role in MAY[ability].roles
-        and grant.area in ("", area)
-        and grant.supply_class in ("", supply_class)
+        grant.role in MAY[ability].roles and grant.area in ("", area) and grant.supply_class in ("", supply_class)
         for grant in user.grant_list
     )
 

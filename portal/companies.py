@@ -44,9 +44,7 @@ class BadRegistrationNumber(Refused):
 
 
 class BadCorporateNumber(Refused):
-    sentence = _(
-        "A corporate number has 13 digits and its first digit must fit the other twelve; please compare it."
-    )
+    sentence = _("A corporate number has 13 digits and its first digit must fit the other twelve; please compare it.")
 
 
 class BadCode(Refused):
@@ -171,9 +169,7 @@ def take_part(company: Company, part: TakesPart, *, by: User | None, now: dateti
     return participation
 
 
-def leave(
-    company: Company, *, market_role: MarketRole | str, area: Area | str, by: User | None, now: datetime
-) -> None:
+def leave(company: Company, *, market_role: MarketRole | str, area: Area | str, by: User | None, now: datetime) -> None:
     """End the company's part in an area. Raises NotAllowed, NotTakingPart."""
     _only_the_hub(by)
     with transaction.atomic():

@@ -39,9 +39,7 @@ def users() -> list[DemoUser]:
         .prefetch_related("grants", "totpdevice_set")
         .order_by("pk")
     )
-    return [
-        DemoUser(user, roles_of(user), _code(next(iter(user.totpdevice_set.all()), None))) for user in found
-    ]
+    return [DemoUser(user, roles_of(user), _code(next(iter(user.totpdevice_set.all()), None))) for user in found]
 
 
 def code_of(user: User) -> str:

@@ -14,9 +14,7 @@ class SignInForm(forms.Form):
         label=_("User id"),
         max_length=40,
         error_messages={"required": _("Please enter your user id.")},
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
     password = forms.CharField(
         label=_("Password"),
@@ -52,9 +50,7 @@ class CodeForm(forms.Form):
         if not (code.isascii() and code.isdigit()):
             raise forms.ValidationError(_("A code consists of digits only."))
         if len(code) != 6:
-            raise forms.ValidationError(
-                _("A code has six digits; this has %(count)s."), params={"count": len(code)}
-            )
+            raise forms.ValidationError(_("A code has six digits; this has %(count)s."), params={"count": len(code)})
         return code
 
 

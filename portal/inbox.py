@@ -41,6 +41,4 @@ def register(provider: Provider) -> None:
 def tasks_of(user: "User", *, now: datetime) -> list[Task]:
     """Everything that waits for the person, the earliest deadline first, work without a deadline last."""
     waiting = [task for provider in _providers for task in provider(user, now) if task.count]
-    return sorted(
-        waiting, key=lambda task: (task.due_at is None, task.due_at or now, task.kind, task.supply_class)
-    )
+    return sorted(waiting, key=lambda task: (task.due_at is None, task.due_at or now, task.kind, task.supply_class))

@@ -18,9 +18,7 @@ class Entry:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def record(
-    action: str, subject: str, *, by: User | None, now: datetime, purpose: str = "", **detail: Any
-) -> None:
+def record(action: str, subject: str, *, by: User | None, now: datetime, purpose: str = "", **detail: Any) -> None:
     """Write one entry; `by` is None for the hub's own workers. Call it inside the transaction of the deed."""
     record_many([Entry(action, subject, purpose, detail)], by=by, now=now)
 

@@ -73,9 +73,7 @@ class Column:
         """The row's value in this column."""
         if callable(self.value):
             return self.value(row)
-        return reduce(
-            lambda thing, part: getattr(thing, part, None), (self.value or self.name).split("."), row
-        )
+        return reduce(lambda thing, part: getattr(thing, part, None), (self.value or self.name).split("."), row)
 
     def drawn(self, row: Any) -> SafeString | str:
         """The cell as HTML."""
@@ -85,9 +83,7 @@ class Column:
             value = self.of(row)
             content = self.show(value) if self.show else plain(value)
         address = self.link(row) if self.link else ""
-        return (
-            format_html('<a href="{}">{}</a>', address, content) if address else conditional_escape(content)
-        )
+        return format_html('<a href="{}">{}</a>', address, content) if address else conditional_escape(content)
 
 
 @dataclass(frozen=True)
@@ -165,9 +161,7 @@ class Listing:
     @property
     def lines(self) -> list[list[tuple[Column, SafeString | str]]]:
         """The page's cells, drawn."""
-        return [
-            [(column, column.drawn(row)) for column in self.shown_columns] for row in self.page.object_list
-        ]
+        return [[(column, column.drawn(row)) for column in self.shown_columns] for row in self.page.object_list]
 
     @property
     def is_filtered(self) -> bool:

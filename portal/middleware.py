@@ -38,9 +38,7 @@ class ClosedByDefault:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if request.session.accessed and not response.has_header("Cache-Control"):
-            response["Cache-Control"] = (
-                "no-store"  # a shared desk's back button must not show a customer's case
-            )
+            response["Cache-Control"] = "no-store"  # a shared desk's back button must not show a customer's case
         return response
 
     def process_view(
@@ -60,9 +58,7 @@ class ClosedByDefault:
             return to_sign_in(request)
         if not user.company.is_active:
             logout(request)
-            messages.error(
-                request, _("Your company's use of the portal is suspended. Please ask the hub operator.")
-            )
+            messages.error(request, _("Your company's use of the portal is suspended. Please ask the hub operator."))
             return to_sign_in(request)
         if not user.is_verified():  # type: ignore[attr-defined]
             return None if getattr(view, "is_half_open", False) else to_second_factor(request)

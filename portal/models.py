@@ -53,9 +53,7 @@ class Company(models.Model):
 class Participation(models.Model):
     """A company in one area in one market role, with the participant code 事業者コード it carries there."""
 
-    company = models.ForeignKey(
-        Company, models.PROTECT, related_name="participations", verbose_name=_("company")
-    )
+    company = models.ForeignKey(Company, models.PROTECT, related_name="participations", verbose_name=_("company"))
     market_role = models.CharField(_("market role"), max_length=20, choices=MarketRole)
     area = models.CharField(_("area"), max_length=2, choices=Area)
     code = models.CharField(_("participant code"), max_length=5)
@@ -64,9 +62,7 @@ class Participation(models.Model):
         verbose_name, verbose_name_plural = _("participation"), _("participations")
         ordering = ["area", "code"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["code"], name="a_participant_code_belongs_to_one_company_and_area"
-            ),
+            models.UniqueConstraint(fields=["code"], name="a_participant_code_belongs_to_one_company_and_area"),
             models.UniqueConstraint(
                 fields=["company", "market_role", "area"],
                 name="one_participant_code_per_company_role_and_area",
@@ -166,9 +162,7 @@ class LedgerEntry(models.Model):
 
     at = models.DateTimeField(_("at"), db_index=True)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("user"))
-    company = models.ForeignKey(
-        Company, models.PROTECT, null=True, related_name="+", verbose_name=_("company")
-    )
+    company = models.ForeignKey(Company, models.PROTECT, null=True, related_name="+", verbose_name=_("company"))
     action = models.CharField(_("action"), max_length=60)
     subject = models.CharField(_("subject"), max_length=80, db_index=True)
     purpose = models.CharField(_("purpose"), max_length=200, blank=True)
@@ -196,9 +190,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 class Notice(models.Model):
     """A numbered message to one company; numbers per recipient have no gaps (see portal.outbox)."""
 
-    recipient = models.ForeignKey(
-        Company, models.PROTECT, related_name="notices", verbose_name=_("recipient")
-    )
+    recipient = models.ForeignKey(Company, models.PROTECT, related_name="notices", verbose_name=_("recipient"))
     number = models.BigIntegerField(_("number"))
     kind = models.CharField(_("kind"), max_length=40)
     subject = models.CharField(_("subject"), max_length=80)
@@ -214,9 +206,7 @@ class Notice(models.Model):
         verbose_name, verbose_name_plural = _("notice"), _("notices")
         ordering = ["-posted_at", "-number"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["recipient", "number"], name="a_notice_number_is_used_once_per_recipient"
-            )
+            models.UniqueConstraint(fields=["recipient", "number"], name="a_notice_number_is_used_once_per_recipient")
         ]
         triggers = [append_only]
 
@@ -243,13 +233,10 @@ class Delivery(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("delivery"), _("deliveries")
         ordering = ["-id"]
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="deliveries_waiting")
-        ]
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="deliveries_waiting")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="sent", sent_at__isnull=False)
-                | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="a_sent_delivery_has_a_time",
             )
         ]
@@ -268,9 +255,7 @@ class ExtraHoliday(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("extra holiday"), _("extra holidays")
         ordering = ["day", "area"]
-        constraints = [
-            models.UniqueConstraint(fields=["area", "day"], name="an_extra_holiday_stands_once_per_area")
-        ]
+        constraints = [models.UniqueConstraint(fields=["area", "day"], name="an_extra_holiday_stands_once_per_area")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.name}"

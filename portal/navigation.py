@@ -49,8 +49,6 @@ def entries() -> list[Entry]:
 def shown_to(user: "User", request: HttpRequest) -> list[Shown]:
     """The entries the person may open; the one with the longest matching path is where the person is."""
     open_ones = [(entry, reverse(entry.url_name)) for entry in entries() if may(user, entry.ability)]
-    below = [
-        url for _, url in open_ones if request.path == url or (url != "/" and request.path.startswith(url))
-    ]
+    below = [url for _, url in open_ones if request.path == url or (url != "/" and request.path.startswith(url))]
     here = max(below, key=len, default=None)
     return [Shown(entry.label, url, url == here) for entry, url in open_ones]

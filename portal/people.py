@@ -130,11 +130,7 @@ def set_password(user: User, *, password: str, by: User, now: datetime) -> None:
     if by.pk != user.pk:
         _may_change(by, user.company)
     with transaction.atomic():
-        user = (
-            User.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("company")
-            .get(pk=user.pk)
-        )
+        user = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company").get(pk=user.pk)
         _set_password(user, password)
         user.save(update_fields=["password"])
         ledger.record("password set", _subject(user), by=by, now=now)
@@ -159,9 +155,7 @@ def set_roles(user: User, *, roles: Iterable[Hold | Role | str], by: User | None
             _keep_an_administrator(user)
         if set(held) == wanted_keys:
             return
-        user.grants.filter(
-            pk__in=[grant.pk for key, grant in held.items() if key not in wanted_keys]
-        ).delete()
+        user.grants.filter(pk__in=[grant.pk for key, grant in held.items() if key not in wanted_keys]).delete()
         Grant.objects.bulk_create(
             [
                 Grant(user=user, role=role, area=area, supply_class=supply_class)
@@ -178,9 +172,7 @@ def set_roles(user: User, *, roles: Iterable[Hold | Role | str], by: User | None
         )
 
 
-def enrol_totp(
-    user: User, *, key: str = "", confirmed: bool = True, by: User | None, now: datetime
-) -> TOTPDevice:
+def enrol_totp(user: User, *, key: str = "", confirmed: bool = True, by: User | None, now: datetime) -> TOTPDevice:
     """Give the account a second factor in place of any it had; `key` is 40 hex digits, random when not given.
 
     Unconfirmed until `confirm_totp` where the person sets it up alone. Anybody else's account needs an administrator.

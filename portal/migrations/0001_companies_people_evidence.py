@@ -18,9 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
                 ("name_en", models.CharField(blank=True, max_length=100, verbose_name="name in English")),
@@ -71,9 +69,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
@@ -103,9 +99,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "area",
@@ -134,9 +128,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "extra holidays",
                 "ordering": ["day", "area"],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("area", "day"), name="an_extra_holiday_stands_once_per_area"
-                    )
+                    models.UniqueConstraint(fields=("area", "day"), name="an_extra_holiday_stands_once_per_area")
                 ],
             },
         ),
@@ -145,9 +137,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("job", models.CharField(max_length=60, verbose_name="job")),
                 ("key", models.CharField(max_length=60, verbose_name="for")),
@@ -159,9 +149,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "job run",
                 "verbose_name_plural": "job runs",
                 "ordering": ["-started_at"],
-                "constraints": [
-                    models.UniqueConstraint(fields=("job", "key"), name="a_dated_job_is_claimed_once")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("job", "key"), name="a_dated_job_is_claimed_once")],
             },
         ),
         migrations.CreateModel(
@@ -169,9 +157,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("at", models.DateTimeField(db_index=True, verbose_name="at")),
                 ("action", models.CharField(max_length=60, verbose_name="action")),
@@ -210,9 +196,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.BigIntegerField(verbose_name="number")),
                 ("kind", models.CharField(max_length=40, verbose_name="kind")),
@@ -285,9 +269,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("address", models.EmailField(max_length=254, verbose_name="address")),
                 (
@@ -324,9 +306,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "market_role",
@@ -377,9 +357,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "role",

@@ -59,6 +59,4 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _page(request: HttpRequest, template: str, status: int, title: str) -> HttpResponse:
     number = quotable_id()
     log.info("answer %s with %s at %s %s", status, number, request.method, request.path)
-    return HttpResponse(
-        loader.render_to_string(template, {"title": title, "error_id": number}, request), status=status
-    )
+    return HttpResponse(loader.render_to_string(template, {"title": title, "error_id": number}, request), status=status)

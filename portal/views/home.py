@@ -18,9 +18,7 @@ NEWEST = 10
 def home(request: HttpRequest) -> HttpResponse:
     """The inbox, sorted by deadline, and the newest notices that concern this person."""
     now = timezone.now()
-    notices: list[Told] = told(
-        Notice.objects.visible_to(request.user)[:NEWEST], language=get_language() or "ja"
-    )
+    notices: list[Told] = told(Notice.objects.visible_to(request.user)[:NEWEST], language=get_language() or "ja")
     return render(
         request,
         "portal/home.html",

@@ -34,9 +34,7 @@ class ParticipantFilter(django_filters.FilterSet):
 
     def by_words(self, rows: QuerySet[Participation], name: str, value: str) -> QuerySet[Participation]:
         return rows.filter(
-            Q(company__name__icontains=value)
-            | Q(company__name_en__icontains=value)
-            | Q(code__istartswith=value)
+            Q(company__name__icontains=value) | Q(company__name_en__icontains=value) | Q(code__istartswith=value)
         )
 
 
@@ -54,18 +52,14 @@ PARTICIPANTS = [
         value=lambda part: part.get_market_role_display(),
         sort="market_role",
     ),
-    Column(
-        "area", gettext_lazy("Area"), value=lambda part: f"{part.area} {part.get_area_display()}", sort="area"
-    ),
+    Column("area", gettext_lazy("Area"), value=lambda part: f"{part.area} {part.get_area_display()}", sort="area"),
     Column("registration_number", gettext_lazy("Registration number"), value="company.registration_number"),
     Column("corporate_number", gettext_lazy("Corporate number"), value="company.corporate_number"),
     Column(
         "state",
         gettext_lazy("State"),
         value=lambda part: _("active") if part.company.is_active else _("suspended"),
-        draw=lambda part: (
-            badge(_("active"), "done") if part.company.is_active else badge(_("suspended"), "stopped")
-        ),
+        draw=lambda part: badge(_("active"), "done") if part.company.is_active else badge(_("suspended"), "stopped"),
         sort="company__is_active",
     ),
 ]
@@ -101,9 +95,7 @@ def _headline(notice: Notice) -> str:
 
 
 NOTICES = [
-    Column(
-        "number", gettext_lazy("No."), value=lambda notice: str(notice.number), sort="number", numeric=True
-    ),
+    Column("number", gettext_lazy("No."), value=lambda notice: str(notice.number), sort="number", numeric=True),
     Column("posted_at", gettext_lazy("Posted at"), sort="posted_at"),
     Column("headline", gettext_lazy("Notice"), value=_headline, link=lambda notice: notice.link),
     Column("subject", gettext_lazy("About"), sort="subject"),
@@ -121,9 +113,7 @@ def notices(request: HttpRequest) -> HttpResponseBase:
         columns=NOTICES,
         filterset=NoticeFilter,
         title=_("Notices"),
-        empty=_(
-            "No notice yet. The hub posts one here whenever something changes in a case of your company."
-        ),
+        empty=_("No notice yet. The hub posts one here whenever something changes in a case of your company."),
     )
 
 

@@ -51,9 +51,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             form.add_error(None, _why_not(known, form.cleaned_data["password"]))
         elif not user.company.is_active:
             ledger.record("sign-in refused", f"user {username}", by=user, now=now, why="company suspended")
-            form.add_error(
-                None, _("Your company's use of the portal is suspended. Please ask the hub operator.")
-            )
+            form.add_error(None, _("Your company's use of the portal is suspended. Please ask the hub operator."))
         else:
             login(request, user)
             return redirect(_with_next(request, "portal:code"))
@@ -82,9 +80,7 @@ def code(request: HttpRequest) -> HttpResponse:
         if device:
             _let_in(request, user, device)
             return redirect(_onwards(request))
-        ledger.record(
-            "second factor failed", f"user {user.username}", by=user, now=now, address=_address(request)
-        )
+        ledger.record("second factor failed", f"user {user.username}", by=user, now=now, address=_address(request))
         form.add_error("code", why)
     return render(
         request,
@@ -185,12 +181,8 @@ def _verify(user: User, code: str, *, confirmed: bool) -> tuple[TOTPDevice | Non
             return device, ""
         if last >= 0 and _was_last(device, code, last):
             device.throttle_reset()
-            return None, _(
-                "This code has been used already. Please wait for the next one (up to 30 seconds)."
-            )
-        return None, _(
-            "This code is not right. Please enter the one your app shows now, and check the phone's clock."
-        )
+            return None, _("This code has been used already. Please wait for the next one (up to 30 seconds).")
+        return None, _("This code is not right. Please enter the one your app shows now, and check the phone's clock.")
 
 
 def _was_last(device: TOTPDevice, code: str, step: int) -> bool:
@@ -201,9 +193,7 @@ def _let_in(request: HttpRequest, user: User, device: TOTPDevice) -> None:
     """Mark the session as verified under a new key: what was known of it before is worth nothing."""
     otp_login(request, device)
     request.session.cycle_key()
-    ledger.record(
-        "signed in", f"user {user.username}", by=user, now=timezone.now(), address=_address(request)
-    )
+    ledger.record("signed in", f"user {user.username}", by=user, now=timezone.now(), address=_address(request))
 
 
 def _why_not(known: User | None, password: str) -> str:

@@ -23,8 +23,7 @@ class Command(BaseCommand):
         shown = users if options["all"] else users[:12]
         rows = [("user id", "password", "code now", "company", "roles")]
         rows += [
-            (u.user.username, demo.DEMO_PASSWORD, u.code or "(set up)", u.user.company.name, u.roles)
-            for u in shown
+            (u.user.username, demo.DEMO_PASSWORD, u.code or "(set up)", u.user.company.name, u.roles) for u in shown
         ]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         for row in rows:

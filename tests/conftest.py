@@ -1,0 +1,55 @@
+"""Fixtures of every test: the clock, the cast, a browser per person."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.catalogues import compile_catalogues
+from portal.models import Company, User
+from tests import cast as the_cast
+from tests.cast import Cast
+
+
+compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Wednesday 2026-04-01, 10:00 in Japan."""
+    return the_cast.NOW
+
+
+@pytest.fixture
+def cast(db: Any) -> Cast:
+    return the_cast.gather()
+
+
+@pytest.fixture
+def client_of() -> Callable[..., Client]:
+    return the_cast.client_of
+
+
+def _company(key: str) -> Any:
+    @pytest.fixture(name=key)
+    def company(cast: Cast) -> Company:
+        return cast.companies[key]
+
+    return company
+
+
+def _person(key: str) -> Any:
+    @pytest.fixture(name=key.replace(".", "_"))
+    def person(cast: Cast) -> User:
+        return cast[key]
+
+    return person
+
+
+for _key in ("hub", *the_cast.COMPANIES):
+    globals()[f"_{_key}"] = _company(_key)
+for _key, _roles in the_cast.ROLES.items():
+    for _role in _roles:
+        globals()[f"_{_key}_{_role}"] = _person(f"{_key}.{_role}")
