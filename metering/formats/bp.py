@@ -19,6 +19,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO
 from xml.sax.saxutils import escape
 
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from metering.formats.blocks import BLOCK_ROWS, METER_LENGTH, POINT_LENGTH, DayBlock, SlotBlock
 from metering.formats.csv import COLUMNS, SLOT_COLUMNS, Sink, Written, iter_pieces, meter_fault, point_fault
 from metering.formats.errors import BadRow, Unreadable, shown
-from metering.formats.kwh import TABLE_SIZE, BadNumber, kwh_text, parse_columns, parse_kwh, windows, words
+from metering.formats.kwh import TABLE_SIZE, BadNumber, kwh_text, parse_kwh, parse_words, words
 from metering.formats.names import FileName
 from metering.formats.tags import NEWEST, TAGS, TagTable
 from metering.formats.zips import open_single, write_single
@@ -133,9 +134,7 @@ def read_xml(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noq
 def _read(pieces: Iterator[bytes], limits: Limits) -> Delivery:
     table = TAGS[NEWEST]
     target = _Target(table, limits)
-    parser = etree.XMLParser(
-        target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=False
-    )
+    parser = etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=False)
     try:
         _feed(parser, target, _utf8(pieces))
         parser.close()
@@ -216,7 +215,7 @@ def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> 
         buffer = hold + piece
         hold = b""
         # inside a comment, a CDATA section or an instruction a row is no row
-        fast = fast and b"<!" not in buffer and b"<?" not in buffer
+        fast = fast and not ((b"!" in buffer and b"<!" in buffer) or (b"?" in buffer and b"<?" in buffer))
         if not fast:
             parser.feed(buffer)
             continue
@@ -242,7 +241,7 @@ def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> 
                     break
             run = buffer[start:finish]
             scanned = _scan(run, target.table)
-            parser.feed(run if scanned is None else target.stand_in(scanned))
+            parser.feed(run if scanned is None else target.stand_in(scanned, run.count(b"\n") if b"\n" in run else 0))
             at = finish
             if not whole:
                 hold = buffer[at:]
@@ -260,16 +259,25 @@ class _Run:
     tags: dict[str, int]
 
 
-_ROW_SHAPE = re.compile(rb"<JPMR\d{5}>((?:<JP\d{5}>[^<]*</JP\d{5}>)+)</JPMR\d{5}>")
-_LEAF = re.compile(rb"<(JP\d{5})>[^<]*</(JP\d{5})>")
+_SPACE = b" \t\r\n"
+_LEAF = re.compile(rb"[ \t\r\n]*<(JP\d{5})>([^<]*)</(JP\d{5})>")
 _METER_BYTE = np.zeros(256, bool)
 _METER_BYTE[0x21:0x7F] = True
 _METER_BYTE[list(b',"<>&')] = False
-_EDGE = b" " * 40
+_TEXT_STOPS = np.zeros(256, bool)
+_TEXT_STOPS[:0x20] = True
+_TEXT_STOPS[0x3C] = True
+_EDGE = b" " * 8
+_SHAPES = 48
+"""How many shapes of rows (order of tags, lengths of texts) a run may have to be read as arrays."""
 
 
 def _scan(run: bytes, table: TagTable) -> _Run | None:
-    """Cut a run of point rows into arrays; None when any byte of it is not exactly as expected."""
+    """Cut a run of point rows into arrays; None when any byte of it is not exactly as expected.
+
+    Rows of one length are laid under one another and compared with the first of them, which is taken apart
+    by hand; its texts are the columns that may differ.
+    """
     if b"&" in run:
         return None
     if not run.isascii():
@@ -277,118 +285,132 @@ def _scan(run: bytes, table: TagTable) -> _Run | None:
             run.decode()
         except UnicodeDecodeError:
             return None
-    buffer = _EDGE + run + _EDGE
+    buffer = run + _EDGE
     flat = np.frombuffer(buffer, np.uint8)
-    if flat.min() < 0x20:
+    opening, closing = f"<{table.point_row}>".encode(), f"</{table.point_row}>".encode()
+    starts = _starts(flat, words(buffer), opening)
+    if not starts.size or starts[0] != 0:
         return None
-    word = words(buffer)
-    marks = np.flatnonzero(flat == 0x3C)
-    row_open = np.frombuffer(f"<{table.point_row}>".encode()[:8], "<u8")[0]
-    opens = np.flatnonzero(word[marks] == row_open)
-    if not opens.size or opens[0] != 0:
+    lengths = np.diff(starts, append=len(run))  # a row reaches to the next one: space between belongs to it
+    if lengths.max() > _PROLOG:
         return None
-    sizes = np.diff(opens, append=len(marks))
-    stops = np.append(marks[opens[1:]], len(buffer) - len(_EDGE))
-    shapes = np.unique(sizes)
-    if len(shapes) > 6:
-        return None
-    rows = len(opens)
+    rows = len(starts)
     keys = np.zeros((rows, _KEY), np.uint8)
     present = np.zeros(rows, bool)
-    kwh_tags = (table.kwh_low, table.kwh_high)
-    values = {tag: np.full(rows, NULL, np.int32) for tag in kwh_tags}
-    seen = dict.fromkeys(kwh_tags, False)
+    values = {tag: np.full(rows, NULL, np.int32) for tag in (table.kwh_low, table.kwh_high)}
     tags: dict[str, int] = {}
-    for size in shapes.tolist():
-        chosen = np.flatnonzero(sizes == size)
-        at = marks[opens[chosen][:, None] + np.arange(size)]
-        names = _verified(buffer, word, at, stops[chosen], table)
-        if names is None or table.point not in names:
-            return None
-        column = {name: 1 + 2 * n for n, name in enumerate(names)}
-        for name in names:
-            tags[name] = tags.get(name, 0) + len(chosen)
-
-        start = at[:, column[table.point]] + 9
-        if ((at[:, column[table.point] + 1] - start) != POINT_LENGTH).any():
-            return None
-        points = windows(buffer, POINT_LENGTH)[start]
-        if ((points - np.uint8(0x30)) > 9).any():
-            return None
-        keys[chosen, :POINT_LENGTH] = points
-        if table.meter in column:
-            start = at[:, column[table.meter]] + 9
-            length = at[:, column[table.meter] + 1] - start
-            if length.max() > METER_LENGTH:
+    shapes = 0
+    for length in np.unique(lengths).tolist():
+        left = np.flatnonzero(lengths == length)
+        while left.size:
+            shapes += 1
+            shape = _shape(run[starts[left[0]] : starts[left[0]] + length], opening, closing)
+            if shape is None or shapes > _SHAPES:
                 return None
-            letters = windows(buffer, METER_LENGTH)[start]
-            inside = np.arange(METER_LENGTH) < length[:, None]
-            if not (_METER_BYTE[letters] | ~inside).all():
+            laid = _laid(buffer, starts[left], length)
+            alike = shape.alike(laid)
+            if alike.all():
+                chosen, left = left, left[:0]
+            else:
+                chosen, left, laid = left[alike], left[~alike], laid[alike]
+            if not _take(laid, shape.spans, chosen, table, keys, present, values):
                 return None
-            keys[chosen, POINT_LENGTH:] = letters * inside
-
-        here = np.ones(len(chosen), bool)
-        for name in (table.status, table.provided):
-            if name in column:
-                start = at[:, column[name]] + 9
-                if (at[:, column[name] + 1] - start != 1).any():
-                    return None
-                here &= flat[start] == 0x30
-        present[chosen] = here
-        found = np.zeros(len(chosen), bool)
-        for name in kwh_tags:
-            if name not in column:
-                continue
-            seen[name] = True
-            end = at[:, column[name] + 1]
-            length = end - at[:, column[name]] - 9
-            parsed, understood = parse_columns(word, end, np.where(here, length, 0))
-            if not understood.all():
-                return None
-            found |= length > 0
-            values[name][chosen] = parsed
-        if (here & ~found).any():
-            return None
-    if all(seen.values()):
+            for name in shape.spans:
+                tags[name] = tags.get(name, 0) + len(chosen)
+    used = {tag: found for tag, found in values.items() if tag in tags}
+    if len(used) > 1:
         return None
-    return _Run(keys.reshape(-1).view(f"S{_KEY}"), present, {t: v for t, v in values.items() if seen[t]}, tags)
+    return _Run(keys.reshape(-1).view(f"S{_KEY}"), present, used, tags)
 
 
-def _verified(
-    buffer: bytes,
-    word: NDArray[np.uint64],
-    at: NDArray[np.intp],
-    stops: NDArray[np.intp],
+def _starts(flat: NDArray[np.uint8], word: NDArray[np.uint64], opening: bytes) -> NDArray[np.intp]:
+    """Where rows begin: every place where the opening tag stands."""
+    marks = np.flatnonzero(flat == opening[4])  # the R of JPMR; few other texts have one
+    marks = marks[marks >= 4] - 4
+    return marks[word[marks] == np.frombuffer(opening[:8], "<u8")[0]]
+
+
+def _laid(buffer: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
+    """Rows of one length under one another: uint8 [n, length rounded up to eights]."""
+    wide = -(-length // 8) * 8
+    view = np.ndarray((len(buffer) - wide + 1,), f"V{wide}", buffer, 0, (1,))
+    return view[starts].view(np.uint8).reshape(len(starts), wide)
+
+
+@dataclass(slots=True)
+class _Shape:
+    """A row taken apart: tag → (start, end) of its text, and the bytes that every row of the shape shares."""
+
+    spans: dict[str, tuple[int, int]]
+    row: NDArray[np.uint64]
+    fixed: NDArray[np.uint64]
+
+    def alike(self, laid: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which rows have the same bytes outside the texts."""
+        differs: NDArray[np.uint64] = np.bitwise_or.reduce((laid.view("<u8") ^ self.row) & self.fixed, axis=1)
+        return differs == 0
+
+
+def _shape(row: bytes, opening: bytes, closing: bytes) -> _Shape | None:
+    wide = -(-len(row) // 8) * 8
+    fixed = np.zeros(wide, np.uint8)
+    fixed[: len(row)] = 255
+    spans: dict[str, tuple[int, int]] = {}
+    at, stop = len(opening), row.rfind(closing)
+    if not row.startswith(opening) or stop < 0 or row[stop + len(closing) :].strip(_SPACE):
+        return None
+    while row[at:stop].strip(_SPACE):
+        leaf = _LEAF.match(row, at, stop)
+        if leaf is None or leaf[1] != leaf[3] or leaf[1].decode() in spans:
+            return None
+        spans[leaf[1].decode()] = leaf.span(2)
+        fixed[slice(*leaf.span(2))] = 0
+        at = leaf.end()
+    return _Shape(spans, np.frombuffer(row.ljust(wide), "<u8"), fixed.view("<u8"))
+
+
+def _take(
+    laid: NDArray[np.uint8],
+    spans: dict[str, tuple[int, int]],
+    chosen: NDArray[np.intp],
     table: TagTable,
-) -> list[str] | None:
-    """Tag names of rows whose every "<" stands at `at`, proved to be alike byte for byte; None when not."""
-    first = buffer[at[0, 0] : stops[0]]
-    shape = _ROW_SHAPE.fullmatch(first)
-    if shape is None:
-        return None
-    pairs = _LEAF.findall(shape[1])
-    names = [opened.decode() for opened, _ in pairs]
-    if any(opened != closed for opened, closed in pairs) or len(set(names)) != len(names):
-        return None
-    tags = [f"<{table.point_row}>"]
-    for name in names:
-        tags += [f"<{name}>", f"</{name}>"]
-    tags.append(f"</{table.point_row}>")
-    if len(tags) != at.shape[1]:
-        return None
-    for column, tag in enumerate(tags):
-        text, where = tag.encode(), at[:, column]
-        head, tail = np.frombuffer(text[:8] + text[-8:], "<u8")
-        if (word[where] != head).any() or (word[where + (len(text) - 8)] != tail).any():
-            return None
-        if column % 2 == 0:  # behind the row's opening, a closing tag and the row's end nothing may stand
-            following = at[:, column + 1] if column + 1 < len(tags) else stops
-            if (following - where != len(text)).any():
-                return None
-    last = at[:, -1]
-    if (stops - last != len(tags[-1])).any():
-        return None
-    return names
+    keys: NDArray[np.uint8],
+    present: NDArray[np.bool_],
+    values: dict[str, NDArray[np.int32]],
+) -> bool:
+    """Enter rows of one shape at the places `chosen`; False when a text is not as plain as expected."""
+    start, end = spans.get(table.point, (0, 0))
+    points = np.ascontiguousarray(laid[:, start:end])
+    if end - start != POINT_LENGTH or ((points - np.uint8(0x30)) > 9).any():
+        return False
+    keys[chosen, :POINT_LENGTH] = points
+    start, end = spans.get(table.meter, (0, 0))
+    meters = np.ascontiguousarray(laid[:, start:end])
+    if end - start > METER_LENGTH or not _METER_BYTE[meters].all():
+        return False
+    keys[chosen, POINT_LENGTH : POINT_LENGTH + end - start] = meters
+    here = np.ones(len(chosen), bool)
+    for name in (table.status, table.provided):
+        if name in spans:
+            start, end = spans[name]
+            if end - start != 1 or ((laid[:, start] - np.uint8(0x30)) > 9).any():
+                return False
+            here &= laid[:, start] == 0x30
+    present[chosen] = here
+    found = False
+    for name, column in values.items():
+        if name in spans:
+            start, end = spans[name]
+            word = np.ascontiguousarray(laid[:, end - 8 : end]).view("<u8")[:, 0]
+            parsed, understood = parse_words(word, end - start)
+            if not understood.all():
+                return False
+            column[chosen] = np.where(here, parsed, NULL)
+            found |= end > start
+    if not found and here.any():
+        return False
+    read = {table.point, table.meter, table.status, table.provided, *values}
+    return not any(_TEXT_STOPS[laid[:, slice(*span)]].any() for name, span in spans.items() if name not in read)
 
 
 class _Target:
@@ -416,10 +438,10 @@ class _Target:
         self.names: dict[str, str] = {}
         self.wanted = {table.point, table.meter, table.status, table.provided, table.kwh_low, table.kwh_high}
 
-    def stand_in(self, run: _Run) -> bytes:
-        """The element that tells the parser where a run of rows stood."""
+    def stand_in(self, run: _Run, lines: int) -> bytes:
+        """The element that tells the parser where a run of rows stood, as many lines long."""
         self.runs.append(run)
-        return f'<{self.marker} n="{len(self.runs) - 1}"/>'.encode()
+        return f'<{self.marker} n="{len(self.runs) - 1}"/>'.encode() + b"\n" * lines
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise Unreadable("xml_doctype")
@@ -587,6 +609,7 @@ class _Rows:
         self.keys: list[tuple[str, str]] = []
         self.first: list[int] = []
         self.order = np.zeros(0, f"S{_KEY}")
+        self.sound = np.zeros(0, bool)
         self.values = np.zeros((0, SLOTS), np.int32)
         self.filled = np.zeros((0, SLOTS), bool)
         self.faults: dict[int, _Fault] = {}
@@ -615,15 +638,13 @@ class _Rows:
     def _put_run(self, slot: int | None, slot_text: str, ordinal: int, run: _Run, expected: int) -> int:
         count = len(run.keys)
         alike = np.array_equal(self.order[expected : expected + count], run.keys)
-        if alike and expected + count <= len(self.keys):
+        if alike := alike and expected + count <= len(self.keys):
             rows = np.arange(expected, expected + count)
         else:
-            width = POINT_LENGTH
-            texts = run.keys.astype(f"U{_KEY}").tolist()
-            found = [self._row(key[:width], key[width:], ordinal + n) for n, key in enumerate(texts)]
-            rows = np.array(found)
+            rows = self._find(run.keys, ordinal)
+            self.sound[rows] = True
         values = run.values.get(self.kwh)
-        if slot is None or (values is None and run.present.any()) or len(np.unique(rows)) != count:
+        if slot is None or (values is None and run.present.any()) or not (alike or len(np.unique(rows)) == count):
             for n, row in enumerate(rows.tolist()):
                 self._put_row(slot, slot_text, row, self._as_texts(run, n))
             return int(rows[-1]) + 1
@@ -638,6 +659,30 @@ class _Rows:
         self.filled[fresh, column] = True
         return int(rows[-1]) + 1
 
+    def _find(self, keys: NDArray[np.bytes_], ordinal: int) -> NDArray[np.intp]:
+        """The rows of many keys (S38, all well-formed), new ones made."""
+        width, count = POINT_LENGTH, len(keys)
+        pairs = [(key[:width], key[width:]) for key in keys.astype(f"U{_KEY}").tolist()]
+        if len(set(pairs)) < count or not self.index.keys().isdisjoint(pairs):
+            return np.array([self._row(*pair, ordinal + n) for n, pair in enumerate(pairs)])
+        row = len(self.keys)
+        self._make_room(row + count)
+        self.index.update(zip(pairs, range(row, row + count), strict=True))
+        self.keys += pairs
+        self.first += range(ordinal, ordinal + count)
+        self.order[row : row + count] = keys
+        return np.arange(row, row + count)
+
+    def _make_room(self, rows: int) -> None:
+        if rows > self.limits.points:
+            raise Unreadable("xml_points", limit=self.limits.points)
+        if rows > len(self.values):
+            room = max(1024, 2 * rows)
+            self.values = _grown(self.values, (room, self.columns), NULL)
+            self.filled = _grown(self.filled, (room, self.columns), False)
+            self.order = _grown(self.order, (room,), b"")
+            self.sound = _grown(self.sound, (room,), False)
+
     def _as_texts(self, run: _Run, n: int) -> dict[str, str]:
         items = {self.table.status: "0" if run.present[n] else "1"}
         for tag, values in run.values.items():
@@ -650,13 +695,7 @@ class _Rows:
         if row is not None:
             return row
         row = len(self.keys)
-        if row >= self.limits.points:
-            raise Unreadable("xml_points", limit=self.limits.points)
-        if row >= len(self.values):
-            room = max(1024, 2 * row)
-            self.values = _grown(self.values, (room, self.columns), NULL)
-            self.filled = _grown(self.filled, (room, self.columns), False)
-            self.order = _grown(self.order, (room,), b"")
+        self._make_room(row + 1)
         self.index[point, meter] = row
         self.keys.append((point, meter))
         self.first.append(ordinal)
@@ -699,7 +738,8 @@ class _Rows:
 
     def items(self, message: Message) -> Iterator[DayBlock | SlotBlock | BadRow]:
         """Blocks of the good rows in the order of their first appearance, then the refused ones."""
-        for row, (point, meter) in enumerate(self.keys):
+        for row in np.flatnonzero(~self.sound[: len(self.keys)]).tolist():
+            point, meter = self.keys[row]
             for check, column in ((point_fault(point), "supply_point"), (meter_fault(meter), "meter")):
                 if check is not None:
                     self.faults[row] = _Fault(check[0], column, check[1])
@@ -719,9 +759,7 @@ class _Rows:
             if message.slot is None:
                 yield DayBlock(points, meters, np.full(len(rows), day), values, quality, first[rows])
             else:
-                yield SlotBlock(
-                    points, meters, day, message.slot, values[:, 0], quality[:, 0], first[rows]
-                )
+                yield SlotBlock(points, meters, day, message.slot, values[:, 0], quality[:, 0], first[rows])
         for row in sorted(self.faults):
             fault = self.faults[row]
             raw = self._line(row, message)
@@ -782,9 +820,7 @@ def write_day_zip(out: Sink, name: FileName, message: Message, block: DayBlock, 
     return Written(len(block), block.readings(), size, digest)
 
 
-def write_half_hour_zip(
-    out: Sink, name: FileName, message: Message, block: SlotBlock, *, level: int = 1
-) -> Written:
+def write_half_hour_zip(out: Sink, name: FileName, message: Message, block: SlotBlock, *, level: int = 1) -> Written:
     """Write one split of a BP 0110/1110 half-hour as a zip; rules as in `write_day_zip`."""
     _match(name, message, HALF_HOUR)
     if not (message.slot == block.slot == name.slot and block.day == np.datetime64(message.day, "D")):
@@ -845,6 +881,19 @@ def _bottom(table: TagTable) -> bytes:
     return f"</{table.body_block}></{table.group}></{table.root}>\n".encode()
 
 
+@lru_cache(4)
+def _row_ends(row_tag: str, status: str, kwh: str) -> tuple[NDArray[np.bytes_], Callable[[int], bytes]]:
+    """The end of a row for every usual value, the one for no value last; and the maker of any other."""
+    head, tail = f"<{status}>0</{status}><{kwh}>", f"</{kwh}></{row_tag}>"
+
+    def value(wh: int) -> bytes:
+        return f"{head}{kwh_text(wh)}{tail}".encode()
+
+    none = f"<{status}>1</{status}></{row_tag}>".encode()
+    width = len(head) + len(tail) + len(kwh_text(-(2**31)))
+    return np.array([value(wh) for wh in range(TABLE_SIZE)] + [none], f"S{width}"), value
+
+
 class _RowText:
     """Point rows as bytes: the front of every row is made once, the value end comes from a table."""
 
@@ -857,12 +906,7 @@ class _RowText:
             if meter_fault(meter):
                 raise ValueError(f"meter number {meter!r} cannot stand in a message")
         kwh = table.kwh(low_voltage)
-        close = f"</{row_tag}>"
-        self.none = f"<{table.status}>1</{table.status}>{close}".encode()
-        head, tail = f"<{table.status}>0</{table.status}><{kwh}>", f"</{kwh}>{close}"
-        self.value: Callable[[int], bytes] = lambda wh: f"{head}{kwh_text(wh)}{tail}".encode()
-        self.width = len(head) + len(tail) + 12
-        self.ends = np.array([self.value(wh) for wh in range(TABLE_SIZE)] + [self.none], f"S{self.width}")
+        self.ends, self.value = _row_ends(row_tag, table.status, kwh)
         fronts = []
         for point, meter in zip(points.astype(f"U{POINT_LENGTH}").tolist(), meters, strict=True):
             meter_text = f"<{table.meter}>{meter}</{table.meter}>" if meter else ""

@@ -255,9 +255,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" … ({len(names)})" if len(names) > 8 else "")
 
 
-def _rows(
-    text: bytes, line: int, header: _Header, decoder: _Decoder, block_rows: int
-) -> Iterator[DayBlock | BadRow]:
+def _rows(text: bytes, line: int, header: _Header, decoder: _Decoder, block_rows: int) -> Iterator[DayBlock | BadRow]:
     """All rows of a run of whole lines whose first one has the number `line`."""
     buffer = PAD + text + (b"" if text.endswith(b"\n") else b"\n")
     flat = np.frombuffer(buffer, np.uint8)

@@ -21,12 +21,8 @@ REASONS = {
     ),
     "quotes": _("A quotation mark is opened and not closed again in this row."),
     "point_missing": _("The supply point number is missing."),
-    "point_characters": _(
-        "The supply point number “%(value)s” holds something other than the digits 0 to 9."
-    ),
-    "point_gas": _(
-        "The number has 17 digits; that is a city-gas number. An electricity supply point number has 22."
-    ),
+    "point_characters": _("The supply point number “%(value)s” holds something other than the digits 0 to 9."),
+    "point_gas": _("The number has 17 digits; that is a city-gas number. An electricity supply point number has 22."),
     "point_length": _("The number has %(count)s digits; an electricity supply point number has 22."),
     "meter_length": _("The meter number has %(count)s characters; at most 16 are allowed."),
     "meter_characters": _("The meter number “%(value)s” holds a character that no meter number has."),
@@ -38,13 +34,9 @@ REASONS = {
     "number_fine": _("Slot %(slot)s: “%(value)s” has more than three decimals; energy is kept in whole Wh."),
     "number_large": _("Slot %(slot)s: “%(value)s” kWh is larger than a half-hour can hold (2147483.647)."),
     "quality_length": _("The quality column has %(count)s letters; a day has 48 slots."),
-    "quality_letter": _(
-        "Slot %(slot)s: the quality letter “%(value)s” is unknown. Known letters: %(known)s."
-    ),
+    "quality_letter": _("Slot %(slot)s: the quality letter “%(value)s” is unknown. Known letters: %(known)s."),
     "quality_without_value": _("Slot %(slot)s: the quality is “%(value)s”, but there is no value."),
-    "value_without_quality": _(
-        "Slot %(slot)s: the quality says that the value is missing, but there is one."
-    ),
+    "value_without_quality": _("Slot %(slot)s: the quality says that the value is missing, but there is one."),
     "slot_unknown": _("Slot “%(slot)s” does not exist: a day has slots 01 to 48."),
     "duplicate_differs": _(
         "Slot %(slot)s stands twice for this point and meter with different values: %(first)s and %(second)s."
@@ -84,9 +76,7 @@ REASONS = {
     "zip_large": _("Unpacked, the file would be %(size)s bytes; at most %(limit)s are read. Split it."),
     "xml_not": _("This is not an XML file."),
     "xml_broken": _("The XML is damaged at line %(line)s: %(detail)s."),
-    "xml_doctype": _(
-        "The XML carries a DOCTYPE; messages of the Business Protocol have none, so it is refused."
-    ),
+    "xml_doctype": _("The XML carries a DOCTYPE; messages of the Business Protocol have none, so it is refused."),
     "xml_deep": _("The XML is nested deeper than %(limit)s levels; no message is."),
     "xml_root": _("The XML begins with “%(value)s”; a message begins with SBD-MSG."),
     "xml_code_missing": _("The message does not say its information code (JPC14 or JP00002)."),
@@ -95,14 +85,10 @@ REASONS = {
     "xml_date": _("The date of the message (JP06116) is “%(value)s”; eight digits YYYYMMDD are expected."),
     "xml_slot": _("The half-hour of the message (JP06219) is “%(value)s”; 01 to 48 is expected."),
     "xml_points": _("The file holds more than %(limit)s points; split it into several files."),
-    "name_form": _(
-        "The file name “%(value)s” does not follow the rule, for example W41120202604010000000000.zip."
-    ),
+    "name_form": _("The file name “%(value)s” does not follow the rule, for example W41120202604010000000000.zip."),
     "name_date": _("The file name “%(value)s” holds a date or time that does not exist: %(part)s."),
     "name_start": _("The file name “%(value)s”: a whole day begins at 0000, a half-hour at minute 00 or 30."),
-    "name_split": _(
-        "The file name “%(value)s” has a split number of %(count)s digits; %(expected)s are expected."
-    ),
+    "name_split": _("The file name “%(value)s” has a split number of %(count)s digits; %(expected)s are expected."),
 }
 
 

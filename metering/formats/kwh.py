@@ -87,9 +87,14 @@ def parse_columns(
     Where `understood` is False the text is longer than 8 characters or not plain digits with up to three
     decimals; ask `parse_kwh`, which reads more and names what is wrong.
     """
+    return parse_words(words[ends - 8], lengths)
+
+
+def parse_words(w: NDArray[np.uint64], lengths: NDArray[np.intp] | int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """As `parse_columns`, given the eight bytes that end each text; `w` is overwritten."""
+    lengths = np.broadcast_to(np.asarray(lengths), w.shape)
     understood = (lengths >= 0) & (lengths <= 8)
     size = np.where(understood, lengths, 0)
-    w = words[ends - 8]
     w &= _KEEP[size]
     w |= _FILL[size]
     dot = _U(0x2E)
