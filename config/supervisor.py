@@ -144,7 +144,7 @@ class Supervisor:
         if os.environ["KIRIKAE_ENV"] == "demo":
             today = datetime.now(JST).date().isoformat()
             self._step("seed_demo", "Filling the demo market", done, f"{code_fingerprint()} {today}", "seed_demo")
-        else:
+        if os.environ["KIRIKAE_ENV"] == "production":
             self._run_command("collectstatic", "--noinput", "--verbosity=0")
 
     def _note(self, address: str) -> None:
