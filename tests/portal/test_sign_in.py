@@ -199,7 +199,7 @@ def test_demo_people_are_shown_in_the_demo_only(sora_relay):
         assert code_now(sora_relay) in half.get(CODE).content.decode()
     for environment in ("production", "test"):
         with override_settings(ENVIRONMENT=environment):
-            page = Client().get(SIGN_IN, {"as": "sora.relay"}).content.decode()
+            page = Client().get(SIGN_IN).content.decode()
             assert demo.DEMO_PASSWORD not in page and "sora.relay" not in page
             assert code_now(sora_relay) not in half.get(CODE).content.decode()
             with pytest.raises(demo.NotADemo):
