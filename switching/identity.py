@@ -549,6 +549,12 @@ def _building(given: Building, held: Building, finding: _Finding) -> None:
         return
     if not any(given) or not any(held):
         return finding.loose(Step.BUILDING_MISSING)
+    if len(units[0]) != len(units[1]):
+        # グランハイツII 201 beside グランハイツ2-201
+        plain = _without_roman(given), _without_roman(held)
+        if _keys(plain[0][1]) == _keys(plain[1][1]):
+            names, units = (plain[0][0], plain[1][0]), (plain[0][1], plain[1][1])
+            finding.loose(Step.BUILDING_WORDS)
     if not _units(units[0], units[1], finding):
         return finding.differ()
     one, other = _keys(names[0]), _keys(names[1])
@@ -562,6 +568,17 @@ def _building(given: Building, held: Building, finding: _Finding) -> None:
     if steps is None:
         return finding.differ()
     return finding.loose(*steps)
+
+
+def _without_roman(building: Building) -> Building:
+    """A Roman numeral at the end of the name as the first of the building's numbers."""
+    names, units = building
+    match = _ROMAN_END.search(names[-1].key) if names else None
+    if not match:
+        return building
+    word = names[-1].key[: match.start()]
+    kept = [*names[:-1], Piece(word, word)] if word else list(names[:-1])
+    return kept, [Piece(_ROMAN[match.group()], match.group()), *units]
 
 
 def _units(one: Sequence[Piece], other: Sequence[Piece], finding: _Finding) -> bool:
@@ -597,9 +614,11 @@ def _agree(one: Sequence[Piece], other: Sequence[Piece]) -> bool:
 
 _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4", "V": "5", "VI": "6", "VII": "7", "VIII": "8", "IX": "9"}
 
+_ROMAN_END = re.compile("(?<![A-Z])(?:VI{0,3}|I[VX]|I{1,3})$")
+
 
 def _building_words(text: str) -> str:
-    text = text.replace("ビルヂング", "ビル").replace("ビルディング", "ビル").replace("ビルデイング", "ビル")
+    text = re.sub("ビル(?:ヂング|ジング|デイング)", "ビル", text)
     words = [_ROMAN.get(word, word) for word in re.split(r"((?<![A-Z])[IVX]+(?![A-Z]))", text)]
     return "".join(words).replace("ー", "").replace(" ", "")
 
@@ -611,12 +630,24 @@ _LOOSE_BUILDING: Pipeline = (
 )
 
 
-def same_place_key(address: Address) -> tuple[object, ...]:
-    """A key that any two addresses share whose combined verdict is exact or normalised (not the other way
-    round): to find equal pairs among many addresses without comparing all with all.
+def same_place_keys(address: Address) -> tuple[tuple[str, ...], ...]:
+    """Keys to find equal addresses among many without comparing all with all.
+
+    Two addresses whose combined verdict is exact or normalised share at least one key; sharing one does not
+    make them equal (another prefecture, a room called a block).
     """
-    pieces = (*address.number_pieces, *address.building_pieces)
-    return (address.head_key[-2:], tuple(sorted(piece.key for piece in pieces)))
+    pieces = tuple(sorted(piece.key for piece in (*address.number_pieces, *address.building_pieces)))
+    keys = [(address.head_key, *pieces)]
+    if not address.prefecture:
+        keys += [
+            (address.head_key.removeprefix(short), *pieces)
+            for short in _SHORT_PREFECTURES
+            if address.head_key.startswith(short)
+        ]
+    return tuple(keys)
+
+
+_SHORT_PREFECTURES = tuple(addresses.short_prefecture(name) for name in addresses.PREFECTURES)
 
 
 def compare(given: Claim, held: Claim, *, number_rule: NumberRule | None = None) -> Report:
