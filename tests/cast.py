@@ -8,11 +8,16 @@ Everybody is made by the product's own verbs, with a second factor that is set u
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
 from django.test import Client
 from django_otp import DEVICE_ID_SESSION_KEY
 
+from metering import supply
+from metering.models import SupplyPoint
+from metering.points import NewMeter, NewPoint, days_of_month, register_many, set_reading_calendar
+from metering.supply import NewSupply
 from portal import companies, people
 from portal.access import Role
 from portal.companies import TakesPart
@@ -52,10 +57,9 @@ ROLES = {
 
 @dataclass
 class Cast:
-    """Companies by attribute, people by `<company>.<role>`."""
+    """Companies by attribute, people by `<company>.<role>`; a person is registered when first asked for."""
 
     companies: dict[str, Company] = field(default_factory=dict)
-    people: dict[str, User] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Company:
         try:
@@ -65,11 +69,19 @@ class Cast:
 
     def __getitem__(self, name: str) -> User:
         """The person, read anew, so that no test sees another one's cached roles."""
-        return User.objects.select_related("company").get(pk=self.people[name].pk)
+        key, _, role = name.partition(".")
+        if Role(role) not in ROLES[key]:
+            raise KeyError(f"{name} is not in the cast; add the role to ROLES.")
+        known = User.objects.select_related("company").filter(username=name).first()
+        return known or person(self.companies[key], name, roles=[role])
+
+    def everybody(self) -> list[User]:
+        """The whole cast."""
+        return [self[f"{key}.{role}"] for key, roles in ROLES.items() for role in roles]
 
 
 def gather(now: datetime = NOW) -> Cast:
-    """Enter the whole cast through the verbs."""
+    """Enter the companies through the verbs; people follow as they are asked for."""
     cast = Cast()
     cast.companies["hub"] = companies.register(
         name=HUB, name_en="Kirikae Hub", is_hub_operator=True, notice_address="hub@kirikae.example", by=None, now=now
@@ -83,9 +95,6 @@ def gather(now: datetime = NOW) -> Cast:
             by=None,
             now=now,
         )
-    for key, roles in ROLES.items():
-        for role in roles:
-            cast.people[f"{key}.{role}"] = person(cast.companies[key], f"{key}.{role}", roles=[role], now=now)
     return cast
 
 
@@ -117,6 +126,111 @@ def client_of(user: User, *, verified: bool = True) -> Client:
 
 
 # --- Metering: points, contracts, usage ---------------------------------------------------------------------------
+#
+#    points = gather_points(cast)      also as the fixture `points`
+#    points.house, points.shop (HV), points.roof (FIT), points.rooms (three in one building): umi supplies them all
+#    make_points(cast, 50)             more of umi's houses; supply_class, retailer, area may be chosen
+
+READING_GROUPS = (1, 10, 20)
+SUPPLIED_FROM = date(2020, 4, 1)
+HOLDERS = (("山田 太郎", "ヤマダ タロウ"), ("佐藤 花子", "サトウ ハナコ"), ("髙橋 一郎", "タカハシ イチロウ"))
+
+
+@dataclass
+class Points:
+    """Points in area 03 that umi supplies, with contracts in umi's format U-1234-5678-90."""
+
+    house: SupplyPoint
+    shop: SupplyPoint
+    roof: SupplyPoint
+    rooms: list[SupplyPoint]
+
+
+def gather_points(cast: Cast, now: datetime = NOW) -> Points:
+    """The cast's points, umi their supplier since 2020-04-01, and a reading calendar of 2016 to 2027."""
+    lay_calendar(now)
+    [house] = make_points(cast, 1, now=now, block="8-1", town="粕谷四丁目")
+    [shop] = make_points(cast, 1, supply_class="HV", now=now, block="2-15", town="駒沢一丁目")
+    [roof] = make_points(cast, 1, supply_class="FIT", now=now, block="8-1", town="粕谷四丁目", building="屋根")
+    rooms = make_points(cast, 3, now=now, block="12-7", town="上用賀五丁目", building="ハイツ桜 {}号室", first=101)
+    return Points(house, shop, roof, rooms)
+
+
+def lay_calendar(now: datetime = NOW) -> None:
+    """Groups 1, 10 and 20 of the cast's areas are read on that day of each month, 2016 to 2027."""
+    set_reading_calendar(days_of_month(AREAS, READING_GROUPS, first_year=2016, last_year=2027), now=now)
+
+
+def make_points(
+    cast: Cast,
+    count: int,
+    *,
+    supply_class: str = "LV",
+    retailer: str = "umi",
+    area: str = "03",
+    town: str = "経堂二丁目",
+    block: str = "{}-3",
+    building: str = "",
+    first: int = 1,
+    supplied_from: date = SUPPLIED_FROM,
+    now: datetime = NOW,
+) -> list[SupplyPoint]:
+    """Register points of one class and let the retailer (a key of the cast, "" for nobody) supply them.
+
+    `block` and `building` may hold {}, which becomes `first`, first + 1, …; numbers never collide within a test.
+    """
+    begun = SupplyPoint.objects.count()
+    is_high = supply_class == "HV"
+    points = register_many(
+        [
+            NewPoint(
+                number=f"{area}{1 if is_high else 0}{9 if supply_class == 'FIT' else 0}{begun + at:018d}",
+                supply_class=supply_class,
+                prefecture="東京都",
+                municipality="世田谷区",
+                town=town,
+                block=block.format(first + at),
+                building=building.format(first + at),
+                contract_size=Decimal(120 if is_high else 40),
+                contract_size_unit="kW" if is_high else "A",
+                current_limit_a=None if is_high else 40,
+                menu="power" if is_high else "lamp",
+                power_factor=95 if is_high else None,
+                phases="3φ3W" if is_high else "1φ3W",
+                voltage_v=6600 if is_high else 100,
+                capacity_method="actual_demand" if is_high else "ampere_breaker",
+                service_pole=f"粕谷幹{begun + at}",
+                has_generation=supply_class == "FIT",
+                reading_day=READING_GROUPS[(begun + at) % len(READING_GROUPS)],
+                meters=(NewMeter(f"{area}M{begun + at:07d}", date(2018, 6, 1)),),
+            )
+            for at in range(count)
+        ],
+        now=now,
+    )
+    if retailer:
+        supply.begin(
+            [
+                NewSupply(
+                    point_id=point.pk,
+                    retailer_id=cast.companies[retailer].pk,
+                    from_date=supplied_from,
+                    contract_number=contract_number(begun + at),
+                    holder_name=HOLDERS[(begun + at) % len(HOLDERS)][0],
+                    holder_kana=HOLDERS[(begun + at) % len(HOLDERS)][1],
+                    holder_address=point.address,
+                    cause="made for a test",
+                )
+                for at, point in enumerate(points)
+            ],
+            now=now,
+        )
+    return points
+
+
+def contract_number(at: int) -> str:
+    """The at-th contract number in umi's format."""
+    return f"U-{1000 + at // 10000:04d}-{at % 10000:04d}-{at % 97:02d}"
 
 
 # --- Switching: relays, applications ------------------------------------------------------------------------------
