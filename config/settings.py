@@ -139,6 +139,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 FILE_UPLOAD_PERMISSIONS = 0o640
+# One folder per network operator, named by its participant code; files put there are taken in like uploads.
+USAGE_DROP_DIR = Path(os.environ.get("KIRIKAE_DROP", DATA_DIR / "drop"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 
 # --- People -------------------------------------------------------------------------------------------------------
@@ -274,4 +276,5 @@ IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3
 CONSENT_MAX_AGE_DAYS = 90
 USAGE_FILE_MAX_BYTES = 2_000_000_000
 USAGE_XML_MAX_BYTES = 12_000_000_000
+USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one
 PUBLISHED_POINTS_PER_FILE = 50_000
