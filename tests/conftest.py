@@ -10,7 +10,7 @@ from django.test import Client
 from portal.catalogues import compile_catalogues
 from portal.models import Company, User
 from tests import cast as the_cast
-from tests.cast import Cast
+from tests.cast import Cast, Points
 
 
 compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
@@ -25,6 +25,12 @@ def now() -> datetime:
 @pytest.fixture
 def cast(db: Any) -> Cast:
     return the_cast.gather()
+
+
+@pytest.fixture
+def points(cast: Cast) -> Points:
+    """umi's points in area 03: house, shop (HV), roof (FIT) and three rooms of one building."""
+    return the_cast.gather_points(cast)
 
 
 @pytest.fixture
