@@ -233,7 +233,7 @@ def compare(relay: Relay, *, today: date) -> identity.Report:
         holder_kana=contract.holder_kana if contract else "",
         address=contract.holder_address if contract else "",
     )
-    return identity.compare(given, held, separators=policies.of(relay.losing_retailer).number_separators)
+    return identity.compare(given, held, number_rule=policies.of(relay.losing_retailer))
 
 
 def read_for_judgement(relay: Relay, *, by: User, now: datetime) -> identity.Report:

@@ -32,6 +32,11 @@ class RetailerPolicy(models.Model):
     def __str__(self) -> str:
         return str(self.retailer)
 
+    @property
+    def separators(self) -> str:
+        """As the identity check asks for it."""
+        return self.number_separators
+
     def number_fits(self, number: str) -> bool:
         """True when the number, width folded and separators dropped, follows the published pattern."""
         plain = unicodedata.normalize("NFKC", number)

@@ -1,0 +1,80 @@
+"""What the database itself refuses, tried with plain SQL past all verbs."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from switching import matching
+
+pytestmark = pytest.mark.django_db
+
+ATTEMPTS = {
+    "an_answer_has_a_person_and_a_time": "UPDATE switching_relay SET state = '02' WHERE id = %(relay)s",
+    "a_rejection_and_only_a_rejection_has_reasons": "UPDATE switching_relay SET reasons = '{2}' WHERE id = %(relay)s",
+    "a_reason_is_on_the_list": """UPDATE switching_relay SET state = '03', reasons = '{10}', judged_at = now(),
+        judged_by_policy = true WHERE id = %(relay)s""",
+    "an_other_reason_is_told_in_words": """UPDATE switching_relay SET state = '03', reasons = '{9}', judged_at = now(),
+        judged_by_policy = true WHERE id = %(relay)s""",
+    "a_relay_is_between_two_companies": """UPDATE switching_relay SET losing_retailer_id = gaining_retailer_id
+        WHERE id = %(relay)s""",
+    "one_open_relay_per_point": "UPDATE switching_relay SET point_id = %(other_point)s WHERE id = %(relay)s",
+    "an_application_is_matched_when_its_state_says_so": """UPDATE switching_application SET state = 'matched'
+        WHERE id = %(start)s""",
+    "supply_started_is_a_dated_fact": "UPDATE switching_application SET in_effect_on = now() WHERE id = %(start)s",
+    "paperwork_completed_is_a_dated_fact": "UPDATE switching_application SET completed_at = now() WHERE id = %(start)s",
+    "matching_ends_before_the_desired_date": """UPDATE switching_application SET matching_deadline = desired_date
+        WHERE id = %(start)s""",
+    "a_start_brings_a_contract_and_a_termination_a_relay": """UPDATE switching_application SET contract_number = ''
+        WHERE id = %(start)s""",
+    "one_open_application_per_point_and_kind": """UPDATE switching_application SET point_id = %(other_point)s
+        WHERE id = %(start)s""",
+    "a_match_is_one_start_and_one_termination": """UPDATE switching_application SET match_id = %(match)s,
+        state = 'matched' WHERE id = %(start)s""",
+    "one_match_at_a_time_per_point": """INSERT INTO switching_match (point_id, matched_at, switch_date, stuck_because)
+        SELECT point_id, now(), switch_date, '' FROM switching_match WHERE id = %(match)s""",
+    "a_step_belongs_to_one_case": """INSERT INTO switching_step (move, from_state, to_state, at)
+        VALUES ('register', '', '01', now())""",
+}
+
+
+@pytest.fixture
+def rows(play):
+    """One open relay with its start, and beside it a matched pair on another point."""
+    matched_point, point, other = play.point(), play.point(), play.point()
+    play.start(matched_point, relay=play.accepted(matched_point))
+    matching.match_waiting(now=play.now)
+    relay = play.relay(point)
+    start = play.start(point, relay=relay)
+    play.relay(other)
+    play.start(other)
+    match = matched_point.matches.get()
+    return {"relay": relay.pk, "start": start.pk, "other_point": other.pk, "match": match.pk}
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_the_database_refuses(name, rows):
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(ATTEMPTS[name], rows)
+    assert refusal.value.__cause__.diag.constraint_name == name
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["switching_step", "portal_ledgerentry", "portal_notice", "switching_disclosure", "switching_acknowledgement"],
+)
+@pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}"])
+def test_evidence_is_neither_changed_nor_removed(table, deed, rows):
+    with pytest.raises(DatabaseError, match="(?i)cannot (update|delete)"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(deed.format(table))
+
+
+def test_every_named_constraint_of_the_cases_has_an_attempt():
+    from django.apps import apps
+
+    named = {
+        constraint.name
+        for model in apps.get_app_config("switching").get_models()
+        for constraint in model._meta.constraints
+    }
+    elsewhere = {"a_disclosure_item_stands_once_per_version", "an_item_is_acknowledged_once_per_disclosure"}
+    assert named - elsewhere == set(ATTEMPTS)

@@ -1,0 +1,72 @@
+"""Dates of a case, with the worked example of the domain notes and properties over twenty years."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.workdays import JST, Workdays
+from switching import deadlines
+
+PLAIN = Workdays()
+DAYS = st.dates(date(2016, 1, 1), date(2035, 12, 31))
+
+
+@pytest.mark.parametrize(("meter_work", "earliest"), [(False, date(2016, 5, 4)), (True, date(2016, 5, 18))])
+def test_the_worked_example_matched_before_golden_week(meter_work, earliest):
+    day = deadlines.earliest_switch_date(date(2016, 4, 28), supply_class="LV", meter_work=meter_work, workdays=PLAIN)
+    assert day == earliest
+
+
+def test_high_voltage_takes_8_business_days_and_20_with_meter_work():
+    plain = deadlines.earliest_switch_date(date(2026, 6, 1), supply_class="HV", meter_work=False, workdays=PLAIN)
+    work = deadlines.earliest_switch_date(date(2026, 6, 1), supply_class="HV", meter_work=True, workdays=PLAIN)
+    assert (plain, work) == (date(2026, 6, 13), date(2026, 7, 1))
+
+
+def test_a_relay_registered_on_wednesday_is_due_on_friday_at_five():
+    due = deadlines.judgement_due(datetime(2026, 4, 1, 10, tzinfo=JST), PLAIN)
+    assert due == datetime(2026, 4, 3, 17, tzinfo=JST)
+
+
+def test_a_relay_registered_before_golden_week_is_due_after_it():
+    due = deadlines.judgement_due(datetime(2026, 5, 1, 18, tzinfo=JST), PLAIN)
+    assert due == datetime(2026, 5, 8, 17, tzinfo=JST)
+
+
+def test_an_area_holiday_moves_the_due_day():
+    closed = Workdays({date(2026, 4, 3): "創立記念日"})
+    assert deadlines.judgement_due(datetime(2026, 4, 1, 10, tzinfo=JST), closed).date() == date(2026, 4, 6)
+    assert list(closed.skipped(date(2026, 4, 1), date(2026, 4, 6)))[0] == (date(2026, 4, 3), "創立記念日")
+
+
+@given(DAYS, st.sampled_from(["LV", "HV", "FIT"]), st.booleans())
+def test_the_lead_time_contains_its_business_days_and_never_shrinks(day, supply_class, meter_work):
+    def earliest(matched: date, work: bool = meter_work) -> date:
+        return deadlines.earliest_switch_date(matched, supply_class=supply_class, meter_work=work, workdays=PLAIN)
+
+    assert earliest(day) >= day + timedelta(days=3)
+    assert earliest(day + timedelta(days=1)) >= earliest(day)
+    assert earliest(day, True) > earliest(day, False)
+
+
+@given(DAYS)
+def test_the_cut_off_is_a_business_day_before_the_desired_date(day):
+    cut_off = deadlines.matching_cut_off(day, PLAIN)
+    assert cut_off < day
+    assert PLAIN.is_open(cut_off)
+    assert not [d for d in _between(cut_off, day) if PLAIN.is_open(d)]
+
+
+@given(st.datetimes(datetime(2016, 1, 1), datetime(2035, 1, 1)).map(lambda moment: moment.replace(tzinfo=JST)))
+def test_reminders_come_at_half_and_four_fifths_and_before_the_end(registered):
+    due = deadlines.judgement_due(registered, PLAIN)
+    first = deadlines.next_reminder(registered, due, registered)
+    second = deadlines.next_reminder(registered, due, first)
+    assert registered < first < second < due
+    assert deadlines.next_reminder(registered, due, second) is None
+
+
+def _between(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range(1, (last - first).days)]
