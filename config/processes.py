@@ -120,11 +120,12 @@ class Child:
         if self.running():
             self._signal(self.polite)
 
-    def stop(self, grace: float) -> None:
-        """Ask, wait `grace` seconds, insist, and end what it left in its process group."""
+    def stop(self, grace: float, *, asked: bool = False) -> None:
+        """Ask unless `asked` already, wait `grace` seconds, insist, and end what it left in its process group."""
         if self._process is None:
             return
-        self.ask_to_stop()
+        if not asked:
+            self.ask_to_stop()
         if not self._gone_within(grace):
             self._signal(self.firm)
             if not self._gone_within(1.0):

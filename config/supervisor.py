@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 RESTARTS, WITHIN_SECONDS = 4, 60.0
 WEB_PATIENCE = 60.0
+STOP_SECONDS = 3.0
 JST = timezone(timedelta(hours=9))
 
 
@@ -184,7 +185,7 @@ class Supervisor:
             "web",
             [*python, "gunicorn", "config.wsgi:application", "--bind", f"{HOST}:{self.port}",
              "--workers", "2", "--threads", "4", "--worker-class", "gthread", "--timeout", "60",
-             "--graceful-timeout", "2", "--access-logfile", "-", "--capture-output",
+             "--graceful-timeout", "2", "--preload", "--access-logfile", "-", "--capture-output",
              "--no-control-socket"],
             logs / "web.log", cwd=ROOT, firm=signal.SIGQUIT, orphan=signal.SIGTERM,
         )  # fmt: skip
@@ -201,9 +202,10 @@ class Supervisor:
             logs / "beat.log", cwd=ROOT,
         )  # fmt: skip
         self.programs = [web, worker, beat]
-        for child in self.programs:
-            child.start()
+        web.start()  # first and alone: the page is what somebody waits for
         self._wait_for_the_web(web)
+        worker.start()
+        beat.start()
 
     def _wait_for_the_web(self, web: Child) -> None:
         deadline = time.monotonic() + WEB_PATIENCE
@@ -242,16 +244,15 @@ class Supervisor:
                 print(f"{child.name} was started again.", file=sys.stderr, flush=True)
 
     def _stop(self) -> None:
-        """Web, beat, worker, then the servers they need; each has its time, together about five seconds."""
+        """Web, worker and beat, then the servers they need: broker, database. Together within five seconds."""
         if self.programs:
             print("\nStopping …", flush=True)
-        order = {child.name: child for child in self.programs}
-        for name in ("web", "beat"):
-            if name in order:
-                order[name].ask_to_stop()
-        for name, grace in (("web", 2.0), ("beat", 0.5), ("worker", 1.5)):
-            if name in order:
-                order[name].stop(grace)
+        # Asked at once: what the last requests still queue stays in the broker for the next start.
+        for child in self.programs:
+            child.ask_to_stop()
+        enough = time.monotonic() + STOP_SECONDS
+        for child in self.programs:
+            child.stop(enough - time.monotonic(), asked=True)
         self.servers.stop()
         services.forget_note(self.data)
         if self.programs:

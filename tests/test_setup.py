@@ -408,6 +408,18 @@ def descendants(pid: int) -> list[int]:
     return [int(one) for one in found] + [below for one in found for below in descendants(int(one))]
 
 
+def everything(portal: "Portal") -> list[int]:
+    """All processes below `up`, once they stand: PostgreSQL with its own, Valkey, web, worker and pool, beat."""
+    log = portal.data / "logs" / "worker.log"
+    end = time.monotonic() + 60
+    while "ready." not in log.read_text(errors="replace"):
+        assert time.monotonic() < end, log.read_text(errors="replace")
+        time.sleep(0.1)
+    below = descendants(portal.process.pid)
+    assert len(below) >= 9
+    return below
+
+
 class Portal:
     """A real `up` in a data folder of its own."""
 
@@ -462,8 +474,7 @@ def test_up_answers_is_alone_mends_itself_and_stops_cleanly(portal):
         assert time.monotonic() < end, "the web server did not come back"
         time.sleep(0.1)
 
-    below = descendants(portal.process.pid)
-    assert len(below) >= 8  # two servers, web and its workers, worker and its pool, beat
+    below = everything(portal)
     began = time.monotonic()
     portal.process.send_signal(signal.SIGINT)
     assert portal.process.wait(30) == 0
@@ -474,7 +485,7 @@ def test_up_answers_is_alone_mends_itself_and_stops_cleanly(portal):
 
 @pytest.mark.slow
 def test_a_killed_up_leaves_no_process_behind_and_can_be_started_again(portal):
-    below = descendants(portal.process.pid)
+    below = everything(portal)
     portal.process.kill()
     portal.process.wait()
     assert gone_within(below, 8)
