@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from metering import folding
 from metering.folding import KANA, KANJI, KANJI_DIGITS
@@ -120,13 +121,14 @@ def _clusters(text: str) -> Iterator[tuple[int, str]]:
         begin = index
 
 
+@lru_cache(maxsize=16_384)
 def _fold_cluster(cluster: str) -> str:
     plain = folding.fold_case(folding.fold_width(folding.drop_variations(cluster)))
     return folding.enlarge_kana(folding.fold_kana(plain))
 
 
 def _read(text: str) -> _Text:
-    """Fold each character; drop spaces unless they part two digits; tell a dash from a long vowel."""
+    """Fold each character; drop spaces unless they part two numbers; tell a dash from a long vowel."""
     chars: list[str] = []
     starts: list[int] = []
     for begin, cluster in _clusters(text):
@@ -138,7 +140,7 @@ def _read(text: str) -> _Text:
         if char == " ":
             after = next((c for c in chars[index:] if c != " "), "")
             before = chars[kept[-1]] if kept else ""
-            if not (_is_digit(before) and _is_digit(after)):
+            if not ((_is_digit(before) or before == "号") and _is_digit(after)):
                 continue
         kept.append(index)
     out: list[str] = []
@@ -163,7 +165,7 @@ _D = "[0-9]"
 _K = f"[{KANJI_DIGITS}]"
 _RUN = re.compile(f"{_D}+|{_K}+")
 _NAME_UNIT = re.compile(r"番[町丁](?!目)|条|線|区")
-_NUMBER_UNIT = re.compile(r"丁目|丁(?!目)|番地|番(?![町街館棟])|号(?![室棟館線車店機地])|地割")
+_NUMBER_UNIT = re.compile(r"丁目|丁(?!目)|番地|番(?![町街館棟])|号(?![室棟館線車店機]|地(?!先))|地割")
 _UNIT_CLASS = {
     "丁目": "chome",
     "丁": "chome",
@@ -196,6 +198,7 @@ _STREET = re.compile(
     rf"(?:[東西南北]側(?!町))?(?:(?:{_D}+|{_K}+)(?:丁目|筋目)(?=[^0-9{KANJI_DIGITS}-]))?)"
 )
 _SEPARATOR = re.compile(rf"[-.]*(?:[ノ之乃]-*(?={_D}|{_K}))?-*(?:第(?=(?:{_D}+|{_K}+)地割))?")
+_BARE_NUMBER = re.compile(f" ?{_D}")
 _LISTED = re.compile(rf"[{_LIST}]+(?={_D})")
 _TRAILING_LONG = re.compile("ー+$")
 
@@ -314,6 +317,8 @@ def _read_numbers(text: _Text, begin: int) -> tuple[list[Piece], int, str]:
             gap_begin = end
             position = unit.end() if unit else end
         after_letter = not _is_digit(pieces[-1].key[-1])
+        if len(pieces) > 1 and pieces[-1].unit == "go" and _BARE_NUMBER.match(t, position):
+            break  # nothing of a house number follows its 号: 9号 101 is a room
         following = _next_number(t, position, position > gap_begin or after_letter)
         if following is None:
             break
@@ -441,6 +446,8 @@ def _add_word(pieces: list[Piece], text: _Text, begin: int, end: int) -> None:
     word = _BUILDING_SEPARATOR.sub("", folding.fold_company_form(text.chars[begin:end]))
     key = folding.fold_ke_ga(folding.drop_punctuation(word))
     key = _TRAILING_LONG.sub("", key)
+    if not pieces and key.startswith("地先"):
+        key = key[1:]  # 4号地先 and 4番地先 both lie before their plot
     if key:
         pieces.append(Piece(key, text.surface(begin, end), "word"))
 

@@ -167,14 +167,16 @@ def _meaning(row: Row) -> str:
     """Which place the parts mean, read as simply as possible and without the rules under judgement."""
 
     def plain(text: str) -> str:
-        return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+        text = re.sub(r"(?<=[0-9])\s+(?=[0-9])", "-", unicodedata.normalize("NFKC", text))
+        return re.sub(r"\s", "", text)
 
     town = re.sub("^大?字", "", plain(row.town))
     town = _CHOME.sub(lambda m: f"{folding.numeral_value(m.group(1)) or m.group(1)}-", town)
     rest = f"{plain(row.number)}-{plain(row.other)}".replace("号室", "")
     place = plain(row.prefecture) + plain(row.municipality) + town + "-" + rest
     place = re.sub("[‐‑–—−]|(?<=[0-9])ー(?=[0-9])", "-", place.replace("ヶ", "ケ"))
-    return re.sub("-+", "-", _PLAIN_UNITS.sub("-", place)).strip("-")
+    # only between two numbers does a dash mean something
+    return re.sub("(?<![0-9])-|-(?![0-9])", "", re.sub("-+", "-", _PLAIN_UNITS.sub("-", place)))
 
 
 def judge(rows: Iterable[Row]) -> Audit:
