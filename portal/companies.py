@@ -207,7 +207,10 @@ def thaw(company: Company, *, by: User | None, now: datetime, reason: str = "") 
 
 
 def corporate_check_digit(base: str) -> str:
-    """The first digit of a corporate number 法人番号 from the twelve after it: 9 − (Σ digit · (1, 2 from the right) mod 9)."""
+    """The first digit of a corporate number 法人番号 from the twelve after it.
+
+    9 − (Σ digit · weight mod 9), the weights 1, 2, 1, 2 … counted from the right.
+    """
     weighted = sum(int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(base)))
     return str(9 - weighted % 9)
 

@@ -1,9 +1,9 @@
 """One way to show every list of the site: columns, filters in the URL, sorting, pages, CSV of exactly what is filtered.
 
     COLUMNS = [
-        Column("number", _("Relay"), sort="number", link=lambda relay: reverse("switching:relay", args=[relay.number])),
+        Column("number", _("Relay"), sort="number", link=lambda relay: reverse("…:relay", args=[relay.number])),
         Column("point", _("Supply point"), value="point.number", show=point_number),
-        Column("state", _("State"), value=lambda relay: relay.get_state_display(), show=lambda relay: badge(…), sort="state"),
+        Column("state", _("State"), value=lambda relay: relay.get_state_display(), draw=lambda relay: badge(…)),
         Column("wh", _("Usage (kWh)"), show=kwh, numeric=True, sort="wh"),
         Column("note", _("Note"), csv_only=True),
     ]
@@ -120,7 +120,7 @@ class Listing:
 
     @cached_property
     def rows(self) -> QuerySet[Any]:
-        """Every filtered row in the asked order; the primary key decides between equals, so that pages never overlap."""
+        """Every filtered row in the asked order; the primary key decides between equals: pages never overlap."""
         if self.filterset is None:
             found = self.queryset
         else:
@@ -228,8 +228,8 @@ def show(
     """The list as a page, or with `?format=csv` as a file of every filtered row and every column.
 
     The template gets `list`, `title` and `context`; a template of your own extends `_parts/list_page.html` (blocks
-    `breadcrumbs`, `above`, `below`) or includes `_parts/list.html`. `filename` (default: the URL's name) heads the CSV's
-    name, which ends with the Japanese date.
+    `breadcrumbs`, `above`, `below`) or includes `_parts/list.html`. `filename` (default: the URL's name) heads the
+    CSV's name, which ends with the Japanese date.
     """
     listing = build(request, queryset, columns=columns, filterset=filterset, empty=empty)
     if request.GET.get("format") == "csv":

@@ -87,7 +87,7 @@ def register(
 ) -> User:
     """Open an account in a company (domain notes, switching §9); without a password nobody can sign in with it yet.
 
-    `hashed_password` takes over an account whose password is hashed already (`make_password`), as a set-up in bulk does.
+    `hashed_password` takes over an account whose password is hashed already (`make_password`), for set-up in bulk.
 
     `by` is a hub operator, an administrator of the same company, or None for the hub's own set-up.
     Raises NotAllowed, BadUsername, UsernameTaken, WeakPassword, RoleNotForCompany; then nothing is entered.
@@ -157,9 +157,9 @@ def set_roles(user: User, *, roles: Iterable[Hold | Role | str], by: User | None
         if not user.company.is_hub_operator and any(role in HUB_ROLES for role, _area, _class in wanted_keys):
             raise RoleNotForCompany
         held = {(grant.role, grant.area, grant.supply_class): grant for grant in user.grants.all()}
-        if by is not None and Role.OPERATOR not in by.roles:
-            if any(role in HUB_ROLES for role, _area, _class in wanted_keys ^ set(held)):
-                raise NotAllowed  # the hub's own roles are given by its operators, not by whoever keeps its accounts
+        hub_roles_change = any(role in HUB_ROLES for role, _area, _class in wanted_keys ^ set(held))
+        if hub_roles_change and by is not None and Role.OPERATOR not in by.roles:
+            raise NotAllowed  # the hub's own roles are given by its operators, not by whoever keeps its accounts
         if not any(role == Role.ADMINISTRATOR for role, _area, _class in wanted_keys):
             _keep_an_administrator(user)
         if set(held) == wanted_keys:

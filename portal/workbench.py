@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.db.models.base import ModelBase
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,8 @@ from portal.access import public
 
 # Signing in, second factor and password have pages of their own; the admin's would be a second door.
 NOT_OFFERED = frozenset({"password_change", "password_change_done"})
+# Libraries register their tables too; the keys of second factors, for one, are nobody's to read.
+ROOMS = frozenset({"portal", "metering", "switching"})
 
 
 class Workbench(AdminSite):
@@ -29,6 +32,14 @@ class Workbench(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one sign-in page, and it is not this one."""
         raise Http404
+
+    def register(
+        self, model_or_iterable: Any, admin_class: type[ModelAdmin[Any]] | None = None, **options: Any
+    ) -> None:
+        """Take in the rooms' own models only."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
+        own = [model for model in models if model._meta.app_label in ROOMS]
+        super().register(own, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [pattern for pattern in super().get_urls() if getattr(pattern, "name", "") not in NOT_OFFERED]

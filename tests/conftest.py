@@ -12,7 +12,6 @@ from portal.models import Company, User
 from tests import cast as the_cast
 from tests.cast import Cast, Points
 
-
 compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
 
 

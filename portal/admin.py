@@ -1,0 +1,370 @@
+"""The ground floor in the operator's workbench: every change goes through the verbs, so that evidence is left."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from portal import companies, holidays, outbox, people
+from portal.companies import TakesPart
+from portal.models import (
+    Company,
+    Delivery,
+    ExtraHoliday,
+    Grant,
+    JobRun,
+    LedgerEntry,
+    Notice,
+    Participation,
+    User,
+)
+from portal.people import Hold
+
+REFUSALS = (companies.Refused, people.Refused)
+
+
+def refusal_of(deed: Callable[[], Any]) -> str:
+    """What the verb would refuse, as a sentence, "" when it would not: it is tried and taken back."""
+    try:
+        with transaction.atomic():
+            deed()
+            transaction.set_rollback(True)
+    except REFUSALS as refused:
+        return str(refused)
+    return ""
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A table that only verbs write."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A form whose deed is a verb: tried while the form is checked, done when it is saved."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:  # type: ignore[type-arg]
+        base = super().get_form(request, obj, change=change, **kwargs)
+        deed = self.deed
+
+        class Tried(base):  # type: ignore[valid-type,misc]
+            def _post_clean(self) -> None:
+                super()._post_clean()
+                if not self.errors and (refusal := refusal_of(lambda: deed(request, self, obj))):
+                    self.add_error(None, refusal)
+
+        return Tried
+
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        obj.pk = self.deed(request, form, obj if change else None).pk
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Model:  # type: ignore[type-arg]
+        """Call the verb with the form's values and return the row it made or changed."""
+        raise NotImplementedError
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.carry_out()
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> list[Any]:
+        """What hangs on a row is entered after the row stands."""
+        return list(self.inlines) if obj else []
+
+    def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
+        if self.inlines and "_addanother" not in request.POST:
+            request.POST = request.POST.copy()  # type: ignore[assignment]
+            request.POST["_continue"] = "1"
+        return super().response_add(request, obj, post_url_continue)
+
+
+class TriedFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """Rows that hang on another: taken together, tried while they are checked, carried out when they are saved."""
+
+    request: HttpRequest
+    new_objects: list[Model]
+    changed_objects: list[Any]
+    deleted_objects: list[Model]
+
+    def clean(self) -> None:
+        super().clean()
+        if not any(self.errors) and (refusal := refusal_of(self.carry_out)):
+            raise forms.ValidationError(refusal)
+
+    def wanted(self) -> list[dict[str, Any]]:
+        return [
+            form.cleaned_data
+            for form in self.forms
+            if form.cleaned_data and not form.cleaned_data.get("DELETE") and (form.instance.pk or form.has_changed())
+        ]
+
+    def carry_out(self) -> None:
+        self.new_objects, self.changed_objects, self.deleted_objects = [], [], []
+        self.do()
+
+    def do(self) -> None:
+        raise NotImplementedError
+
+
+class ParticipationFormSet(TriedFormSet):
+    def do(self) -> None:
+        by, now, company = self.request.user, timezone.now(), self.instance
+        wanted = [TakesPart(row["market_role"], row["area"], row["code"]) for row in self.wanted()]
+        kept = {(part.market_role, part.area) for part in wanted}
+        for part in company.participations.all():
+            if (part.market_role, part.area) not in kept:
+                companies.leave(company, market_role=part.market_role, area=part.area, by=by, now=now)  # type: ignore[arg-type]
+        for part in wanted:
+            companies.take_part(company, part, by=by, now=now)  # type: ignore[arg-type]
+
+
+class GrantFormSet(TriedFormSet):
+    def do(self) -> None:
+        wanted = [Hold(row["role"], row["area"], row["supply_class"]) for row in self.wanted()]
+        people.set_roles(self.instance, roles=wanted, by=self.request.user, now=timezone.now())  # type: ignore[arg-type]
+
+
+class Hanging(admin.TabularInline):  # type: ignore[type-arg]
+    extra = 0
+
+    def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        return type("Bound" + formset.__name__, (formset,), {"request": request})
+
+
+class ParticipationInline(Hanging):
+    model = Participation
+    formset = ParticipationFormSet
+
+
+class GrantInline(Hanging):
+    model = Grant
+    formset = GrantFormSet
+
+
+@admin.register(Company)
+class CompanyAdmin(ByVerbs):
+    list_display = ["name", "registration_number", "codes", "is_active"]
+    list_filter = ["is_active", "participations__market_role", "participations__area"]
+    search_fields = ["name", "name_en", "registration_number", "corporate_number", "participations__code"]
+    fields = ["name", "name_en", "registration_number", "corporate_number", "notice_address", "is_active"]
+    readonly_fields = ["is_active"]
+    inlines = [ParticipationInline]
+    actions = ["suspend", "thaw"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Company]:
+        return super().get_queryset(request).prefetch_related("participations")
+
+    @admin.display(description=_("participant code"))
+    def codes(self, company: Company) -> str:
+        return " ".join(part.code for part in company.participations.all())
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Company:  # type: ignore[type-arg]
+        by, now = request.user, timezone.now()
+        values = {name: form.cleaned_data[name] for name in companies.CHANGEABLE}
+        if obj is None:
+            return companies.register(**values, by=by, now=now)  # type: ignore[arg-type]
+        return companies.change(obj, **values, by=by, now=now)  # type: ignore[arg-type]
+
+    @admin.action(description=_("Suspend the chosen companies"), permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
+        each(request, queryset, lambda company: companies.suspend(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+    @admin.action(description=_("Let the chosen companies in again"), permissions=["change"])
+    def thaw(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
+        each(request, queryset, lambda company: companies.thaw(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_password = forms.CharField(
+        label=_("New password"),
+        required=False,
+        strip=False,
+        help_text=_("At least 12 characters; tell it to the person by another way. Empty: the password stays."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = User
+        fields = ["company", "username", "name", "email"]
+
+
+@admin.register(User)
+class UserAdmin(ByVerbs):
+    form = UserForm
+    list_display = ["username", "name", "company", "roles_held", "is_active"]
+    list_filter = ["is_active", "grants__role", "company"]
+    search_fields = ["username", "name", "email"]
+    autocomplete_fields = ["company"]
+    list_select_related = ["company"]
+    fields = ["company", "username", "name", "email", "new_password"]
+    inlines = [GrantInline]
+    actions = ["suspend", "thaw", "reset_second_factor"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("grants")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["company", "username", "is_active", "is_frozen", "registered_at"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        fields = list(self.fields)
+        if not self.has_change_permission(request, obj):
+            fields.remove("new_password")
+        return [*fields, "is_active", "is_frozen", "registered_at"] if obj else fields
+
+    @admin.display(description=_("roles"))
+    def roles_held(self, user: User) -> str:
+        return ", ".join(str(grant) for grant in user.grants.all())
+
+    @admin.display(description=_("frozen"), boolean=True)
+    def is_frozen(self, user: User) -> bool:
+        return people.is_frozen(user)
+
+    @admin.display(description=_("registered at"))
+    def registered_at(self, user: User) -> Any:
+        return user.created_at
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> User:  # type: ignore[type-arg]
+        by, now, values = request.user, timezone.now(), form.cleaned_data
+        if obj is None:
+            return people.register(
+                company=values["company"],
+                username=values["username"],
+                name=values["name"],
+                email=values["email"],
+                password=values["new_password"] or None,
+                by=by,  # type: ignore[arg-type]
+                now=now,
+            )
+        user = people.change(obj, name=values["name"], email=values["email"], by=by, now=now)  # type: ignore[arg-type]
+        if values.get("new_password"):
+            people.set_password(user, password=values["new_password"], by=by, now=now)  # type: ignore[arg-type]
+        return user
+
+    @admin.action(description=_("Suspend the chosen users"), permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(request, queryset, lambda user: people.suspend(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+    @admin.action(description=_("Thaw the chosen users (suspended or frozen)"), permissions=["change"])
+    def thaw(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(request, queryset, lambda user: people.thaw(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+    @admin.action(description=_("Reset the second factor of the chosen users"), permissions=["change"])
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(
+            request,
+            queryset,
+            lambda user: people.reset_second_factor(user, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
+        )
+
+
+def each(request: HttpRequest, queryset: QuerySet[Any], deed: Callable[[Any], None]) -> None:
+    """Do the deed for each row; what is refused is told with its row, the rest is done."""
+    done = 0
+    for row in queryset:
+        try:
+            deed(row)
+        except REFUSALS as refused:
+            messages.error(request, f"{row}: {refused}")
+        else:
+            done += 1
+    if done:
+        messages.success(
+            request, ngettext("Done for %(count)s row.", "Done for %(count)s rows.", done) % {"count": done}
+        )
+
+
+@admin.register(ExtraHoliday)
+class ExtraHolidayAdmin(ByVerbs):
+    list_display = ["day", "area", "name"]
+    list_filter = ["area"]
+    date_hierarchy = "day"
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A holiday is set or taken back, never turned into another one."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("portal.delete_extraholiday")  # type: ignore[union-attr]
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> ExtraHoliday:  # type: ignore[type-arg]
+        values = form.cleaned_data
+        return holidays.close_day(
+            area=values["area"],
+            day=values["day"],
+            name=values["name"],
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+        )
+
+    def delete_model(self, request: HttpRequest, obj: ExtraHoliday) -> None:
+        holidays.open_day(area=obj.area, day=obj.day, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ExtraHoliday]) -> None:
+        for holiday in queryset:
+            self.delete_model(request, holiday)
+
+
+@admin.register(LedgerEntry)
+class LedgerAdmin(ReadOnly):
+    list_display = ["id", "at", "company", "user", "action", "subject", "purpose"]
+    list_filter = ["action", "company"]
+    search_fields = ["subject", "action", "user__username"]
+    list_select_related = ["company", "user"]
+    date_hierarchy = "at"
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnly):
+    list_display = ["posted_at", "recipient", "number", "kind", "subject"]
+    list_filter = ["kind", "recipient"]
+    search_fields = ["subject"]
+    list_select_related = ["recipient"]
+    date_hierarchy = "posted_at"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_display = ["notice", "address", "state", "attempts", "next_attempt_at", "sent_at", "last_error"]
+    list_filter = ["state"]
+    search_fields = ["address", "notice__subject"]
+    list_select_related = ["notice"]
+    actions = ["send_again"]
+
+    @admin.action(description=_("Send the given-up ones again"), permissions=["resend"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        count = outbox.send_again(queryset.values_list("pk", flat=True), now=timezone.now())
+        messages.success(
+            request,
+            ngettext("%(count)s mail is in the queue again.", "%(count)s mails are in the queue again.", count)
+            % {"count": count},
+        )
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("portal.change_delivery")  # type: ignore[union-attr]
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnly):
+    list_display = ["job", "key", "started_at", "finished_at", "counts"]
+    list_filter = ["job"]

@@ -1,0 +1,154 @@
+"""Every address of the site, opened by everybody who should not: anonymous, half signed in, role-less, stranger."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from portal.middleware import is_marked, is_workbench
+from portal.models import User
+from tests.access_rows import Row
+from tests.cast import ROLES, Cast, client_of, person
+
+ROOMS = ("portal", "metering", "switching")
+ROWS: dict[str, Row] = {}
+for _room in ROOMS:
+    if find_spec(f"tests.{_room}") and find_spec(f"tests.{_room}.access_rows"):
+        ROWS.update(import_module(f"tests.{_room}.access_rows").ROWS)
+
+SIGN_IN, CODE = "/sign-in/", "/sign-in/code/"
+
+
+def patterns(
+    resolver: URLResolver | None = None, prefix: str = "", space: str = ""
+) -> Iterator[tuple[str, str, URLPattern]]:
+    """(name with namespace, address with <arguments>, pattern) of every address."""
+    resolver = resolver or get_resolver()
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = ":".join(filter(None, [space, pattern.namespace]))
+            yield from patterns(pattern, route, inner)
+        else:
+            yield ":".join(filter(None, [space, pattern.name])), route, pattern
+
+
+ALL = list(patterns())
+OWN = sorted({name for name, _, pattern in ALL if not is_workbench(pattern.callback) and not name.startswith("admin:")})
+WORKBENCH = [(name, pattern) for name, _, pattern in ALL if name.startswith("admin:")]
+
+
+def address(name: str, cast: Cast) -> str:
+    row = ROWS[name]
+    return reverse(name, kwargs=row.kwargs(cast) if row.kwargs else None)
+
+
+def opened(client: Client, name: str, url: str):
+    row = ROWS[name]
+    return getattr(client, row.method)(url, row.data)
+
+
+def workbench_addresses(cast: Cast) -> list[str]:
+    found = []
+    for name, pattern in WORKBENCH:
+        groups = pattern.pattern.regex.groupindex
+        known = {"object_id": cast.sora.pk, "content_type_id": 1, "app_label": "portal", "url": "no-such-page"}
+        if name.endswith("final_catch_all") or not pattern.name:
+            continue
+        found.append(reverse(name, kwargs={group: known[group] for group in groups} or None))
+    return [*found, "/workbench/no-such-page/", f"/workbench/portal/company/{cast.sora.pk}/"]
+
+
+def everything_but_the_hub(cast: Cast, username: str, company: str) -> User:
+    """A person with every role the company can give."""
+    return person(cast.companies[company], username, roles=list(ROLES[company]))
+
+
+def test_every_address_says_who_may_open_it():
+    unmarked = [name or route for name, route, pattern in ALL if not is_marked(pattern.callback)]
+    assert not unmarked
+
+
+def test_every_address_has_a_row_and_every_row_an_address():
+    assert not [name for name in OWN if name not in ROWS], "add a row to tests/<room>/access_rows.py"
+    assert not [name for name in ROWS if name not in OWN], "these rows name no address"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_nobody_without_a_session_gets_in(cast, name):
+    answer = opened(Client(), name, address(name, cast))
+    if ROWS[name].opens == "public":
+        assert answer.status_code in {200, 302}
+    else:
+        assert answer.status_code == 302 and answer.url.startswith(SIGN_IN)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_password_alone_opens_nothing(cast, name):
+    client = client_of(cast["sora.relay"], verified=False)
+    answer = opened(client, name, address(name, cast))
+    if ROWS[name].opens in {"public", "half"}:
+        assert answer.status_code in {200, 302, 404}
+    else:
+        assert answer.status_code == 302 and answer.url.startswith(CODE)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].opens == "ability"])
+def test_a_colleague_without_the_role_finds_nothing(cast, name):
+    row = ROWS[name]
+    company = (row.owner or "sora.relay").partition(".")[0]
+    client = client_of(person(cast.companies[company], f"{company}.nothing", roles=["administrator"]))
+    assert opened(client, name, address(name, cast)).status_code == 404
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].kwargs and not ROWS[name].shared])
+def test_a_stranger_finds_nothing_whatever_the_roles(cast, name):
+    url = address(name, cast)
+    client = client_of(everything_but_the_hub(cast, "yama.everything", "yama"))
+    assert opened(client, name, url).status_code == 404
+    if ROWS[name].method == "get":
+        assert client.post(url, {}).status_code in {404, 405}
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].owner])
+def test_who_may_open_it_can(cast, name):
+    url = address(name, cast)
+    answer = opened(client_of(cast[ROWS[name].owner]), name, url)
+    assert answer.status_code in {200, 302, 422}, "otherwise the refusals above prove nothing"
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].opens == "inside"])
+def test_pages_for_everybody_open_for_a_person_without_any_clerk_role(cast, name):
+    assert opened(client_of(cast["sora.administrator"]), name, address(name, cast)).status_code == 200
+
+
+def test_the_workbench_is_absent_for_everybody_but_hub_staff(cast):
+    anonymous, half = Client(), client_of(cast["hub.operator"], verified=False)
+    strangers = [
+        client_of(everything_but_the_hub(cast, "sora.everything", "sora")),
+        client_of(everything_but_the_hub(cast, "kaze.everything", "kaze")),
+        client_of(cast["hub.administrator"]),
+    ]
+    for url in workbench_addresses(cast):
+        answer = anonymous.get(url)
+        assert answer.status_code == 404 or answer.url.startswith(SIGN_IN), url
+        answer = half.get(url)
+        assert answer.status_code == 404 or answer.url.startswith(CODE), url
+        for stranger in strangers:
+            assert stranger.get(url).status_code == 404, url
+            assert stranger.post(url).status_code == 404, url
+
+
+def test_the_workbench_opens_for_hub_staff(cast):
+    for name in ("hub.operator", "hub.helpdesk", "hub.auditor"):
+        client = client_of(cast[name])
+        assert client.get("/workbench/").status_code == 200
+        assert client.get(f"/workbench/portal/company/{cast.sora.pk}/change/").status_code == 200
+
+
+def test_an_unknown_address_is_not_there_for_anybody(cast):
+    for client in (Client(), client_of(cast["sora.relay"]), client_of(cast["hub.operator"])):
+        assert client.get("/no-such-page/").status_code == 404
