@@ -95,7 +95,7 @@ def missing(language: str = "ja", base: Path | None = None) -> list[Words]:
 
 
 def conflicts(language: str = "ja", base: Path | None = None) -> list[str]:
-    """Message ids translated in different ways by different rooms (or twice in one): gettext would pick one by chance."""
+    """Message ids translated in two ways by two rooms, or twice in one: gettext would pick one by chance."""
     said: dict[tuple[str, str | None], set[tuple[str, ...]]] = defaultdict(set)
     for message in _messages(language, base):
         said[_ids(message)[0], message.context].add(tuple(_strings(message)))

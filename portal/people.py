@@ -80,14 +80,14 @@ def register(
     name: str,
     email: str = "",
     password: str | None = None,
-    hashed_password: str = "",
+    password_hash: str = "",
     roles: Iterable[Hold | Role | str] = (),
     by: User | None,
     now: datetime,
 ) -> User:
     """Open an account in a company (domain notes, switching §9); without a password nobody can sign in with it yet.
 
-    `hashed_password` takes over an account whose password is hashed already (`make_password`), for set-up in bulk.
+    `password_hash` takes over an account whose password is hashed already (`make_password`), for set-up in bulk.
 
     `by` is a hub operator, an administrator of the same company, or None for the hub's own set-up.
     Raises NotAllowed, BadUsername, UsernameTaken, WeakPassword, RoleNotForCompany; then nothing is entered.
@@ -96,10 +96,7 @@ def register(
     if not USERNAME.fullmatch(username):
         raise BadUsername
     user = User(company=company, username=username, name=name.strip(), email=email.strip())
-    if hashed_password:
-        user.password = hashed_password
-    else:
-        if password_hash:
+    if password_hash:
         user.password = password_hash
     else:
         _set_password(user, password)

@@ -33,9 +33,7 @@ class Workbench(AdminSite):
         """There is one sign-in page, and it is not this one."""
         raise Http404
 
-    def register(
-        self, model_or_iterable: Any, admin_class: type[ModelAdmin[Any]] | None = None, **options: Any
-    ) -> None:
+    def register(self, model_or_iterable: Any, admin_class: type[ModelAdmin] | None = None, **options: Any) -> None:
         """Take in the rooms' own models only."""
         models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
         own = [model for model in models if model._meta.app_label in ROOMS]
