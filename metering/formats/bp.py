@@ -34,7 +34,7 @@ from metering.formats.kwh import TABLE_SIZE, BadNumber, kwh_text, parse_kwh, par
 from metering.formats.names import FileName
 from metering.formats.tags import NEWEST, TAGS, TagTable
 from metering.formats.zips import open_single, write_single
-from metering.halfhours import JST, NULL, SLOTS, Quality, plain_quality
+from metering.halfhours import JST, NULL, SLOTS, plain_quality
 
 HALF_HOUR = ("0110", "1110")
 DAY = ("0120", "1120")
@@ -101,7 +101,7 @@ class Delivery:
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def read_zip(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noqa: B008 - frozen
+def read_zip(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:
     """Read a zip with one BP 0110, 1110, 0120 or 1120 message; `stream` is seekable binary.
 
     The file is read to its end and its checksum compared before anything is returned. Raises Unreadable for
@@ -110,7 +110,7 @@ def read_zip(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noq
     return _read(open_single(stream, max_bytes=limits.xml_bytes), limits)
 
 
-def read_xml(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:  # noqa: B008 - frozen
+def read_xml(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:
     """Read one BP 0110, 1110, 0120 or 1120 message as bare XML in UTF-8, Shift_JIS or EUC-JP.
 
     Day messages give DayBlocks, half-hour messages SlotBlocks; a value is NULL when the status (JP06122) is
@@ -150,7 +150,8 @@ def _utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
     head = b""
     for piece in pieces:
         head += piece
-        if len(head) >= 4 and (not head.lstrip()[:1] == b"<" or re.search(rb"<[^?!\s]", head)):
+        visible = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if len(visible) >= 4 and (visible[:1] != b"<" or re.search(rb"<[^?!\s]", visible)):
             break
         if len(head) > _PROLOG:
             break

@@ -359,7 +359,7 @@ def _fill_plain(
         good &= shift == 0  # a meter in the last bytes of the run: the slow reader takes it
         inside = np.arange(METER_LENGTH) < size[:, None]
         good &= (_METER_BYTE[letters] | ~inside).all(axis=1)
-        meters = (letters * inside).reshape(-1).view(f"S{METER_LENGTH}")
+        meters = (letters * (inside & good[:, None])).reshape(-1).view(f"S{METER_LENGTH}")
         for row, meter in zip(rows.tolist(), meters.astype(f"U{METER_LENGTH}").tolist(), strict=True):
             block.meters[row] = meter
 
@@ -481,7 +481,9 @@ def _day(text: str) -> date | str:
 
 
 def write_wide(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False) -> Written:
-    """Write blocks as wide CSV (`COLUMNS`, UTF-8 without a mark, \\n), gzip when `compress`; equal rows give equal bytes.
+    """Write blocks as wide CSV: `COLUMNS`, UTF-8 without a mark, \\n; gzip when `compress`.
+
+    Equal rows give equal bytes.
 
     Streams: one block is in memory at a time. Returns rows, readings, size and SHA-256 of the bytes written.
     """

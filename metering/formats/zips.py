@@ -60,6 +60,8 @@ def open_single(stream: BinaryIO, *, max_bytes: int) -> Iterator[bytes]:
 
 
 def _content(stream: BinaryIO, entry: zipfile.ZipInfo, max_bytes: int) -> Iterator[bytes]:
+    if entry.header_offset < 0:
+        raise Unreadable("zip_broken")
     stream.seek(entry.header_offset)
     head = stream.read(_LOCAL.size)
     if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
