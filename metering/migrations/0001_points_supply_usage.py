@@ -161,6 +161,7 @@ class Migration(migrations.Migration):
                 ),
                 ("revision", models.PositiveSmallIntegerField(verbose_name="revision")),
                 ("published_at", models.DateTimeField(verbose_name="published at")),
+                ("folder", models.CharField(max_length=120, unique=True, verbose_name="folder")),
                 ("rows", models.BigIntegerField(verbose_name="rows")),
                 ("readings", models.BigIntegerField(verbose_name="readings")),
                 (

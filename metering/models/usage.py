@@ -107,6 +107,7 @@ class Publication(models.Model):
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
     revision = models.PositiveSmallIntegerField(_("revision"))
     published_at = models.DateTimeField(_("published at"))
+    folder = models.CharField(_("folder"), max_length=120, unique=True)
     rows = models.BigIntegerField(_("rows"))
     readings = models.BigIntegerField(_("readings"))
     rows_without_supplier = models.BigIntegerField(_("rows without supplier"), default=0)

@@ -1,0 +1,587 @@
+"""Usage files out: each day's values to exactly the retailer that supplied the point that day, once, with a manifest.
+
+Files are written first, under a folder of this run that nobody knows of; the commit of the transaction that writes
+their rows makes them visible all at once. A crash leaves what was there before, and a folder `sweep_orphans` removes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import IO, Any, BinaryIO
+from uuid import uuid4
+
+import numpy as np
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import connection, transaction
+from django.db.models import Max, Sum
+from django.urls import reverse
+
+from metering.formats import bp, names
+from metering.formats.blocks import DayBlock, recut
+from metering.formats.csv import write_wide
+from metering.halfhours import unpack, unpack_quality
+from metering.models import DeliveryCounter, Layer, Publication, PublishedFile, UsageBatch
+from portal import jobs, ledger, outbox
+from portal.access import Ability
+from portal.market import MarketRole, SupplyClass
+from portal.models import JobRun, Participation, User
+from portal.workdays import jst_date
+
+log = logging.getLogger(__name__)
+
+Format = PublishedFile.Format
+
+NIGHTLY = "publish usage"
+DAY_CODE = {SupplyClass.HV: "0120", SupplyClass.LV: "1120", SupplyClass.FIT: "1120"}
+"""The message a class of supply travels in; feed-in is low voltage (domain notes, metering §2)."""
+ROOT = "usage/out"
+FETCH_ROWS = 4096
+LAST_REVISION = 99
+ONE_DAY = timedelta(days=1)
+
+
+class RevisionsUsedUp(Exception):
+    """A day has been published 100 times; the two digits of the file name hold no further revision."""
+
+
+# --- Publishing ---------------------------------------------------------------------------------------------------
+
+
+def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Publication | None:
+    """Publish what intake brought for a day and nobody has published yet; None when there is nothing (or another
+    worker is at it).
+
+    Revision 0 holds the whole day, later ones only the rows that came since, each with its newest values. For every
+    retailer, area and class of supply: BP 0120/1120 zips of at most PUBLISHED_POINTS_PER_FILE rows, one wide CSV
+    (gzip) with the same rows and a manifest. Entitled is who supplies the point on the day as known now, also when a
+    correction comes later; rows of points nobody supplied are counted, not published.
+    ValueError for a layer other than the daily one; RevisionsUsedUp.
+    Rules: domain notes, metering §2, §3.
+    """
+    if layer != Layer.DAILY:
+        raise ValueError("only the daily layer is published as day files")
+    with _run_folder(day) as folder, transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {layer}"])
+            if not cursor.fetchone()[0]:
+                return None
+        batches = list(
+            UsageBatch.objects.select_for_update(of=("self",))
+            .filter(day=day, layer=layer, publication__isnull=True)
+            .order_by("pk")
+        )
+        if not batches:
+            return None
+        earlier = Publication.objects.filter(day=day, layer=layer).aggregate(Max("revision"))["revision__max"]
+        revision = 0 if earlier is None else earlier + 1
+        if revision > LAST_REVISION:
+            raise RevisionsUsedUp(f"{day} {layer}")
+        publication = Publication(day=day, layer=layer, revision=revision, published_at=now, folder=folder)
+        run = _Run(publication, [batch.pk for batch in batches], folder)
+        run.write()
+        publication.rows, publication.readings = run.rows, run.readings
+        publication.rows_without_supplier = run.rows_without_supplier
+        publication.readings_without_supplier = run.readings_without_supplier
+        publication.rows_superseded = sum(b.rows for b in batches) - run.rows - run.rows_without_supplier
+        publication.readings_superseded = (
+            sum(b.readings for b in batches) - run.readings - run.readings_without_supplier
+        )
+        publication.save()
+        UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
+        _number(run.files, publication)
+        _announce(run.files, publication, now=now)
+        ledger.record(
+            "usage published",
+            f"publication {publication.pk}",
+            by=None,
+            now=now,
+            day=day.isoformat(),
+            layer=layer,
+            revision=revision,
+            rows=run.rows,
+            readings=run.readings,
+            rows_without_supplier=run.rows_without_supplier,
+            files=len(run.files),
+            retailers=len({file.recipient_id for file in run.files}),
+        )
+        return publication
+
+
+def publish_nightly(*, now: datetime) -> Publication | None:
+    """Publish yesterday's day, once per day however often it is asked; then clear away what crashes left."""
+    yesterday = jst_date(now) - ONE_DAY
+    publication = None
+    with jobs.once(NIGHTLY, yesterday.isoformat(), now=now) as run:
+        if run:
+            publication = publish_day(yesterday, now=now)
+            run.counts = {"rows": publication.rows, "readings": publication.readings} if publication else {}
+    sweep_orphans(now=now)
+    return publication
+
+
+def publish_late(*, now: datetime) -> list[Publication]:
+    """Publish every past day with unpublished rows: corrections, and days that came too late for their night.
+
+    Yesterday belongs to the nightly job until that has run. A day that fails does not hold up the others.
+    """
+    yesterday = jst_date(now) - ONE_DAY
+    nightly_ran = JobRun.objects.filter(job=NIGHTLY, key=yesterday.isoformat(), finished_at__isnull=False).exists()
+    last = yesterday if nightly_ran else yesterday - ONE_DAY
+    days = (
+        UsageBatch.objects.filter(publication__isnull=True, layer=Layer.DAILY, day__lte=last)
+        .order_by("day")
+        .values_list("day", flat=True)
+        .distinct()
+    )
+    published, failure = [], None
+    for day in list(days):
+        try:
+            if publication := publish_day(day, now=now):
+                published.append(publication)
+        except Exception as error:
+            log.exception("usage of %s was not published", day)
+            failure = error
+    if failure:
+        raise failure
+    return published
+
+
+@dataclass
+class _Group:
+    """The files of one retailer, area and class of supply."""
+
+    recipient_id: int
+    area: str
+    supply_class: str
+    files: list[PublishedFile] = field(default_factory=list)
+    points: int = 0
+    last_point: bytes = b""
+
+    def count(self, block: DayBlock) -> None:
+        """Count points as they pass by in order; a point with two meters is one."""
+        self.points += len(np.unique(block.points)) - int(block.points[0] == self.last_point)
+        self.last_point = block.points[-1]
+
+
+class _Run:
+    """The writing of one publication: one pass over its rows in the order of the files, a block at a time."""
+
+    def __init__(self, publication: Publication, batch_ids: list[int], folder: str) -> None:
+        self.publication, self.batch_ids, self.folder = publication, batch_ids, folder
+        self.files: list[PublishedFile] = []
+        self.rows = self.readings = 0
+        self.rows_without_supplier = self.readings_without_supplier = 0
+        self.next_split: dict[tuple[int, str, str], int] = {}
+        self.participants: dict[tuple[int, str], tuple[str, str]] = {}
+        self.operators: dict[str, tuple[str, str]] = {}
+        for p in Participation.objects.select_related("company"):
+            if p.market_role == MarketRole.RETAILER:
+                self.participants[p.company_id, p.area] = (p.code, p.company.name)
+            else:
+                self.operators[p.area] = (p.code, p.company.name)
+
+    def write(self) -> None:
+        for (recipient_id, area, supply_class), blocks in groupby(self._parts(), key=lambda part: part[0]):
+            days = (block for _, block in blocks)
+            if recipient_id is None:
+                for block in days:
+                    self.rows_without_supplier += len(block)
+                    self.readings_without_supplier += block.readings()
+                continue
+            self._write_group(_Group(recipient_id, area, supply_class), days)
+
+    def _write_group(self, group: _Group, blocks: Iterator[DayBlock]) -> None:
+        """Both formats from one pass: the CSV takes the blocks, the zips are cut from what passes by."""
+        limit = settings.PUBLISHED_POINTS_PER_FILE
+        held: list[DayBlock] = []
+
+        def passing() -> Iterator[DayBlock]:
+            for block in blocks:
+                group.count(block)
+                held.append(block)
+                yield block
+                if sum(map(len, held)) >= limit:
+                    *full, rest = recut(held, limit)
+                    if len(rest) == limit:
+                        full, rest = [*full, rest], None
+                    held[:] = [] if rest is None else [rest]
+                    for part in full:
+                        self._write_zip(group, part)
+
+        name = f"usage_{group.supply_class}_{self.publication.day:%Y%m%d}_{self.publication.revision:02}.csv.gz"
+        with _new_file() as out:
+            written = write_wide(out, passing(), compress=True)
+            for part in recut(held, limit):
+                self._write_zip(group, part)
+            self._keep(group, Format.WIDE_CSV, name, out, written.rows, written.readings, written.sha256)
+        self._write_manifest(group)
+        self.rows += written.rows
+        self.readings += written.readings
+        self.files += group.files
+
+    def _write_zip(self, group: _Group, block: DayBlock) -> None:
+        code = DAY_CODE[SupplyClass(group.supply_class)]
+        # LV and feed-in share a code and so one row of split numbers.
+        key = (group.recipient_id, group.area, code)
+        split = self.next_split.get(key, 0)
+        self.next_split[key] = split + 1
+        day = self.publication.day
+        name = names.build(code, day, revision=self.publication.revision, split=split)
+        sender, sender_name = self.operators.get(group.area, ("", ""))
+        receiver, receiver_name = self.participants.get((group.recipient_id, group.area), ("", ""))
+        message = bp.Message(
+            code=code,
+            day=day,
+            sender=sender,
+            sender_name=sender_name,
+            receiver=receiver,
+            receiver_name=receiver_name,
+            created=self.publication.published_at,
+        )
+        with _new_file() as out:
+            written = bp.write_day_zip(out, name, message, block)
+            self._keep(group, Format.BP_ZIP, str(name), out, written.rows, written.readings, written.sha256)
+
+    def _write_manifest(self, group: _Group) -> None:
+        publication = self.publication
+        table = next(file for file in group.files if file.format == Format.WIDE_CSV)
+        content = {
+            "day": publication.day.isoformat(),
+            "layer": publication.layer,
+            "revision": publication.revision,
+            "published_at": publication.published_at.isoformat(),
+            "area": group.area,
+            "supply_class": group.supply_class,
+            "recipient": self.participants.get((group.recipient_id, group.area), ("", ""))[0],
+            "rows": table.rows,
+            "points": group.points,
+            "readings": table.readings,
+            "files": [
+                {
+                    "name": file.name,
+                    "format": file.format,
+                    "rows": file.rows,
+                    "readings": file.readings,
+                    "size": file.size,
+                    "sha256": file.sha256,
+                }
+                for file in sorted(group.files, key=lambda file: (file.format, file.name))
+            ],
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
+        name = f"manifest_{group.supply_class}_{publication.day:%Y%m%d}_{publication.revision:02}.json"
+        with _new_file() as out:
+            out.write(text)
+            digest = hashlib.sha256(text).hexdigest()
+            self._keep(group, Format.MANIFEST, name, out, table.rows, table.readings, digest)
+
+    def _keep(
+        self, group: _Group, format_: str, name: str, out: IO[bytes], rows: int, readings: int, sha256: str
+    ) -> None:
+        out.flush()
+        size = out.tell()
+        os.fsync(out.fileno())
+        path = default_storage.save(f"{self.folder}/{group.recipient_id}-{group.area}/{name}", out)
+        group.files.append(
+            PublishedFile(
+                recipient_id=group.recipient_id,
+                area=group.area,
+                supply_class=group.supply_class,
+                format=format_,
+                name=name,
+                content=path,
+                rows=rows,
+                readings=readings,
+                size=size,
+                sha256=sha256,
+            )
+        )
+
+    def _parts(self) -> Iterator[tuple[tuple[int | None, str, str], DayBlock]]:
+        """The rows to publish, sorted by recipient, area, class, point and meter, in blocks of one recipient each.
+
+        Of a row that was corrected before anybody saw it, only the newest revision is there.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL work_mem = '64MB'")
+        with _server_cursor() as cursor:
+            cursor.execute(
+                f"""
+                SELECT s.retailer_id, p.area, p.supply_class, p.number, u.meter, u.packed, u.quality
+                FROM metering_usageday u
+                JOIN metering_supplypoint p ON p.id = u.point_id
+                LEFT JOIN metering_supplyperiod s
+                       ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> %(day)s::date
+                WHERE u.day = %(day)s AND u.layer = %(layer)s AND u.batch_id = ANY(%(batches)s)
+                  {_NOT_SUPERSEDED if self._corrects_itself() else ""}
+                ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, p.number, u.meter
+                """,
+                {
+                    "day": self.publication.day,
+                    "layer": self.publication.layer,
+                    "batches": self.batch_ids,
+                },
+            )
+            while rows := cursor.fetchmany(FETCH_ROWS):
+                while rows:
+                    key = rows[0][:3]
+                    count = (
+                        len(rows) if rows[-1][:3] == key else next(at for at, row in enumerate(rows) if row[:3] != key)
+                    )
+                    yield key, self._block(rows[:count])
+                    rows = rows[count:]
+
+    def _corrects_itself(self) -> bool:
+        """Whether rows of these batches may supersede one another: only corrections do."""
+        return (
+            len(self.batch_ids) > 1 and UsageBatch.objects.filter(pk__in=self.batch_ids, rows_corrected__gt=0).exists()
+        )
+
+    def _block(self, rows: list[Any]) -> DayBlock:
+        _, _, _, numbers, meters, packed, quality = zip(*rows, strict=True)
+        values = unpack(packed)
+        return DayBlock(
+            np.array(numbers, "S22"),
+            list(meters),
+            np.full(len(rows), np.datetime64(self.publication.day, "D")),
+            values,
+            unpack_quality(quality, values),
+            np.arange(1, len(rows) + 1, dtype=np.int64),
+        )
+
+
+_NOT_SUPERSEDED = """
+                  AND NOT EXISTS (SELECT FROM metering_usageday n
+                                  WHERE n.point_id = u.point_id AND n.day = u.day AND n.layer = u.layer
+                                    AND n.meter = u.meter AND n.revision > u.revision
+                                    AND n.batch_id = ANY(%(batches)s))
+"""
+
+
+@contextmanager
+def _server_cursor() -> Iterator[Any]:
+    """A cursor of the server in binary form: rows come in portions, memory stays flat."""
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        connection.connection.cursor(name=f"publication_{uuid4().hex}", binary=True) as cursor,
+    ):
+        yield cursor
+
+
+@contextmanager
+def _new_file() -> Iterator[Any]:
+    """A temporary file the storage can take over by moving it."""
+    with TemporaryUploadedFile("usage", "application/octet-stream", 0, None) as out:
+        yield out
+
+
+@contextmanager
+def _run_folder(day: date) -> Iterator[str]:
+    """A folder of the storage for one run; when the run fails its files are taken away again.
+
+    Where it cannot be told whether the commit went through, they stay, for `sweep_orphans` to decide.
+    """
+    folder = f"{ROOT}/{day:%Y/%m/%d}/{uuid4().hex}"
+    try:
+        yield folder
+    except BaseException:
+        try:
+            if not Publication.objects.filter(folder=folder).exists():
+                _remove(folder)
+        except Exception:
+            log.warning("files of a failed publication stay in %s for now", folder)
+        raise
+
+
+def _remove(folder: str) -> int:
+    """Remove a folder of the storage with everything in it; returns how many files that were."""
+    if not default_storage.exists(folder):
+        return 0
+    folders, files = default_storage.listdir(folder)
+    for name in files:
+        default_storage.delete(f"{folder}/{name}")
+    removed = len(files) + sum(_remove(f"{folder}/{name}") for name in folders)
+    default_storage.delete(folder)
+    return removed
+
+
+def sweep_orphans(*, now: datetime) -> int:
+    """Remove files of publications that never came to be (the process was killed); returns how many.
+
+    A day at which somebody is publishing this moment is left alone: its lock is asked for first.
+    """
+    removed = 0
+    known = set(Publication.objects.values_list("folder", flat=True))
+    for day_folder in _day_folders():
+        for name in default_storage.listdir(day_folder)[0]:
+            folder = f"{day_folder}/{name}"
+            if folder in known:
+                continue
+            day = "-".join(day_folder.split("/")[-3:])
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {Layer.DAILY}"])
+                if cursor.fetchone()[0] and not Publication.objects.filter(folder=folder).exists():
+                    removed += _remove(folder)
+    if removed:
+        ledger.record("unpublished files removed", "usage files", by=None, now=now, files=removed)
+    return removed
+
+
+def _day_folders() -> Iterator[str]:
+    folders = [ROOT] if default_storage.exists(ROOT) else []
+    for _ in range(3):  # year, month, day
+        folders = [f"{above}/{name}" for above in folders for name in default_storage.listdir(above)[0]]
+    yield from folders
+
+
+def _number(files: list[PublishedFile], publication: Publication) -> None:
+    """Give every file its number and make it visible with the commit; numbers per recipient have no gaps."""
+    recipients = sorted({file.recipient_id for file in files})
+    DeliveryCounter.objects.bulk_create(
+        [DeliveryCounter(recipient_id=recipient_id) for recipient_id in recipients], ignore_conflicts=True
+    )
+    counters = {
+        counter.pk: counter
+        for counter in DeliveryCounter.objects.select_for_update().filter(pk__in=recipients).order_by("pk")
+    }
+    for file in files:
+        counter = counters[file.recipient_id]
+        counter.files_published += 1
+        file.number, file.publication = counter.files_published, publication
+    DeliveryCounter.objects.bulk_update(counters.values(), ["files_published"], batch_size=500)
+    PublishedFile.objects.bulk_create(files, batch_size=2000)
+
+
+def _announce(files: list[PublishedFile], publication: Publication, *, now: datetime) -> None:
+    """One notice to every retailer that got something."""
+    of_recipient: dict[int, list[PublishedFile]] = {}
+    for file in files:
+        of_recipient.setdefault(file.recipient_id, []).append(file)
+    day = publication.day.isoformat()
+    outbox.post_many(
+        [
+            outbox.Post(
+                recipient_id=recipient_id,
+                kind="usage_published",
+                subject=day,
+                link=f"{reverse('metering:published-files')}?day={day}",
+                ability=Ability.COLLECT_USAGE,
+                context={
+                    "day": day,
+                    "revision": publication.revision,
+                    "files": len(theirs),
+                    "rows": sum(file.rows for file in theirs if file.format == Format.WIDE_CSV),
+                },
+            )
+            for recipient_id, theirs in of_recipient.items()
+        ],
+        now=now,
+    )
+
+
+# --- Collecting ---------------------------------------------------------------------------------------------------
+
+
+def collect(file: PublishedFile, *, by: User, now: datetime) -> BinaryIO:
+    """Open a published file for its recipient; the first time is kept, every time is in the ledger."""
+    with transaction.atomic():
+        PublishedFile.objects.filter(pk=file.pk, first_collected_at__isnull=True).update(first_collected_at=now)
+        ledger.record("published file collected", f"published file {file.pk}", by=by, now=now, name=file.name)
+    opened: BinaryIO = file.content.open("rb")
+    return opened
+
+
+# --- Keeping the books --------------------------------------------------------------------------------------------
+
+
+def balance(day_from: date, day_to: date, *, layer: str = Layer.DAILY) -> dict[str, Any]:
+    """The books of a span of days (both included): what is stored, what was published, and to whom.
+
+    Keys: rows_/readings_ stored, published, without_supplier, superseded (corrected before publication), waiting;
+    `retailers` {company id: {rows, readings, rows_entitled}}; `balanced`: every stored row is counted once, the
+    published ones are exactly those the entitled retailer got. Rows stored are counted in the store itself.
+    """
+    days = {"day__gte": day_from, "day__lte": day_to, "layer": layer}
+    of_publication = {f"publication__{name}": value for name, value in days.items()}
+
+    def sums(**columns: Any) -> dict[str, int]:
+        return {name: value or 0 for name, value in columns.items()}
+
+    batches = sums(**UsageBatch.objects.filter(**days).aggregate(rows=Sum("rows"), readings=Sum("readings")))
+    waiting = sums(
+        **UsageBatch.objects.filter(**days, publication__isnull=True).aggregate(
+            rows=Sum("rows"), readings=Sum("readings")
+        )
+    )
+    out = sums(
+        **Publication.objects.filter(**days).aggregate(
+            rows=Sum("rows"),
+            readings=Sum("readings"),
+            lost_rows=Sum("rows_without_supplier"),
+            lost_readings=Sum("readings_without_supplier"),
+            old_rows=Sum("rows_superseded"),
+            old_readings=Sum("readings_superseded"),
+        )
+    )
+    files = PublishedFile.objects.filter(**of_publication, format=Format.WIDE_CSV)
+    retailers: dict[int, dict[str, int]] = {
+        row["recipient_id"]: {"rows": row["r"], "readings": row["n"], "rows_entitled": 0}
+        for row in files.values("recipient_id").annotate(r=Sum("rows"), n=Sum("readings")).order_by()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM metering_usageday WHERE day BETWEEN %s AND %s AND layer = %s",
+            [day_from, day_to, layer],
+        )
+        (rows_stored,) = cursor.fetchone()
+        cursor.execute(
+            """
+            SELECT s.retailer_id, count(*)
+            FROM metering_usageday u
+            JOIN metering_usagebatch b ON b.id = u.batch_id AND b.publication_id IS NOT NULL
+            JOIN metering_supplyperiod s
+              ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> u.day
+            WHERE u.day BETWEEN %s AND %s AND u.layer = %s
+              AND NOT EXISTS (SELECT FROM metering_usageday n
+                              JOIN metering_usagebatch nb ON nb.id = n.batch_id
+                              WHERE n.point_id = u.point_id AND n.day = u.day AND n.layer = u.layer
+                                AND n.meter = u.meter AND n.revision > u.revision
+                                AND nb.publication_id = b.publication_id)
+            GROUP BY 1
+            """,
+            [day_from, day_to, layer],
+        )
+        for retailer_id, count in cursor.fetchall():
+            retailers.setdefault(retailer_id, {"rows": 0, "readings": 0, "rows_entitled": 0})["rows_entitled"] = count
+    balanced = (
+        rows_stored == batches["rows"] == out["rows"] + out["lost_rows"] + out["old_rows"] + waiting["rows"]
+        and batches["readings"] == out["readings"] + out["lost_readings"] + out["old_readings"] + waiting["readings"]
+        and sum(entry["rows"] for entry in retailers.values()) == out["rows"]
+        and sum(entry["readings"] for entry in retailers.values()) == out["readings"]
+        and all(entry["rows"] == entry["rows_entitled"] for entry in retailers.values())
+    )
+    return {
+        "rows_stored": rows_stored,
+        "readings_stored": batches["readings"],
+        "rows_published": out["rows"],
+        "readings_published": out["readings"],
+        "rows_without_supplier": out["lost_rows"],
+        "readings_without_supplier": out["lost_readings"],
+        "rows_superseded": out["old_rows"],
+        "readings_superseded": out["old_readings"],
+        "rows_waiting": waiting["rows"],
+        "readings_waiting": waiting["readings"],
+        "retailers": retailers,
+        "balanced": balanced,
+    }

@@ -1,0 +1,42 @@
+"""Work of the metering room that runs in workers; `at` (ISO) is a rehearsal's clock, else it is now."""
+
+from datetime import datetime
+
+from celery import shared_task
+from django.utils import timezone
+
+from metering import intake, publication
+
+
+def _moment(at: str | None) -> datetime:
+    return datetime.fromisoformat(at) if at else timezone.now()
+
+
+@shared_task
+def collect_dropped(at: str | None = None) -> None:
+    """Receive what lies complete in the drop folder."""
+    intake.collect_dropped(now=_moment(at))
+
+
+@shared_task
+def take_in(file_id: int, at: str | None = None) -> None:
+    """Take in one file."""
+    intake.take_in(file_id, now=_moment(at))
+
+
+@shared_task
+def take_in_waiting(at: str | None = None) -> None:
+    """Take in whatever waits; what another worker has in hand is passed over."""
+    intake.take_in_waiting(now=_moment(at))
+
+
+@shared_task
+def publish_nightly(at: str | None = None) -> None:
+    """Publish yesterday's usage."""
+    publication.publish_nightly(now=_moment(at))
+
+
+@shared_task
+def publish_late(at: str | None = None) -> None:
+    """Publish what came late."""
+    publication.publish_late(now=_moment(at))
