@@ -1,0 +1,90 @@
+"""Forms and filters of the usage pages."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from metering.models import PublishedFile, UsageFile
+from portal.market import Area, SupplyClass
+
+MOST_AT_ONCE = 100
+
+
+class FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """One or several files chosen at once; cleans to a list."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        given = list(data) if isinstance(data, list | tuple) else [data]
+        if len(given) > MOST_AT_ONCE:
+            raise forms.ValidationError(
+                _("%(count)d files were chosen; please send at most %(most)d at once."),
+                params={"count": len(given), "most": MOST_AT_ONCE},
+            )
+        # Size and content are the verb's business: an empty file gets its sentence there, beside the good ones.
+        if not given or given[0] in self.empty_values:
+            raise forms.ValidationError(_("Choose at least one file."), code="required")
+        return given
+
+
+class UploadForm(forms.Form):
+    """Usage files to be sent."""
+
+    files = FilesField(
+        label=_("Usage files"),
+        help_text=_(
+            "Wide CSV (.csv, .csv.gz) or day files of the Business Protocol (W40120…zip, W41120…zip); "
+            "several at once are fine. The same content is taken in only once."
+        ),
+    )
+
+
+class UsageFileFilter(django_filters.FilterSet):
+    name = django_filters.CharFilter(label=_("File name"), lookup_expr="icontains")
+    state = django_filters.ChoiceFilter(label=_("State"), choices=UsageFile.State.choices)
+    kind = django_filters.ChoiceFilter(label=_("Format"), field_name="format", choices=UsageFile.Format.choices)
+    refused = django_filters.ChoiceFilter(
+        label=_("Refused rows"), choices=[("yes", _("with refused rows"))], method="only_refused"
+    )
+
+    class Meta:
+        model = UsageFile
+        fields: list[str] = []
+
+    def only_refused(self, rows: QuerySet[UsageFile], name: str, value: str) -> QuerySet[UsageFile]:
+        return rows.filter(rows_refused__gt=0)
+
+
+class PublishedFileFilter(django_filters.FilterSet):
+    """`request.last_visit` (a moment or None) is what "new" counts from."""
+
+    day = django_filters.DateFilter(
+        label=_("Day"), field_name="publication__day", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    area = django_filters.ChoiceFilter(label=_("Area"), choices=Area.choices)
+    supply_class = django_filters.ChoiceFilter(label=_("Class"), choices=SupplyClass.choices)
+    kind = django_filters.ChoiceFilter(label=_("Format"), field_name="format", choices=PublishedFile.Format.choices)
+    only = django_filters.ChoiceFilter(
+        label=_("Only"),
+        choices=[("new", _("new since my last visit")), ("open", _("not collected yet"))],
+        method="only_some",
+    )
+
+    class Meta:
+        model = PublishedFile
+        fields: list[str] = []
+
+    def only_some(self, rows: QuerySet[PublishedFile], name: str, value: str) -> QuerySet[PublishedFile]:
+        if value == "open":
+            return rows.filter(first_collected_at__isnull=True)
+        since = getattr(self.request, "last_visit", None)
+        return rows.filter(publication__published_at__gt=since) if since else rows

@@ -1,0 +1,161 @@
+"""A retailer's published usage files: list, look, fetch."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from metering import publication
+from metering.forms_usage import PublishedFileFilter
+from metering.models import PublishedFile
+from portal import lists
+from portal.access import Ability, needs
+from portal.lists import Column
+from portal.templatetags.words import badge, class_mark, jst
+
+VISIT_COOKIE = "published_files_visit"
+ONE_VISIT = timedelta(minutes=30)
+CONTENT_TYPES = {
+    PublishedFile.Format.BP_ZIP: "application/zip",
+    PublishedFile.Format.WIDE_CSV: "application/gzip",
+    PublishedFile.Format.MANIFEST: "application/json",
+}
+
+
+def _state(file: PublishedFile) -> str:
+    return _("collected") if file.first_collected_at else _("new")
+
+
+COLUMNS = [
+    Column("number", gettext_lazy("No."), numeric=True, sort="number"),
+    Column("day", gettext_lazy("Day"), value="publication.day", show=jst, sort=("publication__day", "number")),
+    Column("revision", gettext_lazy("Revision"), value="publication.revision", numeric=True),
+    Column(
+        "name",
+        gettext_lazy("File"),
+        sort="name",
+        link=lambda file: reverse("metering:published-file", args=[file.pk]),
+    ),
+    Column("area", gettext_lazy("Area"), value=lambda file: file.get_area_display(), sort="area"),
+    Column("supply_class", gettext_lazy("Class"), show=class_mark, sort="supply_class"),
+    Column("kind", gettext_lazy("Format"), value=lambda file: file.get_format_display(), sort="format"),
+    Column("rows", gettext_lazy("Rows"), numeric=True, sort="rows"),
+    Column("size", gettext_lazy("Bytes"), numeric=True, sort="size"),
+    Column(
+        "state",
+        gettext_lazy("State"),
+        value=_state,
+        draw=lambda file: badge(_state(file), "done" if file.first_collected_at else "waiting"),
+    ),
+    Column(
+        "fetch",
+        gettext_lazy("Fetch"),
+        value=lambda file: _("download"),
+        link=lambda file: reverse("metering:published-file-download", args=[file.pk]),
+    ),
+    Column("readings", gettext_lazy("Readings"), csv_only=True),
+    Column("sha256", gettext_lazy("SHA-256"), csv_only=True),
+    Column("published_at", gettext_lazy("Published"), value="publication.published_at", csv_only=True),
+    Column("first_collected_at", gettext_lazy("First collected"), csv_only=True),
+]
+
+
+@needs(Ability.COLLECT_USAGE)
+@require_GET
+def published_files(request: HttpRequest) -> HttpResponseBase:
+    now = timezone.now()
+    last, current = _visits(request, now)
+    request.last_visit = last  # type: ignore[attr-defined]
+    response = lists.show(
+        request,
+        PublishedFile.objects.visible_to(request.user).select_related("publication"),
+        columns=COLUMNS,
+        filterset=PublishedFileFilter,
+        title=_("Published usage files"),
+        empty=_("Nothing was published for you yet. Each day's usage is published the next morning."),
+        template="metering/published_files.html",
+        context={"last_visit": last},
+    )
+    response.set_signed_cookie(
+        VISIT_COOKIE,
+        f"{last.isoformat() if last else ''}|{current.isoformat()}",
+        max_age=timedelta(days=90),
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+    return response
+
+
+def _visits(request: HttpRequest, now: datetime) -> tuple[datetime | None, datetime]:
+    """When this browser's visit before the present one was, and the present one; half an hour is one visit."""
+    try:
+        last, _bar, current = request.get_signed_cookie(VISIT_COOKIE, default="|").partition("|")
+        began = datetime.fromisoformat(current) if current else None
+        before = datetime.fromisoformat(last) if last else None
+    except (ValueError, KeyError):
+        before = began = None
+    except Exception:  # a cookie that was tampered with counts as none
+        before = began = None
+    if began is None:
+        return None, now
+    return (before, began) if now - began < ONE_VISIT else (began, now)
+
+
+@needs(Ability.COLLECT_USAGE)
+@require_GET
+def published_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    file = _file(request, pk)
+    facts = [
+        (_("Delivery number"), f"{file.number:,}"),
+        (_("Day"), jst(file.publication.day)),
+        (_("Layer"), file.publication.get_layer_display()),
+        (_("Revision"), f"{file.publication.revision:02}"),
+        (_("Area"), file.get_area_display()),
+        (_("Class"), class_mark(file.supply_class)),
+        (_("Format"), file.get_format_display()),
+        (_("Rows"), f"{file.rows:,}"),
+        (_("Readings"), f"{file.readings:,}"),
+        (_("Size (bytes)"), f"{file.size:,}"),
+        (_("SHA-256"), format_html("<code class='text-break'>{}</code>", file.sha256)),
+        (_("Published"), jst(file.publication.published_at)),
+        (_("First collected"), jst(file.first_collected_at)),
+    ]
+    siblings = (
+        PublishedFile.objects.visible_to(request.user)
+        .filter(publication=file.publication, area=file.area, supply_class=file.supply_class)
+        .exclude(pk=file.pk)
+        .order_by("format", "name")
+    )
+    return render(
+        request,
+        "metering/published_file.html",
+        {"title": file.name, "file": file, "facts": facts, "siblings": siblings},
+    )
+
+
+@needs(Ability.COLLECT_USAGE)
+@require_GET
+def download(request: HttpRequest, pk: int) -> HttpResponseBase:
+    file = _file(request, pk)
+    opened = publication.collect(file, by=request.user, now=timezone.now())
+    response = FileResponse(
+        opened,
+        as_attachment=True,
+        filename=file.name,
+        content_type=CONTENT_TYPES[PublishedFile.Format(file.format)],
+    )
+    response["ETag"] = f'"{file.sha256}"'
+    return response
+
+
+def _file(request: HttpRequest, pk: int) -> PublishedFile:
+    found = PublishedFile.objects.visible_to(request.user).select_related("publication")
+    return get_object_or_404(found, pk=pk)

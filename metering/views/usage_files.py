@@ -1,0 +1,225 @@
+"""A network operator's usage files: send, watch, get back what was refused."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods
+
+from metering import checks, intake
+from metering.formats.csv import COLUMNS
+from metering.forms_usage import UploadForm, UsageFileFilter
+from metering.models import RefusedRow, UsageFile
+from portal import lists
+from portal.access import Ability, needs
+from portal.lists import Column, Listing
+from portal.templatetags.words import badge, jst
+
+TONES = {
+    UsageFile.State.WAITING: "waiting",
+    UsageFile.State.TAKEN_IN: "done",
+    UsageFile.State.UNREADABLE: "refused",
+}
+RAW_SHOWN = 64
+
+
+def state_badge(file: UsageFile) -> SafeString:
+    return badge(file.get_state_display(), TONES[UsageFile.State(file.state)])
+
+
+FILE_COLUMNS = [
+    Column(
+        "name",
+        gettext_lazy("File"),
+        sort="name",
+        link=lambda file: reverse("metering:usage-file", args=[file.pk]),
+    ),
+    Column("kind", gettext_lazy("Format"), value=lambda file: file.get_format_display()),
+    Column(
+        "state",
+        gettext_lazy("State"),
+        value=lambda file: file.get_state_display(),
+        draw=state_badge,
+        sort="state",
+    ),
+    Column("received_at", gettext_lazy("Received"), show=jst, sort="received_at"),
+    Column("rows_read", gettext_lazy("Rows read"), numeric=True, sort="rows_read"),
+    Column("rows_taken", gettext_lazy("Taken in"), numeric=True, sort="rows_taken"),
+    Column("rows_unchanged", gettext_lazy("Known already"), numeric=True, sort="rows_unchanged"),
+    Column("rows_refused", gettext_lazy("Refused"), numeric=True, sort="rows_refused"),
+    Column("size", gettext_lazy("Bytes"), numeric=True, sort="size"),
+    Column("sha256", gettext_lazy("SHA-256"), csv_only=True),
+    Column("finished_at", gettext_lazy("Finished"), csv_only=True),
+]
+
+
+def why(row: RefusedRow) -> str:
+    """The sentence a row was refused with, in the reader's language."""
+    return checks.sentence(row.code, row.params)
+
+
+def check_of(row: RefusedRow) -> str:
+    """The check's code in the notes (V01 …) where it has one, else the reason's own."""
+    known = checks.CHECKS.get(row.code)
+    if known and known.check:
+        return known.check
+    return "V02" if row.code == "duplicate_differs" else row.code
+
+
+def _raw(row: RefusedRow) -> SafeString:
+    text = row.raw if len(row.raw) <= RAW_SHOWN else row.raw[:RAW_SHOWN] + "…"
+    return format_html('<code translate="no">{}</code>', text)
+
+
+ROW_COLUMNS = [
+    Column("line", gettext_lazy("Line"), numeric=True, sort=("line", "id")),
+    Column("field", gettext_lazy("Column"), sort="field"),
+    Column("check", gettext_lazy("Check"), value=check_of, sort="code"),
+    Column("reason", gettext_lazy("Reason"), value=why),
+    Column("raw", gettext_lazy("Row as sent"), draw=_raw),
+]
+
+
+@needs(Ability.SEND_USAGE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def usage_files(request: HttpRequest) -> HttpResponseBase:
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    if form.is_bound and form.is_valid():
+        received = [
+            file for upload in form.cleaned_data["files"] if (file := _receive(request, upload)) is not None
+        ]
+        if len(received) == 1:
+            return redirect("metering:usage-file", received[0].pk)
+        return redirect("metering:usage-files")
+    return lists.show(
+        request,
+        UsageFile.objects.visible_to(request.user),
+        columns=FILE_COLUMNS,
+        filterset=UsageFileFilter,
+        title=_("Usage files"),
+        empty=_("No usage file yet. Send the first one with the form above, or put it into your drop folder."),
+        template="metering/usage_files.html",
+        context={"form": form},
+    )
+
+
+def _receive(request: HttpRequest, upload) -> UsageFile | None:  # type: ignore[no-untyped-def]
+    """Receive one upload; what is wrong with it becomes a message that names the file."""
+    try:
+        file = intake.receive(
+            upload, name=upload.name, sender=request.user.company, by=request.user, now=timezone.now()
+        )
+    except intake.AlreadyReceived as known:
+        messages.warning(
+            request,
+            format_html(
+                _("{name}: the same content was received already {when}, as <a href='{url}'>{known}</a>."),
+                name=upload.name,
+                when=jst(known.file.received_at),
+                url=reverse("metering:usage-file", args=[known.file.pk]),
+                known=known.file.name,
+            ),
+        )
+    except intake.NotAUsageFile as problem:
+        messages.error(request, f"{upload.name}: {problem.sentence}")
+    except intake.NotANetworkOperator:
+        messages.error(request, _("Only network operators send usage files."))
+    else:
+        messages.success(request, _("%(name)s was received and is being read.") % {"name": upload.name})
+        return file
+    return None
+
+
+@needs(Ability.SEND_USAGE)
+@require_GET
+def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    file = get_object_or_404(UsageFile.objects.visible_to(request.user).select_related("received_from"), pk=pk)
+    rows: Listing = lists.build(
+        request,
+        file.refused.order_by("line", "id"),
+        columns=ROW_COLUMNS,
+        empty=_("No row was refused."),
+    )
+    if request.GET.get("format") == "csv":
+        return lists.as_csv(rows, f"refused-rows-{file.pk}")
+    facts = [
+        (_("State"), state_badge(file)),
+        (_("Format"), file.get_format_display()),
+        (_("Received"), jst(file.received_at)),
+        (_("Received from"), file.received_from.name if file.received_from else _("drop folder")),
+        (_("Finished"), jst(file.finished_at)),
+        (_("Size (bytes)"), f"{file.size:,}"),
+        (_("SHA-256"), format_html("<code class='text-break'>{}</code>", file.sha256)),
+    ]
+    counts = [
+        (_("Rows read"), file.rows_read),
+        (_("Taken in"), file.rows_taken),
+        (_("Known already"), file.rows_unchanged),
+        (_("Refused"), file.rows_refused),
+    ]
+    waiting = file.state == UsageFile.State.WAITING
+    return render(
+        request,
+        "metering/usage_file.html",
+        {
+            "title": file.name,
+            "file": file,
+            "facts": facts,
+            "counts": counts,
+            "notes": _notes(file),
+            "problem": checks.sentence(file.problem["code"], file.problem.get("params")) if file.problem else "",
+            "waiting": waiting,
+            "stuck": waiting and file.attempts >= intake.GIVE_UP_AFTER,
+            "rows_so_far": intake.progress(file) if waiting else None,
+            "list": rows,
+        },
+    )
+
+
+def _notes(file: UsageFile) -> list[dict[str, object]]:
+    """Warnings and information of the file, one per check."""
+    found = []
+    for code, noted in sorted(file.warnings.items()):
+        check = checks.CHECKS.get(code)
+        found.append(
+            {
+                "check": check.check if check else code,
+                "result": check.result.label if check else "",
+                "sentence": checks.sentence(code),
+                "rows": noted["rows"],
+                "first": noted["first"],
+            }
+        )
+    return found
+
+
+@needs(Ability.SEND_USAGE)
+@require_GET
+def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is."""
+    file = get_object_or_404(UsageFile.objects.visible_to(request.user), pk=pk)
+    language = translation.get_language() or "ja"
+    response = StreamingHttpResponse(_refused_lines(file, language), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.csv"'
+    return response
+
+
+def _refused_lines(file: UsageFile, language: str) -> Iterator[bytes]:
+    yield b"\xef\xbb\xbf" + ",".join(("code", "reason", *COLUMNS)).encode() + b"\n"
+    for row in file.refused.order_by("line", "id").iterator(chunk_size=2000):
+        with translation.override(language):
+            reason = why(row)
+        front = io.StringIO()
+        csv.writer(front, lineterminator="").writerow([check_of(row), reason])
+        # The row is a line of CSV already. A text that a spreadsheet would run is made a plain text.
+        raw = "'" + row.raw if row.raw.startswith(("=", "+", "@", "\t")) else row.raw
+        yield f"{front.getvalue()},{raw}\n".encode()
