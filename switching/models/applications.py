@@ -20,7 +20,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
 
 class Match(models.Model):
-    """A start paired with a termination, frozen for both sides; at 00:00 JST of `switch_date` the point changes hands."""
+    """A start paired with a termination, frozen for both; at 00:00 JST of `switch_date` the point changes hands."""
 
     point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="matches", verbose_name=_("supply point"))
     matched_at = models.DateTimeField(_("matched at"))
