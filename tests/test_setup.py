@@ -29,7 +29,8 @@ def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode == 0 and listed.stdout:
         return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
-    return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    made = {".git", ".venv", ".kirikae", ".mypy_cache", ".ruff_cache", ".hypothesis", "__pycache__"}
+    return [path for path in ROOT.rglob("*") if path.is_file() and not made & set(path.parts)]
 
 
 # --- Lock -------------------------------------------------------------------------------------------------------
