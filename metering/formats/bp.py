@@ -16,7 +16,7 @@ import csv
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -596,7 +596,7 @@ def _moment(text: str) -> datetime | None:
 class _Fault:
     code: str
     field: str
-    params: dict[str, object]
+    params: Mapping[str, object]
     check: str = ""
 
 

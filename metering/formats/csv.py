@@ -170,7 +170,7 @@ def _gunzip(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
                     yield piece
                     data = member.unconsumed_tail
                     piece = b"" if member.eof else member.decompress(data, CHUNK)
-            except isal_zlib.error:
+            except isal_zlib.IsalError:  # type: ignore[misc]  # declared as a value in its stub
                 raise Unreadable("gzip_broken") from None
             data = b""
             if member.eof:
@@ -343,10 +343,10 @@ def _fill_plain(
     names, which = np.unique(texts, return_inverse=True)
     parsed = np.zeros(len(names), "datetime64[D]")
     known = np.zeros(len(names), bool)
-    for at, name in enumerate(names.tolist()):
+    for n, name in enumerate(names.tolist()):
         found = _day(name.decode("latin-1"))
         if not isinstance(found, str):
-            parsed[at], known[at] = np.datetime64(found, "D"), True
+            parsed[n], known[n] = np.datetime64(found, "D"), True
     block.days[rows] = parsed[which]
     good &= known[which]
 
@@ -363,9 +363,9 @@ def _fill_plain(
         for row, meter in zip(rows.tolist(), meters.astype(f"U{METER_LENGTH}").tolist(), strict=True):
             block.meters[row] = meter
 
-    at = np.array([header.at[name] for name in SLOT_COLUMNS])
-    stops = edges[:, at + 1]
-    values, understood = parse_columns(words(buffer), stops, stops - edges[:, at] - 1)
+    columns = np.array([header.at[name] for name in SLOT_COLUMNS])
+    stops = edges[:, columns + 1]
+    values, understood = parse_columns(words(buffer), stops, stops - edges[:, columns] - 1)
     good &= understood.all(axis=1)
     block.values[rows] = values
 

@@ -100,7 +100,7 @@ def _inflate(packed: Iterable[bytes]) -> Iterator[bytes]:
             while piece:
                 yield piece
                 piece = b"" if unpack.eof else unpack.decompress(unpack.unconsumed_tail, PIECE)
-        except isal_zlib.error:
+        except isal_zlib.IsalError:  # type: ignore[misc]  # declared as a value in its stub
             raise Unreadable("zip_broken") from None
         if unpack.eof:
             return
