@@ -128,7 +128,7 @@ def _fold_cluster(cluster: str) -> str:
 
 
 def _read(text: str) -> _Text:
-    """Fold each character; drop spaces unless they part two numbers; tell a dash from a long vowel."""
+    """Fold each character; drop spaces unless they part numbers or Latin words; tell a dash from a long vowel."""
     chars: list[str] = []
     starts: list[int] = []
     for begin, cluster in _clusters(text):
@@ -140,7 +140,9 @@ def _read(text: str) -> _Text:
         if char == " ":
             after = next((c for c in chars[index:] if c != " "), "")
             before = chars[kept[-1]] if kept else ""
-            if not ((_is_digit(before) or before == "号") and _is_digit(after)):
+            numbers = (_is_digit(before) or before == "号") and _is_digit(after)
+            words = "A" <= before <= "Z" and "A" <= after <= "Z"
+            if not (numbers or words):
                 continue
         kept.append(index)
     out: list[str] = []
@@ -190,7 +192,7 @@ _COUNTY = re.compile(
 )
 _CITY_WITH_COUNTY_SIGN = re.compile(r"^(?:大和郡山|郡山|郡上|蒲郡|小郡)市")
 _MUNICIPALITY = re.compile(
-    r"^(?:(?:大和郡山|郡山|郡上|蒲郡|小郡)市|[^0-9区郡]{1,6}?市(?!市)(?:[^0-9市区町村]{1,5}区(?!画))?|[^0-9市]{1,4}?区)"
+    r"^(?![余上下]市町)(?:(?:大和郡山|郡山|郡上|蒲郡|小郡)市|[^0-9区郡]{1,6}?市(?!市)(?:[^0-9市区町村]{1,5}区(?!画))?|[^0-9市]{1,4}?区)"
 )
 _TOWN_OR_VILLAGE = re.compile(r"^[^0-9]{1,6}?[町村](?![町村])")
 _STREET = re.compile(
@@ -220,7 +222,10 @@ def _in_name(run: str) -> str:
 
 
 def _starts_numbers(t: str, begin: int, end: int) -> bool:
-    """Is the run of digits or kanji numerals at begin..end the first house number, or part of a name?"""
+    """Is the run of digits or kanji numerals at begin..end the first house number, or part of a name?
+
+    `t` begins with the town.
+    """
     rest = t[end:]
     if _NAME_UNIT.match(rest):
         return False
@@ -229,9 +234,8 @@ def _starts_numbers(t: str, begin: int, end: int) -> bool:
     unit = _NUMBER_UNIT.match(rest)
     if _is_digit(t[begin]):
         if unit is None or (unit.group() == "丁" and not re.match(rf"$|[-番 ]|{_D}|{_K}", rest[1:])):
-            at_town = begin == 0 or t[begin - 1] in "都道府県市区町村郡"
             named = re.match(f"[{KANJI}]", rest) and not _BUILDING_UNIT.match(rest)
-            if at_town and named and re.search(rf"{_D}|{_K}(?:丁目|番地)", rest):
+            if begin == 0 and named and re.search(rf"{_D}|{_K}(?:丁目|番地)", rest):
                 return False
         return True
     if _value(t[begin:end]) is None:
@@ -362,18 +366,15 @@ def _next_number(t: str, position: int, after_unit: bool) -> int | None:
     return None
 
 
-_CHUNK = re.compile(
-    rf"(?P<floor>(?:地下|B)(?:{_D}+|{_K}+)(?:階|F(?![A-Z])))|(?P<digits>{_D}+)|(?P<latin>[A-Z]+)"
-)
+_CHUNK = re.compile(rf"(?P<floor>(?:地下|B)(?:{_D}+|{_K}+)(?:階|F(?![A-Z])))|(?P<digits>{_D}+)|(?P<latin>[A-Z]+)")
 _UNIT_TAIL = re.compile(
     r"(?P<room>号?室|号(?![棟館]))|(?P<block>号?棟|番棟|号館|番館|番街|館)|(?P<floor>階(?!段)|F(?![A-Z]))"
 )
 _KANJI_UNIT = re.compile(
     rf"{_K}+(?=号室|号棟|号館|番館|番棟|番街|階(?!段)|棟|号$|丁目)|(?<=第)(?:{_K}?十{_K}?|[一二三四五六七八九〇])"
 )
-_BRACKETED_FORM = re.compile(
-    r"[(\[【](?:株|有|同|合同|資|名|社|財|医|学|福|宗|独|協|一社|一財|公社|公財|特非)[)\]】]"
-)
+_BLOCK_TAIL = re.compile("号?棟|館")
+_BRACKETED_FORM = re.compile(r"[(\[【](?:株|有|同|合同|資|名|社|財|医|学|福|宗|独|協|一社|一財|公社|公財|特非)[)\]】]")
 _BUILDING_SEPARATOR = re.compile(r"[-\s・、,.。()\[\]「」『』【】〔〕'\"“”/#:;~|_*]")
 
 
@@ -427,9 +428,14 @@ def _read_building(text: _Text, begin: int) -> list[Piece]:
             pieces.append(Piece(key, text.surface(position, stop), unit))
             position = gap_begin = stop
             continue
+        if chunk and chunk.group("latin") and len(chunk.group()) > 1 and _BLOCK_TAIL.match(t, chunk.end()):
+            # COURTA棟: the last letter is the block
+            word_begin = position if word_begin is None else word_begin
+            position = gap_begin = chunk.end() - 1
+            chunk = _CHUNK.match(t, position)
         if chunk and chunk.group("latin") and len(chunk.group()) == 1:
             close_word(position)
-            tail = re.compile("号?棟|館").match(t, chunk.end())
+            tail = _BLOCK_TAIL.match(t, chunk.end())
             stop = tail.end() if tail else chunk.end()
             pieces.append(Piece(chunk.group(), text.surface(position, stop), "block" if tail else ""))
             position = gap_begin = stop
@@ -453,13 +459,18 @@ def _add_word(pieces: list[Piece], text: _Text, begin: int, end: int) -> None:
 
 
 def _merge_words(pieces: list[Piece]) -> list[Piece]:
+    """Neighbouring words as one; a single letter before a word (A Court) belongs to it."""
     merged: list[Piece] = []
     for piece in pieces:
-        if merged and merged[-1].unit == "word" and piece.unit == "word":
+        while piece.unit == "word" and merged and _joins_word(merged[-1]):
             last = merged.pop()
             piece = Piece(last.key + piece.key, last.surface + piece.surface, "word")
         merged.append(piece)
     return merged
+
+
+def _joins_word(piece: Piece) -> bool:
+    return piece.unit == "word" or (not piece.unit and "A" <= piece.key <= "Z")
 
 
 # --- the place ------------------------------------------------------------------------------------------
@@ -476,11 +487,7 @@ def _split_place(t: str) -> tuple[int, int, int]:
         municipality = _TOWN_OR_VILLAGE.match(rest)
     else:
         municipality = _MUNICIPALITY.match(rest)
-        if (
-            municipality
-            and re.match(r".+[町村].+市$", municipality.group())
-            and not _goes_on(rest, municipality)
-        ):
+        if municipality and re.match(r".+[町村].+市$", municipality.group()) and not _goes_on(rest, municipality):
             municipality = None  # 洋野町種市23: a town that ends in 市, not a city
         if municipality is None and prefecture:
             municipality = _TOWN_OR_VILLAGE.match(rest)
@@ -520,11 +527,7 @@ def parse(text: str) -> Address:
     municipality = t[county_end:municipality_end]
     street_end = municipality_end + _street_end(t[municipality_end:], prefecture, municipality)
     shifted = _Text(t[street_end:], read.starts[street_end:], read.source)
-    # a numeral right behind the municipality (6本木) is seen as such by the character before it
-    lead = "区" if municipality and street_end == municipality_end else ""
-    found, in_names = _find_numbers(lead + shifted.chars)
-    found -= len(lead)
-    in_names = {(a - len(lead), b - len(lead)): written for (a, b), written in in_names.items()}
+    found, in_names = _find_numbers(shifted.chars)
     pieces, stop, tail = _read_numbers(shifted, found)
     building = _read_building(shifted, stop)
     town_t = shifted.chars[:found]
@@ -579,11 +582,13 @@ def _spell(address: Address) -> str:
     for index, piece in enumerate(address.number_pieces):
         joined = "" if index == 0 or piece.key[0] in "・~" else "-"
         numbers += joined + piece.key
-    words = ""
-    for index, piece in enumerate(address.building_pieces):
+    words, before = "", None
+    for piece in address.building_pieces:
         mark = {"room": "号室", "block": "棟", "floor": "階"}.get(piece.unit, "")
-        both = index and piece.is_number and address.building_pieces[index - 1].is_number
-        words += ("-" if both and piece.key[0] not in "・~" else "") + piece.key + mark
+        both_numbers = before is not None and before.is_number and piece.is_number
+        both_latin = "A" <= words[-1:] <= "Z" and "A" <= piece.key[0] <= "Z"
+        words += ("-" if (both_numbers or both_latin) and piece.key[0] not in "・~" else "") + piece.key + mark
+        before = piece
     place = address.prefecture + address.head_key + numbers
     return f"{place} {words}" if words else place
 
