@@ -92,11 +92,14 @@ def may(user: "User", ability: Ability) -> bool:
     return any(grant.role in grantable.roles for grant in user.grant_list)
 
 
+EVERYWHERE = ~Q(pk__in=[])  # unlike Q(), it stays true when it is combined with |
+
+
 def within(user: "User", ability: Ability, *, area: str = "", supply_class: str = "") -> Q:
     """Rows inside the areas and classes for which the person holds the ability.
 
     `area` and `supply_class` are the query paths of the row's own area and class ("" where it has none).
-    Nothing at all when the person does not hold the ability.
+    Nothing at all when the person does not hold the ability. The answer may be combined with & and |.
     """
     if not may(user, ability):
         return Q(pk__in=[])
@@ -110,7 +113,7 @@ def within(user: "User", ability: Ability, *, area: str = "", supply_class: str 
         if grant.supply_class and supply_class:
             here &= Q(**{supply_class: grant.supply_class})
         if not here:
-            return Q()
+            return EVERYWHERE
         inside |= here
     return inside
 

@@ -56,8 +56,18 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
+class VerbForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Uniqueness and constraints are the verb's to refuse, in its own sentences."""
+
+    def clean(self) -> dict[str, Any]:
+        self._validate_unique = self._validate_constraints = False
+        return self.cleaned_data
+
+
 class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
     """A form whose deed is a verb: tried while the form is checked, done when it is saved."""
+
+    form = VerbForm
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -145,6 +155,7 @@ class GrantFormSet(TriedFormSet):
 
 class Hanging(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
+    form = VerbForm
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
@@ -194,7 +205,7 @@ class CompanyAdmin(ByVerbs):
         each(request, queryset, lambda company: companies.thaw(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
 
 
-class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+class UserForm(VerbForm):
     new_password = forms.CharField(
         label=_("New password"),
         required=False,

@@ -165,7 +165,7 @@ class LedgerEntry(models.Model):
     company = models.ForeignKey(Company, models.PROTECT, null=True, related_name="+", verbose_name=_("company"))
     action = models.CharField(_("action"), max_length=60)
     subject = models.CharField(_("subject"), max_length=80, db_index=True)
-    purpose = models.CharField(_("purpose"), max_length=200, blank=True)
+    purpose = models.CharField(_("purpose of reading"), max_length=200, blank=True)
     detail = models.JSONField(_("detail"), default=dict)
 
     class Meta:
@@ -184,7 +184,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         for ability in Ability:
             if user.may(ability):
                 concerns |= Q(ability=ability) & (Q(area="") | within(user, ability, area="area"))
-        return self.filter(concerns, recipient=user.company_id)
+        return self.filter(concerns, recipient=user.company_id).select_related("recipient")
 
 
 class Notice(models.Model):
@@ -223,7 +223,7 @@ class Delivery(models.Model):
         GIVEN_UP = "given_up", _("given up")
 
     notice = models.OneToOneField(Notice, models.PROTECT, related_name="delivery", verbose_name=_("notice"))
-    address = models.EmailField(_("address"))
+    address = models.EmailField(_("e-mail address"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt at"))

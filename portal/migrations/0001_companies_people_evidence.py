@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(db_index=True, verbose_name="at")),
                 ("action", models.CharField(max_length=60, verbose_name="action")),
                 ("subject", models.CharField(db_index=True, max_length=80, verbose_name="subject")),
-                ("purpose", models.CharField(blank=True, max_length=200, verbose_name="purpose")),
+                ("purpose", models.CharField(blank=True, max_length=200, verbose_name="purpose of reading")),
                 ("detail", models.JSONField(default=dict, verbose_name="detail")),
                 (
                     "company",
@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
-                ("address", models.EmailField(max_length=254, verbose_name="address")),
+                ("address", models.EmailField(max_length=254, verbose_name="e-mail address")),
                 (
                     "state",
                     models.CharField(
