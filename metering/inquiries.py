@@ -321,6 +321,11 @@ def last_consent(user: User, *, today: date) -> Consent | None:
     )
 
 
+def is_usable(consent: Consent, *, today: date) -> bool:
+    """True while the consent is not dated in the future and not older than CONSENT_MAX_AGE_DAYS."""
+    return 0 <= (today - consent.obtained_on).days <= settings.CONSENT_MAX_AGE_DAYS
+
+
 def _search(
     way: str,
     find: Callable[[], list[SupplyPoint]],

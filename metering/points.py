@@ -120,7 +120,7 @@ def normalise_number(text: str, *, supply_class: str | None) -> str:
     (VoltageDoesNotFit; not asked when `supply_class` is None). There is no check digit.
     Source: domain notes, switching §2.
     """
-    digits = drop_spaces(text).translate(_DASHES).translate(_FULL_WIDTH)
+    digits = digits_of(text)
     if not digits:
         raise NumberMissing
     if stray := re.search(r"[^0-9]", digits):
@@ -136,6 +136,11 @@ def normalise_number(text: str, *, supply_class: str | None) -> str:
         if digits[2] != fitting:
             raise VoltageDoesNotFit(supply_class)
     return digits
+
+
+def digits_of(text: str) -> str:
+    """The text without spaces and hyphens, full-width digits made plain; other characters stay as they are."""
+    return drop_spaces(text).translate(_DASHES).translate(_FULL_WIDTH)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,30 @@
 """Addresses of the metering room."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from metering.views import published_files, usage_files
+from metering.views import inquiries, points, published_files, usage_files
+
+
+class PointNumberConverter(StringConverter):
+    """The 22 digits of a supply point number."""
+
+    regex = "[0-9]{22}"
+
+
+register_converter(PointNumberConverter, "point_number")
 
 app_name = "metering"
+
+POINTS = [
+    path("supply-points/", points.points, name="points"),
+    path("supply-points/<point_number:number>/", points.point, name="point"),
+    path("facility-inquiries/", inquiries.inquiries, name="inquiries"),
+    path("facility-inquiries/new/", inquiries.choose_class, name="inquiry-new"),
+    path("facility-inquiries/new/<str:supply_class>/", inquiries.ask, name="inquiry-ask"),
+    path("facility-inquiries/new/<str:supply_class>/candidate/", inquiries.ask_candidate, name="inquiry-candidate"),
+    path("facility-inquiries/<int:pk>/", inquiries.inquiry, name="inquiry"),
+]
 
 USAGE = [
     path("usage-files/", usage_files.usage_files, name="usage-files"),
@@ -15,4 +35,4 @@ USAGE = [
     path("published-files/<int:pk>/download/", published_files.download, name="published-file-download"),
 ]
 
-urlpatterns = [*USAGE]
+urlpatterns = [*POINTS, *USAGE]

@@ -1,0 +1,123 @@
+"""The operator's view of points, supply and inquiries: to look at; only the reading calendar is kept by hand."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from metering.models import Consent, Contract, FacilityInquiry, Meter, ReadingDate, SupplyPeriod, SupplyPoint
+from portal import ledger
+
+
+class ReadOnly:
+    """Nothing is added, changed or removed by hand where a verb exists."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MeterInline(ReadOnly, admin.TabularInline):
+    model = Meter
+    extra = 0
+
+
+class PeriodInline(ReadOnly, admin.TabularInline):
+    """The whole history, superseded beliefs included; contracts only by number."""
+
+    model = SupplyPeriod
+    extra = 0
+    fields = ["retailer", "during", "ending", "cause", "known_from", "known_until"]
+    readonly_fields = fields
+
+
+@admin.register(SupplyPoint)
+class SupplyPointAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["number", "supply_class", "area", "network_operator", "contract_state", "reading_day"]
+    list_filter = ["supply_class", "area", "contract_state"]
+    list_select_related = ["network_operator"]
+    search_fields = ["number__startswith"]
+    inlines = [MeterInline, PeriodInline]
+    show_full_result_count = False
+
+
+@admin.register(Contract)
+class ContractAdmin(ReadOnly, admin.ModelAdmin):
+    """Opening a contract reads a customer's data: it is in the ledger. The list shows none of it."""
+
+    list_display = ["number", "retailer", "point"]
+    list_filter = ["retailer"]
+    list_select_related = ["retailer", "point"]
+    search_fields = ["number__startswith", "point__number__startswith"]
+    show_full_result_count = False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        contract = super().get_object(request, object_id, from_field)
+        if contract:
+            ledger.record(
+                "contract read",
+                f"supply point {contract.point.number}",
+                by=request.user,  # type: ignore[arg-type]
+                now=timezone.now(),
+                purpose="operation of the hub",
+                contract=contract.number,
+            )
+        return contract
+
+
+@admin.register(FacilityInquiry)
+class FacilityInquiryAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["at", "company", "by", "point", "supply_class", "area", "consent"]
+    list_filter = ["supply_class", "area", "company"]
+    list_select_related = ["company", "by", "point", "consent"]
+    date_hierarchy = "at"
+    search_fields = ["point__number__startswith"]
+    show_full_result_count = False
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["reference", "company", "purpose", "channel", "obtained_on", "recorded_by", "recorded_at"]
+    list_filter = ["purpose", "channel", "company"]
+    list_select_related = ["company", "recorded_by"]
+    search_fields = ["reference"]
+    show_full_result_count = False
+
+
+@admin.register(ReadingDate)
+class ReadingDateAdmin(admin.ModelAdmin):
+    """Single days put right by hand; whole years come through `points.set_reading_calendar`."""
+
+    list_display = ["day", "area", "reading_day"]
+    list_filter = ["area", "reading_day"]
+    date_hierarchy = "day"
+
+    def save_model(self, request: HttpRequest, obj: ReadingDate, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self._record("reading date set", request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: ReadingDate) -> None:
+        self._record("reading date removed", request, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for obj in queryset:
+            self._record("reading date removed", request, obj)
+        super().delete_queryset(request, queryset)
+
+    def _record(self, action: str, request: HttpRequest, date: ReadingDate) -> None:
+        ledger.record(
+            action,
+            "reading calendar",
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+            area=date.area,
+            reading_day=date.reading_day,
+            day=date.day.isoformat(),
+        )
