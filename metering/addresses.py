@@ -184,7 +184,7 @@ _LETTER = re.compile(
     r"(?:[アイウエオカキクケコサシスセソタチツテトナニヌネハヒフヘホマミムメモヤユヨラリルレロワヰヱヲ甲乙丙戊己庚辛壬癸])"
     rf"(?=[-ノ]?{_D}|-?$|[- ]|番|号)|[A-Z](?=-?$|[ (,、])"
 )
-_DIRECTION = re.compile(rf"[東西南北]{{1,2}}(?={_D})")
+_DIRECTION = re.compile(rf"[東西南北]{{1,2}}(?={_D}|{_K}+(?:番地|丁目|番|号|線|-|$))")
 _AZA_NAME = re.compile(rf"(?:大字|小字|字)([^0-9A-Z-]{{1,12}}?)(?={_D})")
 _AZA = re.compile(r"(?:大|小)?(?<![文十数名苗赤漢])字(?!$)")
 _COUNTY = re.compile(
@@ -249,7 +249,7 @@ def _starts_numbers(t: str, begin: int, end: int) -> bool:
         return bool(re.match(rf"$|[-番 ]|{_D}|{_K}+[丁番号-]", after))
     if unit.group() == "番":
         return bool(re.match(rf"-|{_K}+(?:$|号|-)|ノ{_K}", after))
-    return bool(re.match(rf"$|-|{_D}|{_K}", after))
+    return bool(re.match(rf"$|-|{_D}|{_K}", after) or _DIRECTION.match(after))
 
 
 def _find_numbers(t: str) -> tuple[int, dict[tuple[int, int], str]]:

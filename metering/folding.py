@@ -356,7 +356,7 @@ def has_representative(text: str) -> bool:
 def drop_representative(text: str) -> str:
     """株式会社ソラ 代表取締役 山田太郎 → 株式会社ソラ."""
     match = _TITLE.search(text)
-    return text[: match.start()] if match and match.start() else text
+    return text[: match.start()].rstrip() if match and match.start() else text
 
 
 # --- which of them were needed --------------------------------------------------------------------------

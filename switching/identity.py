@@ -526,13 +526,15 @@ def _numbers(given: Address, held: Address, finding: _Finding) -> tuple[Building
             finding.differ()
             return buildings[0], buildings[1]
         finding.loose(Step.LEADING_ZEROS)
+    conflict = False
     for index, (a, b) in enumerate(zip(one, other, strict=True)):
-        if a.unit and b.unit and a.unit != b.unit:
-            finding.loose(Step.UNIT_CONFLICT)
-        if a.surface != b.surface and a.key == b.key:
-            finding.strict(_why(a.surface, b.surface))
-        if a.gap != b.gap and index:
+        if a.gap != b.gap and index and not conflict:
             finding.strict(_why(a.gap, b.gap))
+        conflict = bool(a.unit and b.unit and a.unit != b.unit)
+        if conflict:
+            finding.loose(Step.UNIT_CONFLICT)
+        if a.key == b.key:
+            finding.strict(_why(a.surface.rstrip(), b.surface.rstrip()))
     if given.tail != held.tail and len(one) == len(given.number_pieces) == len(held.number_pieces):
         finding.strict({Step.UNITS})
     return buildings[0], buildings[1]
@@ -666,3 +668,72 @@ def compare(given: Claim, held: Claim, *, number_rule: NumberRule | None = None)
         place=address.place,
         building=address.building,
     )
+
+
+# --- the rules as a table -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNote:
+    """A rule for the published table: where it applies and a pair of values it makes equal."""
+
+    rule: Rule
+    fields: tuple[Field, ...]
+    example: tuple[str, str]
+
+
+_NAMES = (Field.HOLDER_NAME, Field.HOLDER_KANA)
+_TEXTS = (*_NAMES, Field.ADDRESS, Field.BUILDING)
+_EVERYWHERE = (Field.CONTRACT_NUMBER, *_TEXTS)
+
+RULE_NOTES: tuple[RuleNote, ...] = (
+    RuleNote(Rule.VARIATION, _EVERYWHERE, ("葛\U000e0100城太郎", "葛城太郎")),
+    RuleNote(Rule.WIDTH, _EVERYWHERE, ("ﾔﾏﾀﾞﾀﾛｳ", "ヤマダタロウ")),
+    RuleNote(Rule.SPACES, _TEXTS, ("山田　太郎", "山田太郎")),
+    RuleNote(Rule.KANA, _TEXTS, ("やまだ", "ヤマダ")),
+    RuleNote(Rule.SMALL_KANA, _TEXTS, ("キヨウコ", "キョウコ")),
+    RuleNote(Rule.DASHES, _TEXTS, ("セ‐ラ", "セーラ")),
+    RuleNote(Rule.PUNCTUATION, _TEXTS, ("ジョン・スミス", "ジョンスミス")),
+    RuleNote(Rule.LETTER_CASE, _TEXTS, ("Sora Energy", "SORA Energy")),
+    RuleNote(Rule.COMPANY_FORM, (*_NAMES, Field.BUILDING), ("㈱ソラ電気", "株式会社ソラ電気")),
+    RuleNote(Rule.TITLE, _NAMES, ("山田太郎様", "山田太郎")),
+    RuleNote(Rule.SEPARATORS, (Field.CONTRACT_NUMBER,), ("03-1234-567", "031234567")),
+    RuleNote(Rule.ALPHANUMERIC, (Field.CONTRACT_NUMBER,), ("A/123.4", "A1234")),
+    RuleNote(Rule.NUMERALS, (Field.ADDRESS, Field.BUILDING), ("港区六本木七丁目1-14", "港区六本木7丁目1-14")),
+    RuleNote(Rule.UNITS, (Field.ADDRESS, Field.BUILDING), ("港区六本木7丁目1番14号", "港区六本木7-1-14")),
+    RuleNote(Rule.AZA, (Field.ADDRESS,), ("戸田市大字新曽802", "戸田市新曽802")),
+    RuleNote(Rule.KE_GA, (Field.ADDRESS, Field.BUILDING), ("国分寺市東恋が窪3-20", "国分寺市東恋ヶ窪3-20")),
+    RuleNote(Rule.PREFECTURE, (Field.ADDRESS,), ("東京都港区芝2-29", "港区芝2-29")),
+    RuleNote(Rule.COUNTY, (Field.ADDRESS,), ("香川県仲多度郡まんのう町勝浦12", "香川県まんのう町勝浦12")),
+    RuleNote(
+        Rule.STREET,
+        (Field.ADDRESS,),
+        ("京都市中京区河原町通二条下ル一之船入町537", "京都市中京区一之船入町537"),
+    ),
+    RuleNote(Rule.ROOM_NUMBER, (Field.ADDRESS,), ("港区芝2-29-7-405", "港区芝2-29-7 405")),
+    RuleNote(Rule.OLD_FORM, _TEXTS, ("髙橋", "高橋")),
+    RuleNote(Rule.VOICED_KANA, _TEXTS, ("ミヅホ", "ミズホ")),
+    RuleNote(Rule.LOOKALIKE, _TEXTS, ("エ藤花子", "工藤花子")),
+    RuleNote(Rule.ITERATION, _TEXTS, ("佐々木", "佐佐木")),
+    RuleNote(Rule.PARTICLE, (Field.ADDRESS, Field.BUILDING), ("甲府市丸之内1-6", "甲府市丸ノ内1-6")),
+    RuleNote(Rule.COMPANY_POSITION, _NAMES, ("株式会社ソラ電気", "ソラ電気株式会社")),
+    RuleNote(Rule.COMPANY_MISSING, _NAMES, ("株式会社ソラ電気", "ソラ電気")),
+    RuleNote(Rule.REPRESENTATIVE, _NAMES, ("有限会社ウミ 代表取締役 山田太郎", "有限会社ウミ")),
+    RuleNote(Rule.NAME_ORDER, _NAMES, ("太郎 山田", "山田 太郎")),
+    RuleNote(Rule.NUMBER_CASE, (Field.CONTRACT_NUMBER,), ("a1234", "A1234")),
+    RuleNote(Rule.MUNICIPALITY, (Field.ADDRESS,), ("横浜市青葉区荏田西2-24", "青葉区荏田西2-24")),
+    RuleNote(Rule.AZA_MISSING, (Field.ADDRESS,), ("香川県まんのう町勝浦字家六2094", "香川県まんのう町勝浦2094")),
+    RuleNote(
+        Rule.OTHER_STREET,
+        (Field.ADDRESS,),
+        ("京都市中京区寺町通御池上る亀屋町5", "京都市中京区河原町通御池上る亀屋町5"),
+    ),
+    RuleNote(Rule.UNIT_CONFLICT, (Field.ADDRESS, Field.BUILDING), ("港区本町1丁目2", "港区本町1番2")),
+    RuleNote(Rule.LEADING_ZEROS, (Field.ADDRESS,), ("港区芝2-07", "港区芝2-7")),
+    RuleNote(Rule.ROOM_POSITION, (Field.ADDRESS,), ("港区芝2-405", "港区芝2 405号室")),
+    RuleNote(Rule.BUILDING_MISSING, (Field.BUILDING,), ("港区芝2-29-7 芝ハイツ101", "港区芝2-29-7")),
+    RuleNote(Rule.BUILDING_NAME_MISSING, (Field.BUILDING,), ("港区芝2-29-7 芝ハイツ101", "港区芝2-29-7 101号室")),
+    RuleNote(Rule.ROOM_MISSING, (Field.BUILDING,), ("港区芝2-29-7 芝ハイツ101", "港区芝2-29-7 芝ハイツ")),
+    RuleNote(Rule.BLOCK_MISSING, (Field.BUILDING,), ("港区芝2-29-7 芝ハイツB棟101", "港区芝2-29-7 芝ハイツ101")),
+    RuleNote(Rule.BUILDING_WORDS, (Field.BUILDING,), ("港区芝2-29-7 芝ビルヂング5階", "港区芝2-29-7 芝ビル5階")),
+)
