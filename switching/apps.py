@@ -1,7 +1,29 @@
-"""The room's registration with Django."""
+"""The room's registration with Django, its entries of the menu, what waits, what an inquiry may tell of its cases."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from portal import inbox, navigation
+from portal.access import Ability
+from portal.navigation import Entry
 
 
 class SwitchingConfig(AppConfig):
     name = "switching"
+    verbose_name = _("Switching")
+
+    def ready(self) -> None:
+        from metering import inquiries
+        from switching import applications
+        from switching.inbox import PROVIDERS
+        from switching.models import Application
+
+        navigation.register(
+            Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
+            Entry(_("Applications"), "switching:applications", Ability.SEE_APPLICATIONS, 40),
+        )
+        for provider in PROVIDERS:
+            inbox.register(provider)
+        if applications.pending_on not in inquiries.pending_sources:
+            inquiries.pending_sources.append(applications.pending_on)
+        inquiries.pending_labels.update({kind.value: kind.label for kind in Application.Kind})

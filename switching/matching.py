@@ -12,7 +12,8 @@ from django.db.models import Q
 
 from metering import supply
 from metering.models import ReadingDate
-from portal import workdays
+from portal import ledger, workdays
+from portal.models import User
 from portal.workdays import jst_date
 from switching import applications, deadlines, notices, relays, traces
 from switching.models import Application, Match, Relay
@@ -270,10 +271,27 @@ def _hand_over(starts: list[Application], *, now: datetime) -> set[int]:
     return set()
 
 
-def try_again(match_ids: list[int], *, now: datetime) -> int:
-    """Put stuck matches back to be handed over (an operator's act); returns how many."""
-    return (
-        Match.objects.filter(pk__in=match_ids, handed_over_at__isnull=True)
-        .exclude(stuck_because="")
-        .update(stuck_because="")
-    )
+def try_again(match_ids: list[int], *, by: User | None, now: datetime) -> int:
+    """Put stuck matches back to be handed over (an operator's act, kept in the ledger); returns how many."""
+    with transaction.atomic():
+        stuck = list(
+            Match.objects.select_for_update(of=("self",))
+            .filter(pk__in=match_ids, handed_over_at__isnull=True)
+            .exclude(stuck_because="")
+            .select_related("point")
+            .order_by("pk")
+        )
+        Match.objects.filter(pk__in=[match.pk for match in stuck]).update(stuck_because="")
+        ledger.record_many(
+            [
+                ledger.Entry(
+                    "match.try_again",
+                    f"match {match.pk}",
+                    detail={"point": match.point.number, "stuck_because": match.stuck_because},
+                )
+                for match in stuck
+            ],
+            by=by,
+            now=now,
+        )
+    return len(stuck)

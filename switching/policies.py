@@ -9,7 +9,7 @@ from portal import ledger
 from portal.models import Company, User
 from switching.models import RetailerPolicy as Policy
 
-__all__ = ["BadPattern", "Policy", "lay_down", "of"]
+__all__ = ["BadPattern", "Policy", "check", "lay_down", "of"]
 
 
 class BadPattern(Exception):
@@ -41,13 +41,19 @@ def lay_down(
         number_separators=number_separators,
         auto_accept=auto_accept,
     )
-    try:
-        fits = not number_sample or policy.number_fits(number_sample)
-    except re.error as error:
-        raise BadPattern(str(error)) from error
-    if not fits:
-        raise BadPattern(number_sample)
+    check(policy)
     with transaction.atomic():
         policy.save()
         ledger.record("retailer_policy.lay_down", f"company {retailer.pk}", by=by, now=now, auto_accept=auto_accept)
     return policy
+
+
+def check(policy: Policy) -> None:
+    """Raise BadPattern when the policy's pattern and sample do not agree."""
+    try:
+        fits = not policy.number_sample or policy.number_fits(policy.number_sample)
+        re.compile(policy.number_pattern)
+    except re.error as error:
+        raise BadPattern(str(error)) from error
+    if not fits:
+        raise BadPattern(policy.number_sample)

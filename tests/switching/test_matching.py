@@ -163,7 +163,7 @@ def test_a_match_whose_point_changed_meanwhile_is_set_aside_and_the_others_go_on
     assert stuck.stuck_because
     assert supply.current_period(other.point, DESIRED).retailer == cast.sora
     assert matching.hand_over_due(now=at(DESIRED)) == 0
-    assert matching.try_again([stuck.pk, other.match_id], now=at(DESIRED)) == 1
+    assert matching.try_again([stuck.pk, other.match_id], by=cast["hub.operator"], now=at(DESIRED)) == 1
 
 
 def test_every_move_leaves_a_step_and_a_ledger_row(play, cast):

@@ -1,0 +1,252 @@
+"""The room in the operator's workbench: cases to look at, stuck matches to try again, lists and policies laid down."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from portal import ledger
+from portal.admin import ReadOnly
+from switching import disclosures, matching, policies, traces
+from switching.models import (
+    Application,
+    Disclosure,
+    DisclosureItem,
+    DisclosureVersion,
+    Match,
+    Relay,
+    RetailerPolicy,
+    Step,
+)
+from switching.sentences import sentence
+
+
+class ReadByStaff(ReadOnly):
+    """A table with customers' data: opening one row leaves a read in the ledger."""
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        case = self.get_object(request, object_id)
+        if isinstance(case, Relay | Application):
+            subject = traces.subject_of(case)
+            action = f"{subject.split()[0]}.read"
+            ledger.record(action, subject, by=request.user, now=timezone.now(), purpose="operator's workbench")  # type: ignore[arg-type]
+        return super().change_view(request, object_id, form_url, extra_context)
+
+
+class StepInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Step
+    fields = readonly_fields = ["at", "move_label", "by"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("move"))
+    def move_label(self, step: Step) -> str:
+        return step.move_label
+
+
+@admin.register(Relay)
+class RelayAdmin(ReadByStaff):
+    list_display = ["number", "state", "gaining_retailer", "losing_retailer", "desired_date", "due_at", "registered_at"]
+    list_filter = ["state", "point__supply_class", "point__area"]
+    list_select_related = ["gaining_retailer", "losing_retailer"]
+    search_fields = ["number__startswith", "point__number__exact"]
+    inlines = [StepInline]
+
+
+@admin.register(Application)
+class ApplicationAdmin(ReadByStaff):
+    list_display = ["number", "kind", "state", "retailer", "desired_date", "in_effect_on", "completed_at"]
+    list_filter = ["kind", "state", "point__supply_class", "point__area"]
+    list_select_related = ["retailer"]
+    search_fields = ["number__startswith", "point__number__exact"]
+    inlines = [StepInline]
+
+
+class StuckFilter(admin.SimpleListFilter):
+    title = _("handing over")
+    parameter_name = "handing_over"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("stuck", _("stuck")), ("waiting", _("waiting for its day")), ("done", _("done"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Match]) -> QuerySet[Match]:
+        match self.value():
+            case "stuck":
+                return queryset.filter(handed_over_at__isnull=True).exclude(stuck_because="")
+            case "waiting":
+                return queryset.filter(handed_over_at__isnull=True, stuck_because="")
+            case "done":
+                return queryset.filter(handed_over_at__isnull=False)
+        return queryset
+
+
+@admin.register(Match)
+class MatchAdmin(ReadOnly):
+    list_display = ["point", "switch_date", "matched_at", "handed_over_at", "stuck_because"]
+    list_filter = [StuckFilter, "switch_date"]
+    list_select_related = ["point"]
+    search_fields = ["point__number__exact", "applications__number__startswith"]
+    actions = ["try_again"]
+
+    def has_try_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("switching.change_match")
+
+    @admin.action(description=_("Try to hand over again"), permissions=["try"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Match]) -> None:
+        """Put stuck matches back; the worker takes them up within a minute."""
+        ids = list(queryset.values_list("pk", flat=True))
+        count = matching.try_again(ids, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        words = ngettext(
+            "%(count)s match is tried again by the worker.", "%(count)s matches are tried again by the worker.", count
+        )
+        self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.WARNING)
+
+
+class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = DisclosureItem
+    fields = readonly_fields = ["position", "code", "text_ja", "text_en"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class PublishForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The next version of the list, one line per item."""
+
+    items = forms.CharField(
+        label=_("Items"),
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 12, "cols": 120}),
+        help_text=_("One line per item: code | Japanese text | English text. A published version is never changed."),
+    )
+
+    class Meta:
+        model = DisclosureVersion
+        fields = ["valid_from"]
+
+    def clean_items(self) -> list[tuple[str, str, str]]:
+        """(code, Japanese, English) per line, each with a sentence of its own when it is not that."""
+        found: list[tuple[str, str, str]] = []
+        for at, line in enumerate(self.cleaned_data["items"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            parts = [part.strip() for part in line.split("|")]
+            if len(parts) != 3 or not all(parts):
+                raise forms.ValidationError(
+                    _("Line %(at)s does not have three parts: code | Japanese text | English text."), params={"at": at}
+                )
+            try:
+                forms.SlugField(max_length=40).clean(parts[0])
+            except forms.ValidationError as error:
+                raise forms.ValidationError(
+                    _("Line %(at)s: a code has at most 40 letters, digits, hyphens and underscores."), params={"at": at}
+                ) from error
+            if max(map(len, parts[1:])) > 300:
+                raise forms.ValidationError(_("Line %(at)s: a text has at most 300 characters."), params={"at": at})
+            if parts[0] in {code for code, _ja, _en in found}:
+                raise forms.ValidationError(_("Line %(at)s: this code stands above already."), params={"at": at})
+            found.append((parts[0], parts[1], parts[2]))
+        if not found:
+            raise forms.ValidationError(_("A list has at least one item."))
+        return found
+
+
+@admin.register(DisclosureVersion)
+class DisclosureVersionAdmin(ReadOnly):
+    list_display = ["version", "valid_from"]
+    form = PublishForm
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("switching.add_disclosureversion")
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["version", "valid_from"] if obj else ["valid_from", "items"]
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> list[Any]:
+        return [ItemInline] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: DisclosureVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        published = disclosures.publish_version(
+            form.cleaned_data["items"],
+            valid_from=form.cleaned_data["valid_from"],
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+        )
+        obj.pk, obj.version = published.pk, published.version
+
+
+@admin.register(Disclosure)
+class DisclosureAdmin(ReadOnly):
+    list_display = ["company", "point", "version", "channel", "explained_on", "recorded_at"]
+    list_select_related = ["company", "point", "version"]
+    search_fields = ["point__number__exact"]
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = RetailerPolicy
+        fields = [
+            "retailer",
+            "number_pattern",
+            "number_hint",
+            "number_sample",
+            "number_separators",
+            "auto_accept",
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        asked = {name: values[name] for name in values if name.startswith("number_")}
+        try:
+            policies.check(RetailerPolicy(**asked))
+        except policies.BadPattern as refusal:
+            self.add_error("number_pattern", sentence(refusal))
+        return values
+
+
+@admin.register(RetailerPolicy)
+class RetailerPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["retailer", "number_hint", "number_sample", "auto_accept"]
+    list_select_related = ["retailer"]
+    form = PolicyForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["retailer"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: RetailerPolicy, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        policies.lay_down(
+            retailer=obj.retailer,
+            number_pattern=obj.number_pattern,
+            number_hint=obj.number_hint,
+            number_sample=obj.number_sample,
+            number_separators=obj.number_separators,
+            auto_accept=obj.auto_accept,
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+        )
+
+
+@admin.register(Step)
+class StepAdmin(ReadOnly):
+    list_display = ["at", "relay", "application", "move_label", "by"]
+    list_select_related = ["relay", "application", "by"]
+    search_fields = ["relay__number__exact", "application__number__exact"]
+
+    @admin.display(description=_("move"))
+    def move_label(self, step: Step) -> str:
+        return step.move_label

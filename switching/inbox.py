@@ -1,0 +1,146 @@
+"""What waits in this room for a person, one query per sort of work."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.access import Ability, within
+from portal.inbox import Task
+from portal.models import User
+from portal.workdays import JST, jst_date
+from switching.models import Application, Relay
+from switching.states import OPEN_APPLICATIONS, ApplicationState, RelayState
+
+LAST_MINUTE = time(23, 59)
+LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
+
+
+def to_judge(user: User, now: datetime) -> Iterator[Task]:
+    """The losing retailer's relays without an answer, per class of supply, the first deadline of each."""
+    if not user.may(Ability.JUDGE_RELAY):
+        return
+    for supply_class, count, first in (
+        Relay.objects.filter(
+            within(user, Ability.JUDGE_RELAY, area="point__area", supply_class="point__supply_class"),
+            losing_retailer=user.company,
+            state=RelayState.WAITING,
+        )
+        .values_list("point__supply_class")
+        .annotate(count=Count("pk"), first=Min("due_at"))
+        .order_by("point__supply_class")
+    ):
+        yield Task(
+            ngettext("relay to judge", "relays to judge", count),
+            f"{reverse('switching:relays')}?tab=judge&supply_class={supply_class}",
+            first,
+            count,
+            "relays.judge",
+            supply_class,
+        )
+
+
+def rejected(user: User, now: datetime) -> Iterator[Task]:
+    """Relays of the own company rejected in the last seven days after which no new one was registered."""
+    if not user.may(Ability.REGISTER_RELAY):
+        return
+    later = Relay.objects.filter(point=OuterRef("point"), gaining_retailer=user.company, pk__gt=OuterRef("pk"))
+    count = Relay.objects.filter(
+        within(user, Ability.REGISTER_RELAY, area="point__area", supply_class="point__supply_class"),
+        ~Exists(later),
+        gaining_retailer=user.company,
+        state=RelayState.REJECTED,
+        judged_at__gte=now - LOOK_BACK,
+    ).count()
+    yield Task(
+        ngettext("rejected relay to look at", "rejected relays to look at", count),
+        f"{reverse('switching:relays')}?tab=sent&state={RelayState.REJECTED}",
+        None,
+        count,
+        "relays.rejected",
+    )
+
+
+def without_start(user: User, now: datetime) -> Iterator[Task]:
+    """Accepted relays of the own company whose switch start is missing; due with the first matching cut-off."""
+    if not user.may(Ability.FILE_APPLICATION):
+        return
+    starts = Application.objects.filter(
+        relay=OuterRef("relay"), kind=Application.Kind.SWITCH_START, state__in=OPEN_APPLICATIONS
+    )
+    # The termination filed with the acceptance carries the cut-off that holds for the start as well.
+    found = Application.objects.filter(
+        within(user, Ability.FILE_APPLICATION, area="point__area", supply_class="point__supply_class"),
+        ~Exists(starts),
+        kind=Application.Kind.SWITCH_TERMINATION,
+        state=ApplicationState.WAITING,
+        relay__state=RelayState.ACCEPTED,
+        relay__gaining_retailer=user.company,
+    ).aggregate(count=Count("pk"), first=Min("matching_deadline"))
+    yield Task(
+        ngettext(
+            "accepted relay: file the switch start",
+            "accepted relays: file the switch starts",
+            found["count"],
+        ),
+        reverse("switching:start-new"),
+        datetime.combine(found["first"], LAST_MINUTE, JST) if found["first"] else None,
+        found["count"],
+        "applications.file_start",
+    )
+
+
+def paperwork(user: User, now: datetime) -> Iterator[Task]:
+    """Applications on the own network whose supply has changed and whose paperwork is open."""
+    if not user.may(Ability.COMPLETE_APPLICATION):
+        return
+    count = Application.objects.filter(
+        within(user, Ability.COMPLETE_APPLICATION, area="point__area", supply_class="point__supply_class"),
+        point__network_operator=user.company,
+        state=ApplicationState.IN_EFFECT,
+    ).count()
+    yield Task(
+        ngettext("application: report the paperwork", "applications: report the paperwork", count),
+        f"{reverse('switching:applications')}?state={ApplicationState.IN_EFFECT}",
+        None,
+        count,
+        "applications.complete",
+    )
+
+
+def soon(user: User, now: datetime) -> Iterator[Task]:
+    """Points that change hands within seven days: gained or lost for a retailer, switched on the own network."""
+    if not user.may(Ability.SEE_APPLICATIONS):
+        return
+    today = jst_date(now)
+    found = (
+        Application.objects.visible_to(user)
+        .filter(
+            Q(retailer=user.company) | Q(kind=Application.Kind.SWITCH_START),
+            state=ApplicationState.MATCHED,
+            match__switch_date__range=(today, today + LOOK_AHEAD),
+        )
+        .values("kind", is_own=Q(retailer=user.company))
+        .annotate(count=Count("pk"), first=Min(F("match__switch_date")))
+        .order_by("kind")
+    )
+    for row in found:
+        words = {
+            (Application.Kind.SWITCH_START, True): _("supply starts within seven days"),
+            (Application.Kind.SWITCH_TERMINATION, True): _("supply ends within seven days"),
+            (Application.Kind.SWITCH_START, False): _("switches on your network within seven days"),
+        }[row["kind"], row["is_own"]]
+        yield Task(
+            words,
+            f"{reverse('switching:applications')}?kind={row['kind']}&state={ApplicationState.MATCHED}"
+            f"&switch_min={today}&switch_max={today + LOOK_AHEAD}",
+            datetime.combine(row["first"], time(), JST),
+            row["count"],
+            "applications.soon",
+        )
+
+
+PROVIDERS = (to_judge, rejected, without_start, paperwork, soon)

@@ -1,0 +1,145 @@
+"""Every refusal of the room's verbs as a sentence for people: what is wrong and what to do next. One table."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.forms import Form
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.templatetags.words import jst
+from switching import applications, disclosures, policies, relays
+from switching.models import DisclosureItem
+
+Refusal = relays.NotPossible | applications.NotPossible | disclosures.NotPossible | policies.BadPattern
+
+
+def _dates(refusal: Any) -> dict[str, str]:
+    return {"earliest": jst(refusal.earliest), "latest": jst(refusal.latest)}
+
+
+def _state(refusal: Any) -> dict[str, str]:
+    return {"state": str(refusal.state.label)}
+
+
+def _missing(refusal: Any) -> dict[str, str]:
+    return {"items": " / ".join(item.text for item in refusal.missing)}
+
+
+_NOT_YOUR_ROLE = _(
+    "Your role does not cover this step for this area and class of supply. Please ask your company's administrator."
+)
+_DATE = _(
+    "The desired date must lie between %(earliest)s and %(latest)s: the network operator needs the days before, and "
+    "nothing is taken further ahead. Please choose a day in between."
+)
+
+SENTENCES: dict[type[Exception], str | Promise] = {
+    # Relays
+    relays.NotPossible: _("The relay cannot be moved this way. Please open it again and see where it stands."),
+    relays.NotYours: _NOT_YOUR_ROLE,
+    relays.NotARetailerThere: _(
+        "This company is not a retailer in the point's area, or it is your own. Please choose the customer's present "
+        "retailer."
+    ),
+    relays.NumberDoesNotFit: _(
+        "This is not how that retailer writes contract numbers. Its rule: %(hint)s Sample: %(sample)s Please compare "
+        "with the customer's bill."
+    ),
+    relays.DisclosureMissing: _(
+        "No explanation of the disadvantages is recorded for this supply point. Please record it first."
+    ),
+    relays.DateNotPossible: _DATE,
+    relays.AlreadyOurs: _("Your company supplies this point already, so there is nothing to cancel."),
+    relays.PointBusy: _(
+        "A relay is open on this supply point. A second one cannot be registered; please try again when it has ended, "
+        "or ask the customer."
+    ),
+    relays.Throttled: _(
+        "Several of your company's relays on this point were rejected because the customer's data differed. No more "
+        "are taken; please call the hub operator's helpdesk."
+    ),
+    relays.AlreadyMoved: _(
+        "In the meantime the relay has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
+        "stands."
+    ),
+    relays.ReasonsMissing: _("A rejection names at least one reason. With “other”, please say in words which."),
+    relays.TooLate: _(
+        "The matching cut-off of the desired date has passed, so the relay cannot be accepted any more. Please reject "
+        "it with the reason “Desired date is not possible”; the other retailer can register a new one."
+    ),
+    # Applications
+    applications.NotPossible: _(
+        "The application cannot be moved this way. Please open it again and see where it stands."
+    ),
+    applications.NotYours: _NOT_YOUR_ROLE,
+    applications.AlreadyOurs: _("Your company supplies this point already, so there is nothing to start."),
+    applications.PointNotInUse: _(
+        "Nobody supplies this point now, so there is nothing to switch. A customer moving in needs a reconnection."
+    ),
+    applications.PointBusy: _(
+        "An application of this kind is open on the supply point. A second one cannot be filed; please try again when "
+        "it has ended, or ask the customer."
+    ),
+    applications.DateNotPossible: _DATE,
+    applications.RelayDoesNotFit: _(
+        "The cancellation relay does not fit: it is for another point or another date, or it has ended. Use the "
+        "relay's date, or register a new relay."
+    ),
+    applications.Frozen: _(
+        "The application is matched, and a matched pair is frozen for both sides. Before the switch date only the "
+        "network operator can stop it; please call it."
+    ),
+    applications.AlreadyMoved: _(
+        "In the meantime the application has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
+        "stands."
+    ),
+    # Disclosures
+    disclosures.NotPossible: _("The explanation cannot be recorded. Please begin again from the facility inquiry."),
+    disclosures.NotYours: _NOT_YOUR_ROLE,
+    disclosures.NotAllAcknowledged: _(
+        "Not yet explained and acknowledged: %(items)s. Please explain each one to the customer, then tick it."
+    ),
+    disclosures.OutdatedVersion: _(
+        "Version %(version)s of the list is in force now. Please explain the list below to the customer."
+    ),
+    disclosures.ExplainedInFuture: _("This day has not come yet. Give the day on which you explained it."),
+    # Policies
+    policies.BadPattern: _("The pattern is no regular expression, or the sample does not follow it: %(what)s"),
+}
+
+_VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
+    relays.NumberDoesNotFit: lambda refusal: {"hint": refusal.hint, "sample": refusal.sample or "–"},
+    relays.DateNotPossible: _dates,
+    relays.AlreadyMoved: _state,
+    applications.DateNotPossible: _dates,
+    applications.AlreadyMoved: _state,
+    disclosures.NotAllAcknowledged: _missing,
+    disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},
+    policies.BadPattern: lambda refusal: {"what": str(refusal)},
+}
+
+_FIELDS: dict[type[Exception], str] = {
+    applications.DateNotPossible: "desired_date",
+    applications.RelayDoesNotFit: "desired_date",
+    disclosures.ExplainedInFuture: "explained_on",
+    policies.BadPattern: "number_pattern",
+}
+
+
+def sentence(refusal: Exception) -> str:
+    """What the refusal says in the reader's language; a KeyError for an exception that is none of the room's."""
+    kind = type(refusal)
+    values = _VALUES[kind](refusal) if kind in _VALUES else None
+    return str(SENTENCES[kind]) % values if values is not None else str(SENTENCES[kind])
+
+
+def item_sentence(item: DisclosureItem) -> str:
+    """The refusal of one item that was not acknowledged, for its own checkbox."""
+    return str(_("Please explain this to the customer, then tick it: %(item)s")) % {"item": item.text}
+
+
+def field_of(refusal: Exception, form: Form) -> str | None:
+    """The field of the form the refusal is about; None for the form as a whole."""
+    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal))
+    return field if field in form.fields else None

@@ -1,0 +1,27 @@
+"""The room's addresses (domain notes, switching §12)."""
+
+from django.urls import path, register_converter
+
+from switching.converters import ApplicationNumber, Id, RelayNumber
+from switching.views import applications, disclosures, identity, relays
+
+register_converter(RelayNumber, "relay_number")
+register_converter(ApplicationNumber, "application_number")
+register_converter(Id, "case_id")
+
+app_name = "switching"
+urlpatterns = [
+    path("relays/", relays.listing, name="relays"),
+    path("relays/new/", relays.new, name="relay-new"),
+    path("relays/<relay_number:number>/", relays.page, name="relay"),
+    path("relays/<relay_number:number>/judgement/", relays.judgement, name="judgement"),
+    path("relays/<relay_number:number>/withdrawal/", relays.withdrawal, name="withdrawal"),
+    path("disclosures/new/", disclosures.new, name="disclosure-new"),
+    path("disclosures/<case_id:pk>/", disclosures.page, name="disclosure"),
+    path("applications/", applications.listing, name="applications"),
+    path("applications/new/switch-start/", applications.start_new, name="start-new"),
+    path("applications/<application_number:number>/", applications.page, name="application"),
+    path("applications/<application_number:number>/cancellation/", applications.cancellation, name="cancellation"),
+    path("applications/<application_number:number>/completion/", applications.completion, name="completion"),
+    path("identity-check/", identity.rules, name="identity-rules"),
+]
