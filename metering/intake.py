@@ -27,6 +27,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
+from django.urls import reverse
 from numpy.typing import NDArray
 
 from metering import checks, partitions
@@ -37,7 +38,8 @@ from metering.formats.csv import read_wide, wide_lines
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.halfhours import NULL, pack, pack_quality
 from metering.models import Layer, RefusedRow, UsageBatch, UsageFile
-from portal import ledger
+from portal import ledger, outbox
+from portal.access import Ability
 from portal.market import MarketRole
 from portal.models import Company, Participation, User
 
@@ -304,6 +306,18 @@ def _finish(file: UsageFile, tally: _Tally, *, now: datetime) -> None:
         refused=tally.refused,
         **({"problem": tally.problem["code"]} if tally.problem else {}),
     )
+    if tally.refused or tally.problem:
+        outbox.post(
+            outbox.Post(
+                recipient_id=file.sender_id,
+                kind="usage_unreadable" if tally.problem else "usage_refused",
+                subject=file.name[:80],
+                link=reverse("metering:usage-file", args=[file.pk]),
+                ability=Ability.SEND_USAGE,
+                context={"read": tally.read, "taken": tally.taken, "refused": tally.refused},
+            ),
+            now=now,
+        )
 
 
 class _FileProblem(Unreadable):
@@ -321,14 +335,14 @@ def _items(file: UsageFile, stream: BinaryIO) -> Iterator[DayBlock | BadRow]:
     delivery = bp.read_zip(stream, limits=bp.Limits(xml_bytes=settings.USAGE_XML_MAX_BYTES))
     message, name = delivery.message, names.parse(file.name)
     if message.code not in bp.DAY:
-        raise _FileProblem("bp_not_day", code=message.code)
+        raise _FileProblem("bp_not_day", message_code=message.code)
     if (message.code, message.day) != (name.code, name.day):
         raise _FileProblem(
             "bp_name_differs",
             name_code=name.code,
             name_day=name.day.isoformat(),
-            code=message.code,
-            day=message.day.isoformat(),
+            message_code=message.code,
+            message_day=message.day.isoformat(),
         )
     if message.test:
         raise _FileProblem("bp_test")

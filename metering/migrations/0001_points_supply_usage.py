@@ -43,9 +43,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "reference",
@@ -113,9 +111,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.CharField(max_length=40, verbose_name="contract number")),
                 ("holder_name", models.CharField(max_length=80, verbose_name="contract holder")),
@@ -146,9 +142,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("day", models.DateField(verbose_name="day")),
                 (
@@ -174,15 +168,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "rows_superseded",
-                    models.BigIntegerField(
-                        default=0, verbose_name="rows corrected before they were published"
-                    ),
+                    models.BigIntegerField(default=0, verbose_name="rows corrected before they were published"),
                 ),
                 (
                     "readings_superseded",
-                    models.BigIntegerField(
-                        default=0, verbose_name="readings corrected before they were published"
-                    ),
+                    models.BigIntegerField(default=0, verbose_name="readings corrected before they were published"),
                 ),
             ],
             options={
@@ -201,9 +191,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.BigIntegerField(verbose_name="delivery number")),
                 (
@@ -282,9 +270,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "area",
@@ -324,9 +310,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.CharField(max_length=22, unique=True, verbose_name="supply point number")),
                 (
@@ -365,9 +349,7 @@ class Migration(migrations.Migration):
                 ("remote_island", models.BooleanField(default=False, verbose_name="remote-island terms")),
                 (
                     "contract_size",
-                    models.DecimalField(
-                        decimal_places=1, max_digits=8, null=True, verbose_name="contract size"
-                    ),
+                    models.DecimalField(decimal_places=1, max_digits=8, null=True, verbose_name="contract size"),
                 ),
                 (
                     "contract_size_unit",
@@ -478,9 +460,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("during", django.contrib.postgres.fields.ranges.DateRangeField(verbose_name="during")),
                 (
@@ -538,9 +518,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("month", models.DateField(help_text="First day of the month.", verbose_name="month")),
                 ("wh", models.BigIntegerField(verbose_name="usage (Wh)")),
@@ -567,9 +545,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("number", models.CharField(max_length=16, verbose_name="meter number")),
                 (
@@ -609,9 +585,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("at", models.DateTimeField(verbose_name="at")),
                 (
@@ -700,9 +674,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("day", models.DateField(verbose_name="day")),
                 (
@@ -802,9 +774,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=120, verbose_name="file name")),
                 ("content", models.FileField(max_length=200, upload_to="usage/in/%Y/%m/%d")),
@@ -893,9 +863,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("line", models.PositiveBigIntegerField(verbose_name="line")),
                 ("field", models.CharField(blank=True, max_length=40, verbose_name="field")),
@@ -959,9 +927,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="supplypoint",
-            index=models.Index(
-                fields=["address_key"], name="points_by_address_prefix", opclasses=["text_pattern_ops"]
-            ),
+            index=models.Index(fields=["address_key"], name="points_by_address_prefix", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddIndex(
             model_name="supplypoint",
@@ -1027,9 +993,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("during__endswith__isnull", True), ("ending", "open")),
-                    models.Q(
-                        models.Q(("ending", "open"), _negated=True), ("during__endswith__isnull", False)
-                    ),
+                    models.Q(models.Q(("ending", "open"), _negated=True), ("during__endswith__isnull", False)),
                     _connector="OR",
                 ),
                 name="a_supply_period_ends_only_for_a_reason",
@@ -1109,9 +1073,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="meter",
-            constraint=models.UniqueConstraint(
-                fields=("point", "number"), name="a_meter_stands_once_at_a_point"
-            ),
+            constraint=models.UniqueConstraint(fields=("point", "number"), name="a_meter_stands_once_at_a_point"),
         ),
         migrations.AddConstraint(
             model_name="meter",
@@ -1168,15 +1130,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="usagefile",
-            index=models.Index(
-                condition=models.Q(("state", "waiting")), fields=["id"], name="usage_files_waiting"
-            ),
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["id"], name="usage_files_waiting"),
         ),
         migrations.AddConstraint(
             model_name="usagefile",
-            constraint=models.UniqueConstraint(
-                fields=("sender", "sha256"), name="a_usage_file_is_taken_in_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("sender", "sha256"), name="a_usage_file_is_taken_in_once"),
         ),
         migrations.AddConstraint(
             model_name="usagefile",

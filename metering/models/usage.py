@@ -113,9 +113,7 @@ class Publication(models.Model):
     rows_without_supplier = models.BigIntegerField(_("rows without supplier"), default=0)
     readings_without_supplier = models.BigIntegerField(_("readings without supplier"), default=0)
     rows_superseded = models.BigIntegerField(_("rows corrected before they were published"), default=0)
-    readings_superseded = models.BigIntegerField(
-        _("readings corrected before they were published"), default=0
-    )
+    readings_superseded = models.BigIntegerField(_("readings corrected before they were published"), default=0)
 
     class Meta:
         verbose_name, verbose_name_plural = _("publication"), _("publications")

@@ -94,9 +94,7 @@ ROW_COLUMNS = [
 def usage_files(request: HttpRequest) -> HttpResponseBase:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
-        received = [
-            file for upload in form.cleaned_data["files"] if (file := _receive(request, upload)) is not None
-        ]
+        received = [file for upload in form.cleaned_data["files"] if (file := _receive(request, upload)) is not None]
         if len(received) == 1:
             return redirect("metering:usage-file", received[0].pk)
         return redirect("metering:usage-files")
