@@ -59,9 +59,8 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 class VerbForm(forms.ModelForm):  # type: ignore[type-arg]
     """Uniqueness and constraints are the verb's to refuse, in its own sentences."""
 
-    def clean(self) -> dict[str, Any]:
-        self._validate_unique = self._validate_constraints = False
-        return self.cleaned_data
+    def _get_validation_exclusions(self) -> set[str]:
+        return {field.name for field in self._meta.model._meta.fields}
 
 
 class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
