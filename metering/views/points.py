@@ -165,6 +165,8 @@ def point(request: HttpRequest, number: str) -> HttpResponse:
             "periods": [(period, _last_day(period)) for period in periods.order_by("-during")],
             "is_network": is_network,
             "contract": contract,
+            # An earlier day was known to the retailer before; it is not this one's to see.
+            "holder_since": contract and current and max(contract.holder_since, current.during.lower),
             "today": today,
             "tone": TONES[found.contract_state],
             **_usage(found, since=since, is_all=is_network, today=today),
