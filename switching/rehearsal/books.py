@@ -125,7 +125,7 @@ def balance(diary: Diary, *, first_day: date, last_day: date) -> Iterator[Findin
         cursor.execute("SELECT count(*) FROM switching_relay")
         yield Finding("every relay registered is there", abs(cursor.fetchone()[0] - diary.registered))
         cursor.execute("SELECT sum(rows_taken + rows_unchanged), sum(rows_refused) FROM metering_usagefile")
-        taken, refused = cursor.fetchone()
+        taken, refused = (count or 0 for count in cursor.fetchone())
         yield Finding("every good row sent was taken in", abs(taken - diary.usage_rows_sent))
         yield Finding("every bad row sent was refused and kept", abs(refused - diary.bad_rows_sent))
         for fact, statement in FACTS.items():
