@@ -1,0 +1,1 @@
+"""The demo market: a small country of invented companies and people, made by the product's own verbs."""
