@@ -1,0 +1,63 @@
+"""The metering room's rows of the access sweep."""
+
+from typing import Any
+
+from metering.inquiries import inquire, record_consent
+from metering.models import PublishedFile
+from metering.publication import publish_day
+from tests.access_rows import Row
+from tests.cast import NOW, Cast, make_points
+from tests.metering.delivering import DAY, block_of, csv_of, deliver
+
+
+def a_point_of_umi(cast: Cast) -> dict[str, Any]:
+    return {"number": make_points(cast, 1)[0].number}
+
+
+def an_inquiry_of_sora(cast: Cast) -> dict[str, Any]:
+    [point] = make_points(cast, 1)
+    user = cast["sora.inquiry"]
+    consent = record_consent(
+        reference="REC-1", channel="web", purpose="switch", obtained_on=NOW.date(), by=user, now=NOW
+    )
+    return {"pk": inquire(number=point.number, supply_class="LV", consent=consent, by=user, now=NOW).pk}
+
+
+def low_voltage(cast: Cast) -> dict[str, Any]:
+    return {"supply_class": "lv"}
+
+
+POINTS = {
+    "metering:points": Row("ability", owner="umi.viewer"),
+    "metering:point": Row("ability", owner="umi.viewer", kwargs=a_point_of_umi),
+    "metering:inquiries": Row("ability", owner="sora.inquiry"),
+    "metering:inquiry-new": Row("ability", owner="sora.inquiry"),
+    "metering:inquiry-ask": Row("ability", owner="sora.inquiry", kwargs=low_voltage, shared=True),
+    "metering:inquiry-candidate": Row(
+        "ability", owner="sora.inquiry", kwargs=low_voltage, shared=True, method="post", data={"number": "0"}
+    ),
+    "metering:inquiry": Row("ability", owner="sora.inquiry", kwargs=an_inquiry_of_sora),
+}
+
+
+def a_usage_file_of_kaze(cast: Cast) -> dict[str, Any]:
+    return {"pk": deliver(cast, csv_of(block_of(make_points(cast, 1)))).pk}
+
+
+def a_published_file_of_umi(cast: Cast) -> dict[str, Any]:
+    a_usage_file_of_kaze(cast)
+    publish_day(DAY, now=NOW)
+    return {"pk": PublishedFile.objects.filter(recipient=cast.umi).first().pk}
+
+
+USAGE = {
+    "metering:usage-files": Row("ability", owner="kaze.usage"),
+    "metering:usage-file": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
+    "metering:refused-rows": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
+    "metering:usage-file-settle": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze, method="post"),
+    "metering:published-files": Row("ability", owner="umi.usage"),
+    "metering:published-file": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
+    "metering:published-file-download": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
+}
+
+ROWS = {**POINTS, **USAGE}
