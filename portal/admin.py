@@ -26,6 +26,7 @@ from portal.models import (
     User,
 )
 from portal.people import Hold
+from portal.templatetags.words import jst
 
 REFUSALS = (companies.Refused, people.Refused)
 
@@ -251,8 +252,8 @@ class UserAdmin(ByVerbs):
         return people.is_frozen(user)
 
     @admin.display(description=_("registered at"))
-    def registered_at(self, user: User) -> Any:
-        return user.created_at
+    def registered_at(self, user: User) -> str:
+        return jst(user.created_at)
 
     def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> User:  # type: ignore[type-arg]
         by, now, values = request.user, timezone.now(), form.cleaned_data
