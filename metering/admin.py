@@ -2,11 +2,25 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from metering.models import Consent, Contract, FacilityInquiry, Meter, ReadingDate, SupplyPeriod, SupplyPoint
+from metering import intake
+from metering.models import (
+    Consent,
+    Contract,
+    FacilityInquiry,
+    Meter,
+    Publication,
+    ReadingDate,
+    SupplyPeriod,
+    SupplyPoint,
+    UsageFile,
+)
 from portal import ledger
 
 
@@ -121,3 +135,62 @@ class ReadingDateAdmin(admin.ModelAdmin):
             reading_day=date.reading_day,
             day=date.day.isoformat(),
         )
+
+
+# --- Usage files --------------------------------------------------------------------------------------------------
+
+
+@admin.register(UsageFile)
+class UsageFileAdmin(ReadOnly, admin.ModelAdmin):
+    """Files that came in; one that waits with several failed attempts is stuck."""
+
+    list_display = [
+        "received_at",
+        "sender",
+        "name",
+        "state",
+        "attempts",
+        "rows_read",
+        "rows_taken",
+        "rows_unchanged",
+        "rows_refused",
+    ]
+    list_filter = ["state", "attempts", "sender"]
+    list_select_related = ["sender"]
+    date_hierarchy = "received_at"
+    search_fields = ["name"]
+    show_full_result_count = False
+    actions = ["try_again"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("metering.change_usagefile")
+
+    @admin.action(description=_("Let workers try the chosen files again"), permissions=["operate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[UsageFile]) -> None:
+        count = intake.try_again(
+            list(queryset.values_list("pk", flat=True)),
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+        )
+        messages.success(
+            request,
+            ngettext("%(count)d file will be tried again.", "%(count)d files will be tried again.", count)
+            % {"count": count},
+        )
+
+
+@admin.register(Publication)
+class PublicationAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "day",
+        "layer",
+        "revision",
+        "published_at",
+        "rows",
+        "readings",
+        "rows_without_supplier",
+        "rows_superseded",
+    ]
+    list_filter = ["layer"]
+    date_hierarchy = "day"
+    show_full_result_count = False

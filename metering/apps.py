@@ -1,9 +1,9 @@
-"""The room's registration with Django and its entries of the menu."""
+"""The room's registration with Django, its entries of the menu and what waits in the inbox."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import navigation
+from portal import inbox, navigation
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -13,7 +13,13 @@ class MeteringConfig(AppConfig):
     verbose_name = _("Supply points and usage")
 
     def ready(self) -> None:
+        from metering.inbox import PROVIDERS
+
+        for provider in PROVIDERS:
+            inbox.register(provider)
         navigation.register(
             Entry(_("Facility inquiries"), "metering:inquiries", Ability.INQUIRE, 20),
             Entry(_("Supply points"), "metering:points", Ability.SEE_POINTS, 50),
+            Entry(_("Usage files"), "metering:usage-files", Ability.SEND_USAGE, 60),
+            Entry(_("Published usage"), "metering:published-files", Ability.COLLECT_USAGE, 60),
         )

@@ -95,7 +95,8 @@ FILE_PROBLEMS: dict[str, str | Promise] = {
     "file_empty": _("The file is empty."),
     "bp_not_day": _("The message has information code %(message_code)s; day files have 0120 or 1120."),
     "bp_name_differs": _(
-        "The name of the file says %(name_code)s of %(name_day)s, the message inside says %(message_code)s of %(message_day)s."
+        "The name of the file says %(name_code)s of %(name_day)s, "
+        "the message inside says %(message_code)s of %(message_day)s."
     ),
     "bp_sender": _("The message names “%(sender)s” as its sender; your participant codes are %(known)s."),
     "bp_test": _("The message is marked as a test (JPC03 = 1), so its values are not taken in."),

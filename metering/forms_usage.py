@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from metering import intake
 from metering.models import PublishedFile, UsageFile
 from portal.market import Area, SupplyClass
 
@@ -52,16 +53,16 @@ class UsageFileFilter(django_filters.FilterSet):
     name = django_filters.CharFilter(label=_("File name"), lookup_expr="icontains")
     state = django_filters.ChoiceFilter(label=_("State"), choices=UsageFile.State.choices)
     kind = django_filters.ChoiceFilter(label=_("Format"), field_name="format", choices=UsageFile.Format.choices)
-    refused = django_filters.ChoiceFilter(
-        label=_("Refused rows"), choices=[("yes", _("with refused rows"))], method="only_refused"
+    open = django_filters.ChoiceFilter(
+        label=_("To do"), choices=[("yes", _("refused or unreadable, not dealt with"))], method="only_open"
     )
 
     class Meta:
         model = UsageFile
         fields: list[str] = []
 
-    def only_refused(self, rows: QuerySet[UsageFile], name: str, value: str) -> QuerySet[UsageFile]:
-        return rows.filter(rows_refused__gt=0)
+    def only_open(self, rows: QuerySet[UsageFile], name: str, value: str) -> QuerySet[UsageFile]:
+        return rows.filter(pk__in=intake.unsettled(self.request.user).values("pk"))
 
 
 class PublishedFileFilter(django_filters.FilterSet):

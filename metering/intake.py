@@ -26,7 +26,7 @@ from django.core.cache import cache
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from numpy.typing import NDArray
 
@@ -226,11 +226,30 @@ def take_in_waiting(*, now: datetime) -> int:
     return done
 
 
-def try_again(file_ids: list[int]) -> int:
-    """Let workers try given-up files once more (an operator's act); returns how many."""
-    return UsageFile.objects.filter(pk__in=file_ids, state=State.WAITING, attempts__gte=GIVE_UP_AFTER).update(
-        attempts=0
+def unsettled(user: User) -> QuerySet[UsageFile]:
+    """The person's files with refused rows, or unreadable ones, that nobody has declared dealt with."""
+    return UsageFile.objects.visible_to(user).filter(
+        Q(rows_refused__gt=0) | Q(state=State.UNREADABLE), settled_at__isnull=True
     )
+
+
+def settle(file: UsageFile, *, by: User, now: datetime) -> None:
+    """Declare what was refused of a file dealt with: it no longer waits in the inbox. A second time changes nothing."""
+    with transaction.atomic():
+        if UsageFile.objects.filter(pk=file.pk, settled_at__isnull=True).update(settled_at=now):
+            ledger.record("usage file settled", f"usage file {file.pk}", by=by, now=now, refused=file.rows_refused)
+
+
+def try_again(file_ids: list[int], *, by: User, now: datetime) -> int:
+    """Let workers try given-up files once more (an operator's act); returns how many."""
+    with transaction.atomic():
+        files = UsageFile.objects.select_for_update().filter(
+            pk__in=file_ids, state=State.WAITING, attempts__gte=GIVE_UP_AFTER
+        )
+        found = list(files.values_list("pk", flat=True))
+        UsageFile.objects.filter(pk__in=found).update(attempts=0)
+        ledger.record_many([ledger.Entry("usage file tried again", f"usage file {pk}") for pk in found], by=by, now=now)
+    return len(found)
 
 
 def progress(file: UsageFile) -> int | None:

@@ -4,7 +4,8 @@
     0300112233445566778899,M123,2026-04-01,0.159,…,0.055,MMM…M
 
 Values are kWh with a decimal point and up to three decimals, empty = missing (missing is not zero); quality
-is one letter per slot (blocks.LETTERS). Columns may stand in any order; `meter` and `quality` may be absent.
+is one letter per slot (blocks.LETTERS). Columns may stand in any order; `meter` and `quality` may be absent;
+`code` and `reason`, which a list of refused rows carries, are passed over.
 Read: UTF-8 with or without a byte order mark, Shift_JIS (cp932), any line ends, plain or gzip.
 Clean lines are read as columns of arrays; only the lines that fail go through the slow reader, which alone
 names what is wrong. Readers do not judge values: negative ones pass, repeated lines pass.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +43,7 @@ from metering.halfhours import NULL, SLOTS, Quality
 SLOT_COLUMNS = tuple(f"hh{slot:02}" for slot in range(1, SLOTS + 1))
 COLUMNS = ("supply_point", "meter", "date", *SLOT_COLUMNS, "quality")
 REQUIRED = ("supply_point", "date", *SLOT_COLUMNS)
+PASSED_OVER = ("code", "reason")
 ALIASES = {"供給地点特定番号": "supply_point", "計器番号": "meter", "年月日": "date", "品質": "quality"}
 
 MAX_COLUMNS = 200
@@ -231,6 +234,8 @@ class _Decoder:
 class _Header:
     count: int
     at: dict[str, int]
+    usual: bool
+    """The columns stand as in COLUMNS."""
 
 
 def _header(head: bytes, line: int, decoder: _Decoder) -> _Header:
@@ -244,11 +249,12 @@ def _header(head: bytes, line: int, decoder: _Decoder) -> _Header:
         raise Unreadable("header_missing", columns=_listed(missing))
     if extra := [name for name in names if name not in COLUMNS and _EXTRA_SLOT.fullmatch(name)]:
         raise Unreadable("header_slots", columns=_listed(extra))
-    if unknown := [name for name in names if name not in COLUMNS]:
+    if unknown := [name for name in names if name not in COLUMNS + PASSED_OVER]:
         raise Unreadable("header_unknown", columns=_listed([shown(name) or "“”" for name in unknown]))
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Unreadable("header_twice", columns=_listed(twice))
-    return _Header(len(names), {name: at for at, name in enumerate(names)})
+    at = {name: column for column, name in enumerate(names) if name in COLUMNS}
+    return _Header(len(names), at, tuple(names) == COLUMNS)
 
 
 def _listed(names: list[str]) -> str:
@@ -404,6 +410,10 @@ def _fill_slowly(block: DayBlock, row: int, raw: bytes, header: _Header, decoder
     if len(fields) != header.count:
         return bad("column_count", count=len(fields), expected=header.count)
     cell = {name: fields[at].strip() for name, at in header.at.items()}
+    if not header.usual:  # a refused row is kept in the usual order, so that all of them fit under one header
+        out = io.StringIO()
+        csv.writer(out, lineterminator="").writerow([cell.get(name, "") for name in COLUMNS])
+        kept = out.getvalue()[:MAX_RAW]
 
     if reason := point_fault(cell["supply_point"]):
         return bad(reason[0], "supply_point", **reason[1])

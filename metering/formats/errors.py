@@ -126,8 +126,8 @@ class BadRow:
     line    CSV: line of the file from 1; XML: ordinal of the row's first appearance from 1
     code    key of REASONS; params fill its sentence
     field   column of the wide CSV the reason points at ("supply_point", "date", "hh07", …) or ""
-    raw     the row as a line of CSV without its line end; for XML a line of the wide CSV with
-            `csv.COLUMNS` that holds what was read, wrong text included
+    raw     the row as a line of wide CSV with `csv.COLUMNS`, without its line end, that holds what was read,
+            wrong text included; as it was sent where it has another number of columns than its header
     check   code of the check that failed when it has one ("V02")
     """
 

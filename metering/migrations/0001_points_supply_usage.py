@@ -822,6 +822,7 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveSmallIntegerField(default=0, verbose_name="failed attempts"),
                 ),
+                ("settled_at", models.DateTimeField(null=True, verbose_name="settled at")),
                 (
                     "received_from",
                     models.ForeignKey(

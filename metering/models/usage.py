@@ -58,6 +58,7 @@ class UsageFile(models.Model):
     warnings = models.JSONField(_("warnings"), default=dict)
     problem = models.JSONField(_("problem"), default=dict)
     attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
+    settled_at = models.DateTimeField(_("settled at"), null=True)
 
     objects = UsageFileQuerySet.as_manager()
 

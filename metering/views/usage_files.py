@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from metering import checks, intake
 from metering.formats.csv import COLUMNS
@@ -176,11 +176,21 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
             "notes": _notes(file),
             "problem": checks.sentence(file.problem["code"], file.problem.get("params")) if file.problem else "",
             "waiting": waiting,
+            "unsettled": not file.settled_at and (file.rows_refused or file.problem),
             "stuck": waiting and file.attempts >= intake.GIVE_UP_AFTER,
             "rows_so_far": intake.progress(file) if waiting else None,
             "list": rows,
         },
     )
+
+
+@needs(Ability.SEND_USAGE)
+@require_POST
+def settle(request: HttpRequest, pk: int) -> HttpResponseBase:
+    file = get_object_or_404(UsageFile.objects.visible_to(request.user), pk=pk)
+    intake.settle(file, by=request.user, now=timezone.now())
+    messages.success(request, _("%(name)s no longer waits in the inbox.") % {"name": file.name})
+    return redirect("metering:usage-files")
 
 
 def _notes(file: UsageFile) -> list[dict[str, object]]:

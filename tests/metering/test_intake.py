@@ -346,7 +346,7 @@ def test_a_file_that_fails_again_and_again_waits_for_the_operator(cast, houses, 
     file.refresh_from_db()
     assert file.attempts == intake.GIVE_UP_AFTER
     assert intake.waiting() == []
-    assert intake.try_again([file.pk]) == 1
+    assert intake.try_again([file.pk], by=cast["hub.operator"], now=NOW) == 1
     assert intake.waiting() == [file.pk]
 
 
