@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import combinations, product
 
 from django.utils.translation import gettext as _
 
@@ -92,19 +93,16 @@ class Audit:
 def _decode(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableList(_("The file is UTF-16. Save it as UTF-8 or Shift_JIS."))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp932")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UnreadableList(
-            _("The file is neither UTF-8 nor Shift_JIS: line {line} holds bytes that are no character.").format(
-                line=line
-            )
-        ) from error
+    reached = 0
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            reached = max(reached, error.start)
+    line = data[:reached].count(b"\n") + 1
+    raise UnreadableList(
+        _("The file is neither UTF-8 nor Shift_JIS: line {line} holds bytes that are no character.").format(line=line)
+    )
 
 
 def read_rows(data: bytes) -> list[Row]:
@@ -210,16 +208,20 @@ def _false_equals(groups: Iterable[list[tuple[str, Row, Address]]]) -> list[Fals
     for group in groups:
         if len({meaning for meaning, _row, _address in group}) < 2:
             continue
-        # many rows may say the same thing in the same words: one of each is enough to compare
-        told_apart = {(meaning, address.source): (row, address) for meaning, row, address in group}
-        entries = [(meaning, row, address) for (meaning, _source), (row, address) in told_apart.items()]
-        for index, (meaning, row, address) in enumerate(entries):
-            for other_meaning, other_row, other_address in entries[index + 1 :]:
-                if meaning == other_meaning:
-                    continue
-                combined = identity.compare_parsed(address, other_address).combined
-                if combined.is_equal:
-                    lines = sorted((row, other_row), key=lambda r: r.line)
-                    pair = (lines[0].line, lines[1].line)
-                    found.setdefault(pair, FalseEqual(lines[0], lines[1], combined.rules))
+        # many rows may say the same thing in the same words: compare the words once, then name every pair
+        rows_of: dict[tuple[str, str], dict[int, Row]] = defaultdict(dict)
+        read: dict[str, Address] = {}
+        for meaning, row, address in group:
+            rows_of[meaning, address.source][row.line] = row
+            read[address.source] = address
+        for (meaning, text), (other_meaning, other_text) in combinations(rows_of, 2):
+            if meaning == other_meaning:
+                continue
+            combined = identity.compare_parsed(read[text], read[other_text]).combined
+            if not combined.is_equal:
+                continue
+            pairs = product(rows_of[meaning, text].values(), rows_of[other_meaning, other_text].values())
+            for one, other in pairs:
+                first, second = sorted((one, other), key=lambda row: row.line)
+                found.setdefault((first.line, second.line), FalseEqual(first, second, combined.rules))
     return [found[pair] for pair in sorted(found)]
