@@ -1,0 +1,61 @@
+"""The switching room's rows of the access sweep."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from switching import applications, matching
+from switching.models import Relay
+from tests.access_rows import Row
+from tests.cast import NOW, Cast
+from tests.switching.cases import DESIRED, Play
+
+
+def _play(cast: Cast) -> Play:
+    return Play(cast, NOW)
+
+
+def relay(cast: Cast) -> dict[str, Any]:
+    """A relay of sora that umi has to judge."""
+    play = _play(cast)
+    return {"number": play.relay(play.point()).number}
+
+
+def start(cast: Cast) -> dict[str, Any]:
+    """A waiting switch start of sora."""
+    play = _play(cast)
+    return {"number": play.start(play.point()).number}
+
+
+def in_effect(cast: Cast) -> dict[str, Any]:
+    """A switch start of sora whose supply has started and whose paperwork is open."""
+    play = _play(cast)
+    point = play.point()
+    accepted: Relay = play.accepted(point)
+    found = play.start(point, relay=accepted)
+    matching.match_waiting(now=NOW)
+    matching.hand_over_due(now=NOW + (DESIRED - date(2026, 4, 1)) + timedelta(hours=1))
+    assert applications.Application.objects.get(pk=found.pk).state == "in_effect"
+    return {"number": found.number}
+
+
+def disclosure(cast: Cast) -> dict[str, Any]:
+    """Evidence of sora."""
+    play = _play(cast)
+    return {"pk": play.disclosure(play.point()).pk}
+
+
+ROWS = {
+    "switching:relays": Row("ability", owner="sora.relay"),
+    "switching:relay-new": Row("ability", owner="sora.relay"),
+    "switching:relay": Row("ability", owner="umi.relay", kwargs=relay),
+    "switching:judgement": Row("ability", owner="umi.relay", kwargs=relay),
+    "switching:withdrawal": Row("ability", owner="sora.relay", kwargs=relay),
+    "switching:disclosure-new": Row("ability", owner="sora.relay"),
+    "switching:disclosure": Row("ability", owner="sora.relay", kwargs=disclosure),
+    "switching:applications": Row("ability", owner="kaze.application"),
+    "switching:start-new": Row("ability", owner="sora.application"),
+    "switching:application": Row("ability", owner="sora.viewer", kwargs=start),
+    "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
+    "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
+    "switching:identity-rules": Row("inside"),
+}
