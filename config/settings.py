@@ -141,6 +141,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 FILE_UPLOAD_PERMISSIONS = 0o640
 # One folder per network operator, named by its participant code; files put there are taken in like uploads.
 USAGE_DROP_DIR = Path(os.environ.get("KIRIKAE_DROP", DATA_DIR / "drop"))
+FILES_SURVIVE_POWER_CUT = PRODUCTION  # published files are forced to disk before the commit that shows them
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 
 # --- People -------------------------------------------------------------------------------------------------------

@@ -290,7 +290,8 @@ class _Run:
     ) -> None:
         out.flush()
         size = out.tell()
-        os.fsync(out.fileno())
+        if settings.FILES_SURVIVE_POWER_CUT:
+            os.fsync(out.fileno())
         path = default_storage.save(f"{self.folder}/{group.recipient_id}-{group.area}/{name}", out)
         group.files.append(
             PublishedFile(
