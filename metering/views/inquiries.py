@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -38,12 +39,17 @@ CLASS_WORDS = {
 }
 
 
+DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
 class InquiryFilter(django_filters.FilterSet):
     supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class of supply"), choices=SupplyClass.choices)
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
-    at = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Asked from / until"),
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
+    asked_from = django_filters.DateFilter(
+        field_name="at", lookup_expr="date__gte", label=gettext_lazy("Asked from"), widget=DAY
+    )
+    asked_until = django_filters.DateFilter(
+        field_name="at", lookup_expr="date__lte", label=gettext_lazy("Asked until"), widget=DAY
     )
     by = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Person"), queryset=lambda request: User.objects.filter(company=request.user.company)

@@ -10,15 +10,18 @@ from django.urls import reverse
 
 from metering import inquiries, supply, usage
 from metering.charts import HalfHours, Month, heat_map, month_bars, shade
+from metering.halfhours import NULL
 from metering.inquiries import inquire, record_consent
 from metering.models import Consent, FacilityInquiry
 from metering.supply import NewSupply
 from metering.usage import NewMonth
 from portal.models import LedgerEntry
 from portal.people import Hold
+from portal.templatetags.words import kwh
 from portal.workdays import jst_date
 from tests import cast as the_cast
 from tests.cast import make_points
+from tests.metering.delivering import block_of, csv_of, deliver, figures
 
 CONSENT = {"purpose": "switch", "channel": "telephone", "obtained_on": "2026-04-01", "reference": "REC-7"}
 
@@ -279,8 +282,8 @@ def test_inquiries_are_filtered_by_class_area_day_and_person(points, cast, askin
     assert found() == 2
     assert found(supply_class="HV") == 1
     assert found(area="06") == 0
-    assert found(at_min="2026-04-02") == 0
-    assert found(at_max="2026-04-01", by=user.pk) == 2
+    assert found(asked_from="2026-04-02") == 0
+    assert found(asked_until="2026-04-01", by=user.pk) == 2
     assert found(by=cast["sora.viewer"].pk) == 0
     assert found(by=cast["yama.inquiry"].pk) == 0, "no choice at all"
 
@@ -378,6 +381,24 @@ def test_usage_from_before_a_new_holder_is_withheld(points, cast, client_of, now
     handed_to_sora(cast, points.house, date(2026, 1, 15), now, holder_since=date(2026, 3, 1))
     words = text_of(client_of(cast["sora.viewer"]).get(reverse("metering:point", args=[points.house.number])))
     assert "200.00" not in words
+
+
+def test_half_hours_are_drawn_and_tabled_from_the_own_first_day_on(points, cast, client_of, now) -> None:
+    days = [date(2026, 3, day) for day in (9, 10, 11)]
+    values = figures(3, gaps=False)
+    values[1, 20] = NULL
+    file = deliver(cast, csv_of(block_of([points.house] * 3, days, values=values)), now=now)
+    assert file.rows_taken == 3
+    handed_to_sora(cast, points.house, date(2026, 3, 10), now)
+    url = reverse("metering:point", args=[points.house.number])
+    page = client_of(cast["sora.viewer"]).get(url).content.decode()
+    assert "2026-03-09" not in page and "2026-03-10 (火)" in page and "2026-03-11 (水)" in page
+    svg = page[page.index("chart-heat") :]
+    assert svg[: svg.index("</svg>")].count("heat-missing") == 1
+    row = re.search(r'<th scope="row">2026-03-10.*?</tr>', page, re.DOTALL).group()
+    cells = re.findall(r'<td class="numeric">([^<]*)</td>', row)
+    assert cells == [kwh(int(values[1].clip(0).sum()))] + [kwh(None if wh == NULL else int(wh)) for wh in values[1]]
+    assert "2026-03-09" in client_of(cast["kaze.viewer"]).get(url).content.decode()
 
 
 # --- Charts -----------------------------------------------------------------------------------------------------------
