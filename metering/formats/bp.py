@@ -11,28 +11,27 @@ run of any other look goes through the parser as it is. Both give the same rows.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, BinaryIO
-from xml.sax.saxutils import escape
 
 import numpy as np
 from lxml import etree
 from numpy.typing import NDArray
 
 from metering.formats.blocks import BLOCK_ROWS, METER_LENGTH, POINT_LENGTH, DayBlock, SlotBlock
-from metering.formats.csv import COLUMNS, SLOT_COLUMNS, Sink, Written, iter_pieces, meter_fault, point_fault
+from metering.formats.csv import COLUMNS, SLOT_COLUMNS, Sink, Written, meter_fault, point_fault
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.kwh import TABLE_SIZE, BadNumber, kwh_text, parse_kwh, parse_words, words
 from metering.formats.names import FileName
 from metering.formats.tags import NEWEST, TAGS, TagTable
+from metering.formats.xml import DEPTH, PROLOG, bounded, broken, leaves, moment, push_parser, utf8_pieces
 from metering.formats.zips import open_single, write_single
 from metering.halfhours import JST, NULL, SLOTS, plain_quality
 
@@ -40,8 +39,6 @@ HALF_HOUR = ("0110", "1110")
 DAY = ("0120", "1120")
 
 _KEY = POINT_LENGTH + METER_LENGTH
-_DEPTH = 32
-_PROLOG = 64 << 10
 _TEXT = 256
 _TAGS_KEPT = 500
 
@@ -120,91 +117,20 @@ def read_xml(stream: BinaryIO, *, limits: Limits = Limits()) -> Delivery:
     Raises Unreadable (xml_*, encoding_*, empty, too_large).
     """
 
-    def bounded() -> Iterator[bytes]:
-        size = 0
-        for piece in iter_pieces(stream.read(1 << 20), stream):
-            size += len(piece)
-            if size > limits.xml_bytes:
-                raise Unreadable("too_large", limit=limits.xml_bytes)
-            yield piece
-
-    return _read(bounded(), limits)
+    return _read(bounded(stream, limits.xml_bytes), limits)
 
 
 def _read(pieces: Iterator[bytes], limits: Limits) -> Delivery:
     table = TAGS[NEWEST]
     target = _Target(table, limits)
-    parser = etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=False)
+    parser = push_parser(target)
     try:
-        _feed(parser, target, _utf8(pieces))
+        _feed(parser, target, utf8_pieces(pieces))
         parser.close()
     except etree.XMLSyntaxError as error:
-        detail = shown((error.msg or "").split(", line")[0])
-        raise Unreadable("xml_broken", line=error.lineno or 1, detail=detail) from None
+        raise broken(error) from None
     message = target.message()
     return Delivery(message, target.rows.items(message))
-
-
-def _utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The document as UTF-8 without its declaration; the first piece is the whole prolog up to the root tag."""
-    head = b""
-    for piece in pieces:
-        head += piece
-        visible = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if len(visible) >= 4 and (visible[:1] != b"<" or re.search(rb"<[^?!\s]", visible)):
-            break
-        if len(head) > _PROLOG:
-            break
-    if not head:
-        raise Unreadable("empty")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Unreadable("encoding_unknown", encoding="UTF-16")
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    root = re.search(rb"<[^?!\s]", head)
-    if not head.startswith(b"<") or root is None or root.start() > _PROLOG:
-        raise Unreadable("xml_not")
-    if b"<!DOCTYPE" in head[: root.start()]:
-        raise Unreadable("xml_doctype")
-    declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"'>]{1,40})[\"'][^>]*\?>", head)
-    plain = re.match(rb"<\?xml\s[^>]*\?>", head)
-    encoding = _encoding(declared[1].decode("latin-1") if declared else "utf-8")
-    if plain:
-        # spaces keep the line and column numbers of error messages right
-        head = b" " * len(plain[0]) + head[plain.end() :]
-    if encoding == "utf-8":
-        yield head.lstrip(b" ")
-        yield from pieces
-        return
-    decoder = codecs.getincrementaldecoder(encoding)()
-    done = 0
-
-    def all_pieces() -> Iterator[bytes]:
-        yield head
-        yield from pieces
-
-    try:
-        for piece in all_pieces():
-            text = decoder.decode(piece).encode()
-            yield text if done else text.lstrip(b" ")
-            done += len(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise Unreadable(
-            "encoding_broken",
-            position=done + error.start + 1,
-            byte=f"{error.object[error.start]:02X}",
-            encoding=encoding,
-        ) from None
-
-
-def _encoding(name: str) -> str:
-    wanted = name.lower().replace("_", "-").removeprefix("x-")
-    known = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8"}
-    known |= dict.fromkeys(("shift-jis", "sjis", "cp932", "ms932", "windows-31j", "ms-kanji"), "cp932")
-    known |= dict.fromkeys(("euc-jp", "eucjp", "ujis"), "euc_jp")
-    if wanted not in known:
-        raise Unreadable("encoding_unknown", encoding=shown(name))
-    return known[wanted]
 
 
 def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> None:
@@ -235,7 +161,7 @@ def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> 
                 finish = buffer.rfind(closing, start) + len(closing)
                 if finish < start + len(opening):  # not one whole row in hand yet
                     hold = buffer[start:]
-                    if len(hold) > _PROLOG:  # no row is that long: let the parser look at it
+                    if len(hold) > PROLOG:  # no row is that long: let the parser look at it
                         fast = False
                         parser.feed(hold)
                         hold = b""
@@ -293,7 +219,7 @@ def _scan(run: bytes, table: TagTable) -> _Run | None:
     if not starts.size or starts[0] != 0:
         return None
     lengths = np.diff(starts, append=len(run))  # a row reaches to the next one: space between belongs to it
-    if lengths.max() > _PROLOG:
+    if lengths.max() > PROLOG:
         return None
     rows = len(starts)
     keys = np.zeros((rows, _KEY), np.uint8)
@@ -457,8 +383,8 @@ class _Target:
         if not path and name != self.table.root:
             raise Unreadable("xml_root", value=shown(name))
         path.append(name)
-        if len(path) > _DEPTH:
-            raise Unreadable("xml_deep", limit=_DEPTH)
+        if len(path) > DEPTH:
+            raise Unreadable("xml_deep", limit=DEPTH)
         self.leaf = True
         self.text.clear()
         self.room = _TEXT
@@ -569,7 +495,7 @@ class _Target:
             receiver=body.get("JP06112", "") or header.get("JPC09", ""),
             sender_name=body.get("JP06111", ""),
             receiver_name=body.get("JP06113", ""),
-            created=_moment(header.get("JPC19", "")),
+            created=moment(header.get("JPC19", "")),
             test=header.get("JPC03", "") == "1",
             version=header.get("JPC12", ""),
             body_id=header.get("JPC10", ""),
@@ -583,13 +509,6 @@ def _slot(text: str) -> int | None:
     if re.fullmatch(r"\d{1,2}", text, re.ASCII) and 1 <= int(text) <= SLOTS:
         return int(text)
     return None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=JST) if len(text) == 14 else None
-    except ValueError:
-        return None
 
 
 @dataclass(slots=True)
@@ -844,10 +763,6 @@ def _match(name: FileName, message: Message, codes: tuple[str, ...]) -> None:
         raise ValueError(f"file {name} and a message {message.code} of {message.day} do not belong together")
 
 
-def _items(pairs: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in pairs if text)
-
-
 def _top(message: Message, table: TagTable, slot: int | None) -> bytes:
     header = [
         ("JPC03", "1" if message.test else "0"),
@@ -874,7 +789,7 @@ def _top(message: Message, table: TagTable, slot: int | None) -> bytes:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<{table.root}><{table.group}>"
-        f"<{table.header_block}>{_items(header)}</{table.header_block}><{table.body_block}>{_items(body)}"
+        f"<{table.header_block}>{leaves(header)}</{table.header_block}><{table.body_block}>{leaves(body)}"
     ).encode()
 
 

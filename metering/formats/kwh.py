@@ -38,10 +38,11 @@ class BadNumber(ValueError):
         self.code = code
 
 
-def parse_kwh(text: str) -> int:
+def parse_kwh(text: str, *, largest: int = LARGEST) -> int:
     """Wh of a decimal kWh text: digits, at most three decimals that count, a leading minus allowed.
 
-    "0.5" is 500, ".5" and "5." are read, "0.1000" is 100. Raises BadNumber with the code number_comma,
+    "0.5" is 500, ".5" and "5." are read, "0.1000" is 100. `largest` is the greatest amount read, in Wh:
+    what a half-hour can hold unless a month is read. Raises BadNumber with the code number_comma,
     number_fine, number_large or number_text.
     """
     found = _NUMBER.fullmatch(text)
@@ -51,10 +52,10 @@ def parse_kwh(text: str) -> int:
     if len(decimals) > 3:
         raise BadNumber("number_fine")
     whole = found[2].lstrip("0")
-    if len(whole) > 7:
+    if len(whole) > len(str(largest)) - 3:
         raise BadNumber("number_large")
     wh = int(whole or "0") * 1000 + int(decimals.ljust(3, "0"))
-    if wh > LARGEST:
+    if wh > largest:
         raise BadNumber("number_large")
     return -wh if found[1] else wh
 
