@@ -48,6 +48,7 @@ class Ability(TextChoices):
     COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
+    MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -80,6 +81,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
+    Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

@@ -81,7 +81,13 @@ class Participation(models.Model):
         return f"{self.code} {self.get_area_display()}"
 
 
-class UserManager(BaseUserManager["User"]):
+class UserQuerySet(models.QuerySet["User"]):
+    def visible_to(self, user: "User") -> "UserQuerySet":
+        """The own company's people, for whoever looks after its accounts."""
+        return self.filter(company=user.company_id) if user.may(Ability.MANAGE_PEOPLE) else self.none()
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.select_related("company").get(username=username)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import health, home, registry, sign_in
+from portal.views import accounts, health, home, registry, sign_in
 
 app_name = "portal"
 urlpatterns = [
@@ -17,5 +17,8 @@ urlpatterns = [
     path("notices/", registry.notices, name="notices"),
     path("me/", registry.me, name="me"),
     path("me/password/", registry.password, name="password"),
+    path("people/", accounts.accounts, name="people"),
+    path("people/<str:username>/suspension/", accounts.suspension, name="suspension"),
+    path("people/<str:username>/thaw/", accounts.thaw, name="thaw"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -28,7 +28,7 @@ def _holiday_name(day: date) -> str:
 
 @dataclass(frozen=True)
 class Workdays:
-    """Business days of one area: all but Saturdays, Sundays, national holidays, 29 Dec-3 Jan and the area's own days."""
+    """Business days of one area: all but weekends, national holidays, 29 Dec-3 Jan and the area's own days."""
 
     extra: dict[date, str] = field(default_factory=dict)
 

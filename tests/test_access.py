@@ -100,7 +100,7 @@ def test_a_password_alone_opens_nothing(cast, name):
 def test_a_colleague_without_the_role_finds_nothing(cast, name):
     row = ROWS[name]
     company = (row.owner or "sora.relay").partition(".")[0]
-    client = client_of(person(cast.companies[company], f"{company}.nothing", roles=["administrator"]))
+    client = client_of(person(cast.companies[company], f"{company}.nothing", roles=[]))
     assert opened(client, name, address(name, cast)).status_code == 404
 
 

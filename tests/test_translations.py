@@ -24,7 +24,8 @@ def a_house(tmp_path, po: str, page: str = "", code: str = ""):
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "page.html").write_text(page)
     (tmp_path / "portal" / "module.py").write_text(code)
-    header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
+    header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
+    header += '"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
     (folder / "django.po").write_text(header + po)
     return tmp_path
 

@@ -241,6 +241,7 @@ class Migration(migrations.Migration):
                             ("complete_application", "report an application's paperwork completed"),
                             ("send_usage", "send usage files"),
                             ("collect_usage", "collect published usage files"),
+                            ("manage_people", "look after the own company's accounts"),
                             ("administer", "work in the operator's admin"),
                         ],
                         max_length=40,

@@ -143,7 +143,7 @@ def deadline(due: datetime, now: datetime) -> dict[str, str]:
     if due < now:
         return {"css": "is-overdue", "text": _("overdue since %(moment)s") % {"moment": jst(due)}}
     if days == 0:
-        return {"css": "is-soon", "text": _("the first until today %(hour)s") % {"hour": hour}}
+        return {"css": "is-soon", "text": _("until today %(hour)s") % {"hour": hour}}
     if days == 1:
-        return {"css": "is-soon", "text": _("the first until tomorrow %(hour)s") % {"hour": hour}}
-    return {"css": "", "text": _("the first until %(moment)s") % {"moment": jst(due)}}
+        return {"css": "is-soon", "text": _("until tomorrow %(hour)s") % {"hour": hour}}
+    return {"css": "", "text": _("until %(moment)s") % {"moment": jst(due)}}

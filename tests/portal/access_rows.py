@@ -2,6 +2,11 @@
 
 from tests.access_rows import Row
 
+
+def an_account(cast):
+    return {"username": cast["sora.viewer"].username}
+
+
 ROWS = {
     "portal:home": Row("inside"),
     "portal:sign-in": Row("public"),
@@ -14,5 +19,8 @@ ROWS = {
     "portal:notices": Row("inside"),
     "portal:me": Row("inside"),
     "portal:password": Row("inside"),
+    "portal:people": Row("ability", owner="sora.administrator"),
+    "portal:suspension": Row("ability", owner="sora.administrator", kwargs=an_account),
+    "portal:thaw": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:healthz": Row("public"),
 }

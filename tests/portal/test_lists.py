@@ -36,9 +36,9 @@ def more_companies(count: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["", "?format=csv"])
-@pytest.mark.parametrize("page", ["/participants/", "/notices/"])
+@pytest.mark.parametrize("page", ["/participants/", "/notices/", "/people/"])
 def test_a_list_costs_the_same_at_size_1_and_3(cast, page, form, hub_operator):
-    client = client_of(cast["sora.relay"])
+    client = client_of(cast["sora.administrator"])
     Participation.objects.exclude(code="S0RA3").delete()
 
     def cost() -> int:

@@ -63,7 +63,7 @@ def test_the_inbox_is_sorted_by_deadline(providers, sora_relay):
     with time_machine.travel(NOW, tick=False):
         page = client_of(sora_relay).get("/").content.decode()
     assert page.index("遅れ") < page.index("明日まで") < page.index("いつでも")
-    assert "最初の期限 明日 17:00" in page and "期限超過" in page and "class-mark-hv" in page
+    assert "最初は明日 17:00まで" in page and "期限超過" in page and "class-mark-hv" in page
     assert 'href="/c/"' not in page
 
 

@@ -75,9 +75,9 @@ def test_a_state_has_word_and_tone_and_an_unknown_tone_is_a_mistake():
     ("hours", "text", "css"),
     [
         (-1, "期限超過（2026-04-01 (水) 09:00）", "is-overdue"),
-        (7, "最初の期限 本日 17:00", "is-soon"),
-        (31, "最初の期限 明日 17:00", "is-soon"),
-        (55, "最初の期限 2026-04-03 (金) 17:00", ""),
+        (7, "本日 17:00まで", "is-soon"),
+        (31, "明日 17:00まで", "is-soon"),
+        (55, "2026-04-03 (金) 17:00まで", ""),
     ],
 )
 def test_a_deadline_is_said_as_people_say_it(hours, text, css):
