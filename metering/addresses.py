@@ -185,6 +185,7 @@ _LETTER = re.compile(
     rf"(?=[-ノ]?{_D}|-?$|[- ]|番|号)|[A-Z](?=-?$|[ (,、])"
 )
 _DIRECTION = re.compile(rf"[東西南北]{{1,2}}(?={_D}|{_K}+(?:番地|丁目|番|号|線|-|$))")
+_SHORT_STREET = re.compile(f"[東西南北]{_D}")
 _AZA_NAME = re.compile(rf"(?:大字|小字|字)([^0-9A-Z-]{{1,12}}?)(?={_D})")
 _AZA = re.compile(r"(?:大|小)?(?<![文十数名苗赤漢])字(?!$)")
 _COUNTY = re.compile(
@@ -221,13 +222,18 @@ def _in_name(run: str) -> str:
     return folding.to_kanji_numeral(int(digits))
 
 
+def _is_short_street(t: str, begin: int, end: int) -> bool:
+    """北1西2, as Sapporo writes 北1条西2丁目 when in a hurry."""
+    return begin > 0 and _is_digit(t[begin]) and t[begin - 1] in "東西南北" and bool(_SHORT_STREET.match(t, end))
+
+
 def _starts_numbers(t: str, begin: int, end: int) -> bool:
     """Is the run of digits or kanji numerals at begin..end the first house number, or part of a name?
 
     `t` begins with the town.
     """
     rest = t[end:]
-    if _NAME_UNIT.match(rest):
+    if _NAME_UNIT.match(rest) or _is_short_street(t, begin, end):
         return False
     if rest.startswith("番") and (_CHOME_AFTER.match(rest, 1) or _THREE_AFTER.match(rest, 1)):
         return False
@@ -260,7 +266,8 @@ def _find_numbers(t: str) -> tuple[int, dict[tuple[int, int], str]]:
         if _starts_numbers(t, begin, end):
             return begin, in_names
         if _is_digit(t[begin]) or _NAME_UNIT.match(t, end):
-            in_names[begin, end] = _in_name(match.group())
+            street = "条" if _is_short_street(t, begin, end) else ""
+            in_names[begin, end] = _in_name(match.group()) + street
     return len(t), in_names
 
 
