@@ -434,7 +434,9 @@ def _at(here: Any, place: str, *, from_start: bool) -> list[SupplyPoint]:
     written = Q(address_key__contains=place)
     if from_start:
         written &= Q(address_key__startswith=place)
-    here = here.filter(written, address_key__regex=re.escape(place) + "(?![0-9])")
+    if place[-1].isdigit():
+        written &= Q(address_key__regex=re.escape(place) + "(?![0-9])")
+    here = here.filter(written)
     found = list(here[: _AT_MOST_LOOKED_AT + 1])
     if len(found) > _AT_MOST_LOOKED_AT:
         raise TooMany(here.count())
