@@ -1,0 +1,127 @@
+"""Every notice has words in both languages and carries nothing of the customer; every refusal has a sentence."""
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+from portal import outbox
+from portal.models import Notice
+from switching import applications, disclosures, matching, policies, relays
+from switching.models import DisclosureItem, DisclosureVersion
+from switching.sentences import SENTENCES, item_sentence, sentence
+from switching.states import ApplicationState, RelayState
+from tests.cast import NOW
+from tests.switching.cases import ADDRESS, HOLDER, KANA
+
+KINDS = sorted(
+    set(
+        re.findall(
+            r'"((?:relay|application|supply)_[a-z]+)"',
+            "".join(
+                (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
+                for name in ("relays", "applications", "matching")
+            ),
+        )
+    )
+    - {"relay_id", "application_id"}
+)
+AFTER = NOW + timedelta(days=14)
+
+
+@pytest.fixture
+def every_notice(cast, play):
+    """One notice at least of each kind, posted by the verbs themselves."""
+    switched = play.point()
+    relay = play.accepted(switched)
+    start = play.start(switched, relay=relay)
+    matching.match_waiting(now=NOW)
+    moved = play.point()
+    play.start(moved, relay=play.accepted(moved), meter_work=True)
+    matching.match_waiting(now=NOW + timedelta(days=1))
+    play.rejected(play.point(), 2, 9, text="x")
+    withdrawn = play.point()
+    relays.withdraw(relay_id=play.accepted(withdrawn).pk, by=cast["sora.relay"], now=NOW)
+    play.accepted(play.point())
+    play.relay(play.point())
+    relays.remind_due(now=NOW + timedelta(days=2))
+    relays.expire_overdue(now=NOW + timedelta(days=7))
+    matching.close_unmatched(now=AFTER)
+    matching.hand_over_due(now=AFTER)
+    applications.complete(application_id=start.pk, by=cast["kaze.application"], now=AFTER)
+    return Notice.objects.all()
+
+
+def test_the_play_posts_a_notice_of_every_kind(every_notice):
+    assert len(KINDS) >= 14
+    assert set(every_notice.values_list("kind", flat=True)) == set(KINDS)
+
+
+def test_every_notice_reads_well_in_both_languages_and_holds_nothing_of_the_customer(every_notice):
+    for notice in every_notice:
+        for language in ("ja", "en"):
+            headline, body = outbox.words(notice, language)
+            assert notice.subject in headline and len(body) > 40, (notice.kind, headline, body)
+            assert "{" not in headline + body and "%(" not in headline + body
+            is_japanese = bool(re.search("[ぁ-ん]", body.split("--")[0]))
+            assert is_japanese == (language == "ja"), (notice.kind, language, body)
+            assert notice.link in body, "the way to the case"
+            for personal in (HOLDER, KANA, ADDRESS, "空 太郎", "U-0000", "S-"):
+                assert personal not in headline + body
+        assert not any(personal in str(notice.context) for personal in (HOLDER, KANA, ADDRESS, "U-0000"))
+
+
+def test_no_template_of_a_notice_is_left_over():
+    there = {path.stem for path in (Path(settings.BASE_DIR) / "templates" / "mail").glob("*.txt")}
+    assert {name for name in there if name.split("_")[0] in {"relay", "application", "supply"}} == set(KINDS)
+
+
+def all_refusals() -> list[type[Exception]]:
+    found: list[type[Exception]] = [policies.BadPattern]
+    for base in (relays.NotPossible, applications.NotPossible, disclosures.NotPossible):
+        found += [base, *base.__subclasses__()]
+    return found
+
+
+def an_example(kind: type[Exception]) -> Exception:
+    """The refusal with what it carries."""
+    carried = {
+        relays.NumberDoesNotFit: ("U and eight digits.", "U12345678"),
+        relays.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
+        applications.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
+        relays.AlreadyMoved: (RelayState.WITHDRAWN,),
+        applications.AlreadyMoved: (ApplicationState.CANCELLED,),
+        disclosures.NotAllAcknowledged: ([DisclosureItem(text_ja="違約金", text_en="charge", code="c")],),
+        disclosures.OutdatedVersion: (DisclosureVersion(version=3),),
+        policies.BadPattern: ("missing ), unterminated subpattern",),
+    }
+    return kind(*carried.get(kind, ()))
+
+
+@pytest.mark.parametrize("kind", all_refusals(), ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_refusal_has_its_sentence_in_both_languages(kind):
+    said = {}
+    for language in ("ja", "en"):
+        with translation.override(language):
+            said[language] = sentence(an_example(kind))
+            assert "%(" not in said[language] and len(said[language]) > 15
+    assert re.search("[ぁ-ん]", said["ja"]) and not re.search("[ぁ-ん]", said["en"])
+
+
+def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
+    assert set(SENTENCES) == set(all_refusals())
+    for module in (relays, applications, disclosures):
+        own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
+        assert len(own) == len(set(own))
+
+
+def test_the_sentences_tell_what_the_refusal_carries():
+    with translation.override("en"):
+        assert "2026-04-06" in sentence(an_example(relays.DateNotPossible))
+        assert "U12345678" in sentence(an_example(relays.NumberDoesNotFit))
+        assert "withdrawn" in sentence(an_example(relays.AlreadyMoved))
+        assert "charge" in sentence(an_example(disclosures.NotAllAcknowledged))
+        assert "charge" in item_sentence(DisclosureItem(text_ja="違約金", text_en="charge", code="c"))
