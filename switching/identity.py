@@ -409,8 +409,8 @@ def compare_parsed(given: Address, held: Address) -> AddressComparison:
     """`compare_address` for addresses that are read already (and hold something)."""
     if given.source == held.source:
         exact = _comparison(Field.ADDRESS, Verdict.EXACT)
-        named = Verdict.EXACT if given.building_pieces else Verdict.MISSING
-        return AddressComparison(exact, exact, _comparison(Field.BUILDING, named))
+        alike = Verdict.EXACT if given.building_pieces else Verdict.MISSING
+        return AddressComparison(exact, exact, _comparison(Field.BUILDING, alike))
     place, building = _Finding(), _Finding()
     _place(given, held, place)
     one, other = _numbers(given, held, place)
