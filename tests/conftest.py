@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation.reloader import translation_file_changed
 
 from portal.catalogues import compile_catalogues
 from portal.models import Company, User
@@ -13,6 +15,7 @@ from tests import cast as the_cast
 from tests.cast import Cast, Points
 
 compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
+translation_file_changed(None, Path("django.mo"))  # Django may have looked for the catalogues before they stood
 
 
 @pytest.fixture
