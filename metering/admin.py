@@ -48,7 +48,7 @@ class PeriodInline(ReadOnly, admin.TabularInline):
     model = SupplyPeriod
     extra = 0
     fields = ["retailer", "during", "ending", "cause", "known_from", "known_until"]
-    readonly_fields = fields
+    readonly_fields = ["retailer", "during", "ending", "cause", "known_from", "known_until"]
 
 
 @admin.register(SupplyPoint)

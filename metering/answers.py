@@ -80,7 +80,7 @@ def label_of(name: str) -> Words:
     """The item's label, as on the supply point itself."""
     if name in _OWN_LABELS:
         return _OWN_LABELS[name]
-    return SupplyPoint._meta.get_field(name).verbose_name  # type: ignore[union-attr, return-value]
+    return SupplyPoint._meta.get_field(name).verbose_name  # type: ignore[union-attr]
 
 
 def told(answer: Mapping[str, Any], name: str) -> str:

@@ -48,7 +48,7 @@ class SupplyPointNumberField(forms.CharField):
         try:
             return normalise_number(text, supply_class=self.supply_class)
         except WrongNumber as mistake:
-            raise ValidationError(mistake.sentence, code=type(mistake).__name__) from mistake
+            raise ValidationError(str(mistake.sentence), code=type(mistake).__name__) from mistake
 
 
 class InquiryForm(forms.Form):
@@ -104,8 +104,8 @@ class InquiryForm(forms.Form):
     def __init__(
         self, *args: Any, supply_class: str, way: str, consent: Consent | None, today: date, **options: Any
     ) -> None:
-        initial = {"obtained_on": today, "consent": consent and consent.pk, **options.pop("initial", {})}
-        super().__init__(*args, initial=initial, **options)
+        options["initial"] = {"obtained_on": today, "consent": consent and consent.pk, **options.get("initial", {})}
+        super().__init__(*args, **options)
         self.fields["number"].supply_class = supply_class  # type: ignore[attr-defined]
         for name in WAYS.values():
             if name != WAYS[way]:
@@ -125,7 +125,7 @@ class InquiryForm(forms.Form):
     def refuse(self, refusal: Refused) -> None:
         """Show a verb's refusal beside the field it is about."""
         field = _FIELD_OF.get(type(refusal), self.way)
-        self.add_error(field if field in self.fields else None, ValidationError(refusal.sentence))
+        self.add_error(field if field in self.fields else None, ValidationError(str(refusal.sentence)))
 
 
 class CandidateForm(forms.Form):

@@ -139,7 +139,7 @@ def ask(request: HttpRequest, supply_class: str) -> HttpResponse:
     chosen, now, user = _class(supply_class), timezone.now(), _person(request)
     way = request.GET.get("by", "number")
     way = way if way in WAYS else "number"
-    given = {"supply_class": chosen, "way": way, "today": jst_date(now)}
+    given: dict[str, Any] = {"supply_class": chosen, "way": way, "today": jst_date(now)}
     if request.method != "POST":
         consent = _own_consent(user, request.GET.get("consent"))
         return _form_page(request, InquiryForm(consent=consent, **given), consent, **given)
@@ -155,7 +155,7 @@ def ask(request: HttpRequest, supply_class: str) -> HttpResponse:
         if way == "number":
             inquiry = verbs.inquire(number=form.asked, supply_class=chosen, consent=consent, by=user, now=now)
             return redirect("metering:inquiry", inquiry.pk)
-        asked = {"supply_class": chosen, "consent": consent, "by": user, "now": now}
+        asked: dict[str, Any] = {"supply_class": chosen, "consent": consent, "by": user, "now": now}
         found = (
             verbs.search_by_address(address=form.asked, **asked)
             if way == "address"
@@ -177,7 +177,7 @@ def ask_candidate(request: HttpRequest, supply_class: str) -> HttpResponse:
     chosen, now, user = _class(supply_class), timezone.now(), _person(request)
     form = CandidateForm(request.POST, supply_class=chosen)
     consent = _own_consent(user, request.POST.get("consent"))
-    given = {"supply_class": chosen, "way": "number", "today": jst_date(now)}
+    given: dict[str, Any] = {"supply_class": chosen, "way": "number", "today": jst_date(now)}
     again = InquiryForm(_with_consent(request.POST, consent), consent=consent, **given)
     if not form.is_valid() or consent is None:
         return _form_page(request, again, consent, **given)

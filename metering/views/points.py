@@ -29,7 +29,7 @@ from portal.templatetags.words import badge, class_mark, point_number
 from portal.workdays import jst_date
 
 MONTHS, DAYS = 14, 35
-TONES = {
+TONES: dict[str, str] = {
     SupplyPoint.ContractState.ENERGISED: "done",
     SupplyPoint.ContractState.IDLE: "stopped",
     SupplyPoint.ContractState.DISCONNECTED: "refused",
