@@ -31,7 +31,7 @@ class Field(models.TextChoices):
     """What is compared."""
 
     CONTRACT_NUMBER = "contract_number", _("contract number")
-    HOLDER_NAME = "holder_name", _("name")
+    HOLDER_NAME = "holder_name", _("contract holder")
     HOLDER_KANA = "holder_kana", _("name in kana")
     ADDRESS = "address", _("address")
     BUILDING = "building", _("building")
