@@ -66,7 +66,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("sora", "umi", _T, HV, EXACT, "waiting", 1),
     Plan("sora", "umi", _T, FIT, NORMALISED, "waiting", 2),
     Plan("niji", "umi", _T, LV, WEAK, "waiting", 2, start=True),
-    Plan("sora", "umi", _K, LV, NORMALISED, "waiting", 2),
+    Plan("sora", "umi", Area.HOKKAIDO, LV, NORMALISED, "waiting", 2),
     # In sora's inbox, and in others'.
     Plan("umi", "sora", _T, LV, NORMALISED, "waiting", 0, start=True),
     Plan("umi", "sora", _T, LV, DIFFERENT, "waiting", 1),
@@ -85,7 +85,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("umi", "sora", _T, LV, WEAK, "accepted", 2),
     # Rejected.
     Plan("sora", "umi", _T, LV, DIFFERENT, "rejected", 2, reasons=(Reason.NUMBER_DIFFERS, Reason.NAME_DIFFERS)),
-    Plan("sora", "umi", _K, LV, DIFFERENT, "rejected", 6, reasons=(Reason.ADDRESS_DIFFERS,)),
+    Plan("sora", "umi", Area.OKINAWA, LV, DIFFERENT, "rejected", 6, reasons=(Reason.ADDRESS_DIFFERS,)),
     Plan("umi", "sora", _T, LV, EXACT, "rejected", 3, reasons=(Reason.CUSTOMER_DENIES,)),
     Plan("yama", "umi", _T, LV, EXACT, "rejected", 9, reasons=(Reason.ALREADY_TERMINATING,)),
     Plan(

@@ -119,8 +119,8 @@ class _Walk:
         stories: list[Story] = [self._fixed_usage(), self._second_edition(), cases.work_of_the_hub(clock)]
         for at, (plan, site) in enumerate(zip(cases.PLANS, self.sites, strict=False)):
             stories.append(teller.tell(plan, site, minute=at * 13))
-        others = [s for s in self.sites[len(cases.PLANS) :] if s.wanted.retailer in ("sora", "umi")]
-        stories.append(teller.ask_around((others or self.sites)[:18]))
+        supplied = [site for site in self.sites if site.wanted.retailer in ("sora", "umi")]
+        stories.append(teller.ask_around(supplied[-18:]))
         senders = usage_files.senders(self.market, self.sites, self.readings)
         stories += [usage_files.deliver(sender, clock) for sender in senders]
         kaze = next(sender for sender in senders if sender.key == "kaze")

@@ -47,4 +47,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"“{text}” is no day; write it as 2026-04-01") from None
+        raise ArgumentTypeError(_("“%(text)s” is no day; write it as 2026-04-01.") % {"text": text}) from None
