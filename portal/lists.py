@@ -35,6 +35,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.html import conditional_escape, format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django_filters import FilterSet
@@ -165,9 +166,21 @@ class Listing:
 
     @property
     def is_filtered(self) -> bool:
+        place = self.place
         return bool(self.filterset) and any(
-            value for name, value in self.request.GET.items() if name not in OWN_PARAMETERS
+            value for name, value in self.request.GET.items() if name not in OWN_PARAMETERS and name not in place
         )
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The filter's hidden fields, such as a tab: where the reader is, not what was filtered."""
+        names = [field.html_name for field in self.filterset.form.hidden_fields()] if self.filterset else []
+        return {name: self.request.GET[name] for name in names if self.request.GET.get(name)}
+
+    @property
+    def all_url(self) -> str:
+        """The same place without any filter."""
+        return "?" + urlencode(self.place)
 
     @property
     def hidden_parameters(self) -> list[tuple[str, str]]:

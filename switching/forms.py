@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.models import Company
 from portal.templatetags.words import company_name
+from switching import relays
 from switching.models import Disclosure, DisclosureItem, DisclosureVersion
 from switching.reasons import Reason
+from switching.sentences import SENTENCES
 
 GAPS = re.compile(r"\s+")
 INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
@@ -151,7 +153,11 @@ class StartForm(HolderForm):
 class DisclosureForm(forms.Form):
     """Each item of the version in force with a checkbox of its own, then how and when it was explained."""
 
-    channel = forms.ChoiceField(label=_("Explained"), choices=Disclosure.Channel.choices)
+    channel = forms.ChoiceField(
+        label=_("Explained"),
+        choices=[("", _("please choose")), *Disclosure.Channel.choices],
+        error_messages={"required": _("Please choose how you explained it.")},
+    )
     explained_on = forms.DateField(
         label=_("Explained on"),
         error_messages={
@@ -188,10 +194,12 @@ class RejectForm(forms.Form):
         label=_("Reasons"),
         choices=Reason.choices,
         coerce=int,
-        required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("The other retailer is told the reasons, never your data."),
-        error_messages={"invalid_choice": _("This reason is not on the list.")},
+        error_messages={
+            "required": SENTENCES[relays.ReasonsMissing],
+            "invalid_choice": _("This reason is not on the list."),
+        },
     )
     reason_text = LineField(
         label=_("Other reason in words"),
@@ -199,6 +207,12 @@ class RejectForm(forms.Form):
         required=False,
         help_text=_("Only with “other”. No data of the customer, please."),
     )
+
+
+def hint(form: forms.Form, name: str, text: str) -> None:
+    """Set a field's hint for this request; a form that was checked keeps its drawn fields, so both are told."""
+    form.fields[name].help_text = text
+    form[name].help_text = text
 
 
 def hidden(form: forms.Form) -> list[tuple[str, str]]:

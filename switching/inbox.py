@@ -12,7 +12,7 @@ from portal.access import Ability, within
 from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
-from switching.models import Application, Relay
+from switching.models import Application, Match, Relay
 from switching.states import OPEN_APPLICATIONS, ApplicationState, RelayState
 
 LAST_MINUTE = time(23, 59)
@@ -143,4 +143,18 @@ def soon(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
-PROVIDERS = (to_judge, rejected, without_start, paperwork, soon)
+def stuck(user: User, now: datetime) -> Iterator[Task]:
+    """Matches that could not be handed over, for the hub operator."""
+    if not user.may(Ability.ADMINISTER):
+        return
+    count = Match.objects.filter(handed_over_at__isnull=True).exclude(stuck_because="").count()
+    yield Task(
+        ngettext("stuck match", "stuck matches", count),
+        reverse("admin:switching_match_changelist") + "?handing_over=stuck",
+        None,
+        count,
+        "matches.stuck",
+    )
+
+
+PROVIDERS = (to_judge, rejected, without_start, paperwork, soon, stuck)

@@ -1,5 +1,6 @@
 """Who is told what about a case: one place that knows recipients, links and what a notice may carry."""
 
+from dataclasses import replace
 from datetime import date
 
 from django.urls import reverse
@@ -8,7 +9,7 @@ from portal.access import Ability
 from portal.outbox import Post, post_many
 from switching.models import Application, Relay
 
-__all__ = ["about_application", "about_relay", "post_many"]
+__all__ = ["about_application", "about_relay", "post_many", "to_the_hub"]
 
 
 def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
@@ -30,6 +31,12 @@ def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object)
         )
         for recipient_id in recipient_ids
     ]
+
+
+def to_the_hub(relay: Relay, kind: str, hub_id: int) -> Post:
+    """The same notice for the hub operator's own people, who see the case in their workbench."""
+    [post] = about_relay(relay, kind, hub_id)
+    return replace(post, ability=Ability.ADMINISTER, link=reverse("admin:switching_relay_change", args=[relay.pk]))
 
 
 def about_application(application: Application, kind: str, *recipient_ids: int, **context: object) -> list[Post]:

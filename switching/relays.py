@@ -328,13 +328,15 @@ def expire_overdue(*, now: datetime, limit: int = 1000) -> int:
         )
         if not overdue:
             return 0
-        hub = Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True)
+        hub_ids = list(Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True))
         Relay.objects.filter(pk__in=[relay.pk for relay in overdue]).update(state=RelayState.EXPIRED)
         left = []
         for relay in overdue:
             relay.state = RelayState.EXPIRED
-            told = (relay.gaining_retailer_id, relay.losing_retailer_id, *hub)
-            left.append(_trace(relay, RelayMove.EXPIRE, RelayState.WAITING, "relay_expired", *told))
+            told = (relay.gaining_retailer_id, relay.losing_retailer_id)
+            trace = _trace(relay, RelayMove.EXPIRE, RelayState.WAITING, "relay_expired", *told)
+            trace.notices.extend(notices.to_the_hub(relay, "relay_expired", hub_id) for hub_id in hub_ids)
+            left.append(trace)
         left += applications.end_waiting(_waiting_applications(overdue), ApplicationMove.FAIL)
         traces.leave(left, by=None, now=now)
     return len(overdue)

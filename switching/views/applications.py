@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,7 +28,7 @@ from portal.models import User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
 from switching import applications, traces
-from switching.forms import StartForm, hidden
+from switching.forms import StartForm, hidden, hint
 from switching.models import Application, Relay
 from switching.sentences import field_of, sentence
 from switching.states import OPEN_APPLICATIONS, OPEN_RELAYS, ApplicationState
@@ -169,7 +170,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         request,
         "switching/application.html",
         {
-            "title": f"{application.get_kind_display()} {application.number}",
+            "title": f"{capfirst(application.get_kind_display())} {application.number}",
             "application": application,
             "badge": turns.application_badge(application),
             "clock": turns.of_application(application, reader=user.company, calendar=workdays.of_area(point.area)),
@@ -348,7 +349,9 @@ def _entries(
     calendar = workdays.of_area(point.area)
     plain = applications.date_window(point, meter_work=False, today=today, calendar=calendar)
     work = applications.date_window(point, meter_work=True, today=today, calendar=calendar)
-    form.fields["desired_date"].help_text = (
+    hint(
+        form,
+        "desired_date",
         _("The relay's date. Start, termination and relay must name the same day.")
         if relay
         else _("From %(earliest)s (with meter work from %(work)s) to %(latest)s. %(why)s")
@@ -357,7 +360,7 @@ def _entries(
             "work": jst(work[0]),
             "latest": jst(plain[1]),
             "why": turns.why_earliest(today, supply_class=point.supply_class, meter_work=False, calendar=calendar),
-        }
+        },
     )
     return render(
         request,

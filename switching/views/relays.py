@@ -32,7 +32,7 @@ from portal.models import Company, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
 from switching import applications, deadlines, disclosures, identity, policies, relays
-from switching.forms import RejectForm, RelayForm, hidden
+from switching.forms import RejectForm, RelayForm, hidden, hint
 from switching.models import Application, Disclosure, Relay
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
@@ -398,15 +398,20 @@ def _entries(
     rules = _rules(field.queryset)
     chosen = next((rule for rule in rules if str(rule.retailer_id) == str(form["losing_retailer"].value() or "")), None)
     if chosen:
-        form.fields["contract_number"].help_text = _rule_words(chosen)
+        hint(form, "contract_number", _rule_words(chosen))
     earliest, latest = _window(point, today)
     readings = reading_dates(point, today)
     calendar = workdays.of_area(point.area)
-    form.fields["desired_date"].help_text = _("From %(earliest)s to %(latest)s. %(why)s") % {
-        "earliest": jst(earliest),
-        "latest": jst(latest),
-        "why": turns.why_earliest(today, supply_class=point.supply_class, meter_work=False, calendar=calendar),
-    }
+    hint(
+        form,
+        "desired_date",
+        _("From %(earliest)s to %(latest)s. %(why)s")
+        % {
+            "earliest": jst(earliest),
+            "latest": jst(latest),
+            "why": turns.why_earliest(today, supply_class=point.supply_class, meter_work=False, calendar=calendar),
+        },
+    )
     return render(
         request,
         "switching/relay_new.html",
@@ -529,9 +534,9 @@ def _names_a_reason(form: RejectForm) -> bool:
     if not form.is_valid():
         return False
     reasons, text = form.cleaned_data["reasons"], form.cleaned_data["reason_text"]
-    if reasons and (Reason.OTHER not in reasons or text):
+    if Reason.OTHER not in reasons or text:
         return True
-    form.add_error("reason_text" if reasons else "reasons", sentence(relays.ReasonsMissing()))
+    form.add_error("reason_text", sentence(relays.ReasonsMissing()))
     return False
 
 

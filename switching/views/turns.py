@@ -60,6 +60,7 @@ class Clock:
     until: datetime | date | None = None
     why: str = ""
     silence: str = ""
+    happens: bool = False  # at `until` something happens by itself; otherwise somebody has time until then
 
 
 def skipped_words(calendar: Workdays, after: date, until: date) -> str:
@@ -98,10 +99,11 @@ def why_earliest(today: date, *, supply_class: str, meter_work: bool, calendar: 
     """Why the first possible day is that day."""
     count = settings.LEAD_BUSINESS_DAYS[supply_class][meter_work]
     last = calendar.add(today, count)
-    rule = _("%(count)s business days from today and %(extra)s calendar days.") % {
-        "count": count,
-        "extra": settings.LEAD_EXTRA_DAYS,
-    }
+    rule = ngettext(
+        "%(count)s business day from today and %(extra)s calendar days.",
+        "%(count)s business days from today and %(extra)s calendar days.",
+        count,
+    ) % {"count": count, "extra": settings.LEAD_EXTRA_DAYS}
     return _joined(rule, skipped_words(calendar, today, last))
 
 
@@ -140,6 +142,7 @@ def of_relay(
             _("The hub's turn: it hands the point over at 00:00 of the switch date. Both sides are frozen."),
             match.switch_date if match else None,
             why_switch_date(match, relay.desired_date) if match else "",
+            happens=True,
         )
     ended = {
         RelayState.REJECTED: _(
@@ -187,6 +190,7 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
                 _("The hub's turn: it hands the point over at 00:00 of the switch date. Both sides are frozen."),
                 application.match.switch_date,
                 why_switch_date(application.match, application.desired_date),
+                happens=True,
             )
         case ApplicationState.IN_EFFECT:
             return Clock(

@@ -395,3 +395,19 @@ def test_each_task_costs_one_query(cast, play):
 def test_the_published_rules_are_those_of_the_check(cast):
     page = said(english(client_of(cast["kaze.viewer"])).get("/identity-check/"))
     assert "full and half width" in page and "old form of a character" in page
+
+
+def test_hints_stay_beside_the_fields_after_an_error(cast, play, sora):
+    play.policy(number_pattern=r"U\d{8}", number_hint="U and 8 digits", number_sample="U-12345678")
+    point = play.point()
+    play.disclosure(point)
+    way = f"/relays/new/?inquiry={inquire(cast, point).pk}"
+    page = said(english(sora).post(way, {**entries(cast, point, holder_kana=""), "check": "1"}))
+    assert "U and 8 digits Sample: U-12345678" in page and "From 2026-04-04 (Sat) to 2026-09-28 (Mon)" in page
+
+
+def test_a_tab_is_a_place_and_not_a_filter(cast, play, sora):
+    page = said(english(sora).get("/relays/?tab=sent"))
+    assert "No relay sent yet" in page and "Show all" not in page
+    page = sora.get("/relays/?tab=sent&state=04")
+    assert "No row fits the filter" in said(page) and 'href="?tab=sent"' in page.content.decode()
