@@ -1,0 +1,21 @@
+"""Tables of the ground floor, one module per noun."""
+
+from portal.models.companies import Company, Participation
+from portal.models.evidence import LedgerEntry, append_only
+from portal.models.jobs import JobRun
+from portal.models.notices import Delivery, Notice
+from portal.models.people import Grant, User
+from portal.models.workdays import ExtraHoliday
+
+__all__ = [
+    "Company",
+    "Delivery",
+    "ExtraHoliday",
+    "Grant",
+    "JobRun",
+    "LedgerEntry",
+    "Notice",
+    "Participation",
+    "User",
+    "append_only",
+]
