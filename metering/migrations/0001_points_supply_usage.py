@@ -501,6 +501,7 @@ class Migration(migrations.Migration):
                     "point",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
+                        db_index=False,
                         related_name="supply_periods",
                         to="metering.supplypoint",
                         verbose_name="supply point",
@@ -968,6 +969,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="supplyperiod",
+            index=models.Index(fields=["point", "known_until"], name="periods_of_a_point"),
+        ),
+        migrations.AddIndex(
+            model_name="supplyperiod",
             index=models.Index(
                 condition=models.Q(("known_until__isnull", True)),
                 fields=["retailer", "point"],
@@ -1044,10 +1049,11 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="no_day_without_supplier_unless_terminated",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (NEW."ending" = \'handed_over\' OR NEW."known_until" IS NOT NULL)',
                     constraint="CONSTRAINT",
                     declare="DECLARE orphan bigint;",
                     func="\n                    SELECT p.id INTO orphan FROM metering_supplyperiod p\n                    WHERE p.point_id = NEW.point_id AND p.known_until IS NULL AND p.ending = 'handed_over'\n                      AND NOT EXISTS (SELECT FROM metering_supplyperiod n\n                                      WHERE n.point_id = p.point_id AND n.known_until IS NULL\n                                        AND lower(n.during) = upper(p.during))\n                    LIMIT 1;\n                    IF orphan IS NULL AND NEW.known_until IS NOT NULL THEN\n                        -- A superseded belief must leave one behind that begins the same day.\n                        SELECT NEW.id INTO orphan\n                        WHERE NOT EXISTS (SELECT FROM metering_supplyperiod n\n                                          WHERE n.point_id = NEW.point_id AND n.known_until IS NULL\n                                            AND lower(n.during) <= lower(NEW.during)\n                                            AND NOT (n.during << NEW.during));\n                    END IF;\n                    IF orphan IS NOT NULL THEN\n                        RAISE EXCEPTION 'no_day_without_supplier_unless_terminated: supply period %', orphan\n                            USING ERRCODE = 'check_violation',\n                                  CONSTRAINT = 'no_day_without_supplier_unless_terminated';\n                    END IF;\n                    RETURN NULL;\n                ",
-                    hash="57faf66e31a5d1aa57d7c10457dabdbea4478928",
+                    hash="e7c55ad48823828b3efa32490aea06e0dbd6ed82",
                     operation='INSERT OR UPDATE OF "known_until"',
                     pgid="pgtrigger_no_day_without_supplier_unless_terminated_7d2a3",
                     table="metering_supplyperiod",

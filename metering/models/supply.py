@@ -44,7 +44,7 @@ class SupplyPeriod(models.Model):
         TERMINATED = "terminated", _("terminated")
 
     point = models.ForeignKey(
-        SupplyPoint, models.PROTECT, related_name="supply_periods", verbose_name=_("supply point")
+        SupplyPoint, models.PROTECT, related_name="supply_periods", verbose_name=_("supply point"), db_index=False
     )
     retailer = models.ForeignKey(Company, models.PROTECT, related_name="supply_periods", verbose_name=_("retailer"))
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="supply_periods", verbose_name=_("contract"))
@@ -58,11 +58,13 @@ class SupplyPeriod(models.Model):
         verbose_name, verbose_name_plural = _("supply period"), _("supply periods")
         ordering = ["point", "during", "known_from"]
         indexes = [
+            # Also what the deferred trigger below looks up, once per row of a large hand-over.
+            models.Index(fields=["point", "known_until"], name="periods_of_a_point"),
             models.Index(
                 fields=["retailer", "point"],
                 condition=Q(known_until__isnull=True),
                 name="periods_of_a_retailer",
-            )
+            ),
         ]
         constraints = [
             ExclusionConstraint(
@@ -106,6 +108,8 @@ class SupplyPeriod(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.UpdateOf("known_until"),
                 when=pgtrigger.After,
                 timing=pgtrigger.Deferred,
+                # A new period that is open or terminated cannot leave another one without its successor.
+                condition=pgtrigger.Q(new__ending="handed_over") | pgtrigger.Q(new__known_until__isnull=False),
                 declare=[("orphan", "bigint")],
                 func="""
                     SELECT p.id INTO orphan FROM metering_supplyperiod p
