@@ -42,7 +42,7 @@ def refusal_of(deed: Callable[[], Any]) -> str:
     return ""
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(admin.ModelAdmin):
     """A table that only verbs write."""
 
     show_full_result_count = False
@@ -57,14 +57,14 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class VerbForm(forms.ModelForm):  # type: ignore[type-arg]
+class VerbForm(forms.ModelForm):
     """Uniqueness and constraints are the verb's to refuse, in its own sentences."""
 
     def _get_validation_exclusions(self) -> set[str]:
         return {field.name for field in self._meta.model._meta.fields}
 
 
-class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
+class ByVerbs(admin.ModelAdmin):
     """A form whose deed is a verb: tried while the form is checked, done when it is saved."""
 
     form = VerbForm
@@ -74,7 +74,7 @@ class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
-    ) -> type[forms.ModelForm]:  # type: ignore[type-arg]
+    ) -> type[forms.ModelForm]:
         base = super().get_form(request, obj, change=change, **kwargs)
         deed = self.deed
 
@@ -86,10 +86,10 @@ class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
 
         return Tried
 
-    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:
         obj.pk = self.deed(request, form, obj if change else None).pk
 
-    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Model:  # type: ignore[type-arg]
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Model:
         """Call the verb with the form's values and return the row it made or changed."""
         raise NotImplementedError
 
@@ -102,12 +102,13 @@ class ByVerbs(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:
         if self.inlines and "_addanother" not in request.POST:
-            request.POST = request.POST.copy()  # type: ignore[assignment]
-            request.POST["_continue"] = "1"
+            entries = request.POST.copy()
+            entries["_continue"] = "1"
+            request.POST = entries  # type: ignore[assignment]
         return super().response_add(request, obj, post_url_continue)
 
 
-class TriedFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+class TriedFormSet(forms.BaseInlineFormSet):
     """Rows that hang on another: taken together, tried while they are checked, carried out when they are saved."""
 
     request: HttpRequest
@@ -153,7 +154,7 @@ class GrantFormSet(TriedFormSet):
         people.set_roles(self.instance, roles=wanted, by=self.request.user, now=timezone.now())  # type: ignore[arg-type]
 
 
-class Hanging(admin.TabularInline):  # type: ignore[type-arg]
+class Hanging(admin.TabularInline):
     extra = 0
     form = VerbForm
 
@@ -189,7 +190,7 @@ class CompanyAdmin(ByVerbs):
     def codes(self, company: Company) -> str:
         return " ".join(part.code for part in company.participations.all())
 
-    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Company:  # type: ignore[type-arg]
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Company:
         by, now = request.user, timezone.now()
         values = {name: form.cleaned_data[name] for name in companies.CHANGEABLE}
         if obj is None:
@@ -237,7 +238,7 @@ class UserAdmin(ByVerbs):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return ["company", "username", "is_active", "is_frozen", "registered_at"] if obj else []
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         fields = list(self.fields)
         if not self.has_change_permission(request, obj):
             fields.remove("new_password")
@@ -255,7 +256,7 @@ class UserAdmin(ByVerbs):
     def registered_at(self, user: User) -> str:
         return jst(user.created_at)
 
-    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> User:  # type: ignore[type-arg]
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> User:
         by, now, values = request.user, timezone.now(), form.cleaned_data
         if obj is None:
             return people.register(
@@ -316,9 +317,9 @@ class ExtraHolidayAdmin(ByVerbs):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("portal.delete_extraholiday")  # type: ignore[union-attr]
+        return request.user.has_perm("portal.delete_extraholiday")
 
-    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> ExtraHoliday:  # type: ignore[type-arg]
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> ExtraHoliday:
         values = form.cleaned_data
         return holidays.close_day(
             area=values["area"],
@@ -372,7 +373,7 @@ class DeliveryAdmin(ReadOnly):
         )
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("portal.change_delivery")  # type: ignore[union-attr]
+        return request.user.has_perm("portal.change_delivery")
 
 
 @admin.register(JobRun)

@@ -134,11 +134,11 @@ def _messages(language: str, base: Path | None) -> Iterator[Message]:
 
 
 def _ids(message: Message) -> tuple[str, ...]:
-    return (message.id,) if isinstance(message.id, str) else tuple(message.id)
+    return (message.id,) if isinstance(message.id, str) else tuple(message.id or ())
 
 
 def _strings(message: Message) -> Iterable[str]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 def _placeholders(text: str) -> list[str]:

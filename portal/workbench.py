@@ -8,8 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
-from portal.access import public
-
 # Signing in, second factor and password have pages of their own; the admin's would be a second door.
 NOT_OFFERED = frozenset({"password_change", "password_change_done"})
 # Libraries register their tables too; the keys of second factors, for one, are nobody's to read.
@@ -26,16 +24,17 @@ class Workbench(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Hub staff, active, with a verified second factor (portal.middleware answers 404 to everybody else)."""
         user = request.user
-        return bool(user.is_authenticated and user.is_verified() and user.is_staff)  # type: ignore[union-attr]
+        return bool(user.is_authenticated and user.is_verified() and user.is_staff)  # type: ignore[attr-defined]
 
-    @public
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one sign-in page, and it is not this one."""
         raise Http404
 
+    login.is_public = True  # type: ignore[attr-defined]
+
     def register(self, model_or_iterable: Any, admin_class: type[ModelAdmin] | None = None, **options: Any) -> None:
         """Take in the rooms' own models only."""
-        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
+        models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
         own = [model for model in models if model._meta.app_label in ROOMS]
         super().register(own, admin_class, **options)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal import lists, people
-from portal.access import Ability, needs
+from portal.access import Ability, needs, person
 from portal.demo import roles_of
 from portal.lists import Column
 from portal.models import User
@@ -34,7 +34,7 @@ class AccountFilter(django_filters.FilterSet):
 @needs(Ability.MANAGE_PEOPLE)
 def accounts(request: HttpRequest) -> HttpResponseBase:
     """Every account of the own company with its roles and state."""
-    company = request.user.company  # type: ignore[union-attr]
+    company = person(request).company
     frozen = people.frozen_usernames(company)
 
     def state(user: User) -> str:
@@ -53,7 +53,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
 
     return lists.show(
         request,
-        User.objects.visible_to(request.user).prefetch_related("grants"),
+        User.objects.visible_to(person(request)).prefetch_related("grants"),
         columns=[
             Column("username", gettext_lazy("User id"), sort="username"),
             Column("name", gettext_lazy("Name"), sort="name"),
@@ -71,10 +71,10 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.MANAGE_PEOPLE)
 def suspension(request: HttpRequest, username: str) -> HttpResponse:
     """Suspend an account, after a page that says what follows."""
-    user = get_object_or_404(User.objects.visible_to(request.user), username=username)
+    user = get_object_or_404(User.objects.visible_to(person(request)), username=username)
     if request.method == "POST":
         try:
-            people.suspend(user, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+            people.suspend(user, by=person(request), now=timezone.now())
         except people.Refused as refused:
             messages.error(request, str(refused))
         else:
@@ -93,9 +93,9 @@ def suspension(request: HttpRequest, username: str) -> HttpResponse:
 @needs(Ability.MANAGE_PEOPLE)
 def thaw(request: HttpRequest, username: str) -> HttpResponse:
     """Let a suspended or frozen person sign in again, after a page that asks to make sure who is asking."""
-    user = get_object_or_404(User.objects.visible_to(request.user), username=username)
+    user = get_object_or_404(User.objects.visible_to(person(request)), username=username)
     if request.method == "POST":
-        people.thaw(user, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        people.thaw(user, by=person(request), now=timezone.now())
         messages.success(request, _("%(name)s can sign in again.") % {"name": user})
         return redirect("portal:people")
     return _confirm(

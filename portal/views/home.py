@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from portal import inbox
-from portal.access import Ability, needs
+from portal.access import Ability, needs, person
 from portal.models import Notice
 from portal.notices import Told, told
 
@@ -18,13 +18,13 @@ NEWEST = 10
 def home(request: HttpRequest) -> HttpResponse:
     """The inbox, sorted by deadline, and the newest notices that concern this person."""
     now = timezone.now()
-    notices: list[Told] = told(Notice.objects.visible_to(request.user)[:NEWEST], language=get_language() or "ja")
+    notices: list[Told] = told(Notice.objects.visible_to(person(request))[:NEWEST], language=get_language() or "ja")
     return render(
         request,
         "portal/home.html",
         {
             "title": _("What waits for me"),
-            "tasks": inbox.tasks_of(request.user, now=now),  # type: ignore[arg-type]
+            "tasks": inbox.tasks_of(person(request), now=now),
             "notices": notices,
             "now": now,
         },

@@ -13,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal import lists, people
-from portal.access import Ability, needs
+from portal.access import Ability, needs, person
 from portal.forms import PasswordForm
 from portal.lists import Column
 from portal.market import Area, MarketRole
-from portal.models import Notice, Participation, User
+from portal.models import Notice, Participation
 from portal.notices import tell
 from portal.templatetags.words import badge, company_name
 
@@ -108,7 +108,7 @@ def notices(request: HttpRequest) -> HttpResponseBase:
     """What the hub told the own company, as far as it concerns this person."""
     return lists.show(
         request,
-        Notice.objects.visible_to(request.user),
+        Notice.objects.visible_to(person(request)),
         columns=NOTICES,
         filterset=NoticeFilter,
         title=_("Notices"),
@@ -119,7 +119,7 @@ def notices(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.ENTER)
 def me(request: HttpRequest) -> HttpResponse:
     """The own profile: who I am for the hub, what I may do, my second factor."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     device = TOTPDevice.objects.filter(user=user, confirmed=True).first()
     return render(
         request,
@@ -142,7 +142,7 @@ def me(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "new")
 def password(request: HttpRequest) -> HttpResponse:
     """Change the own password; other sessions of the account end."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     form = PasswordForm(request.POST) if request.method == "POST" else PasswordForm()
     if request.method == "POST" and form.is_valid():
         if not user.check_password(form.cleaned_data["current"]):

@@ -24,7 +24,7 @@ from django_otp.oath import hotp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal import demo, ledger, people
-from portal.access import half_signed_in, public
+from portal.access import half_signed_in, person, public
 from portal.forms import CodeForm, SignInForm
 from portal.models import User
 
@@ -37,9 +37,9 @@ SHOWN_DEMO_USERS = 12
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """User id and password; a right pair leads on to the second factor."""
-    user = request.user
-    if request.method == "GET" and user.is_authenticated:
-        return redirect(_onwards(request) if user.is_verified() else _with_next(request, "portal:code"))
+    if request.method == "GET" and request.user.is_authenticated:
+        is_verified = request.user.is_verified()  # type: ignore[attr-defined]
+        return redirect(_onwards(request) if is_verified else _with_next(request, "portal:code"))
     form = SignInForm(request.POST) if request.method == "POST" else SignInForm(initial=_asked_for(request))
     if request.method == "POST" and form.is_valid():
         username, now = form.cleaned_data["username"], timezone.now()
@@ -68,7 +68,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """The second factor's code; without a device yet, on to its set-up."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     if user.is_verified():  # type: ignore[attr-defined]
         return redirect(_onwards(request))
     if not TOTPDevice.objects.filter(user=user, confirmed=True).exists():
@@ -100,7 +100,7 @@ def code(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
     """First set-up of the second factor: a picture for the app, the key for typing, and a code as proof."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     if TOTPDevice.objects.filter(user=user, confirmed=True).exists():
         return redirect("portal:me" if user.is_verified() else _with_next(request, "portal:code"))  # type: ignore[attr-defined]
     now = timezone.now()
@@ -146,7 +146,7 @@ def qr(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     ledger.record("signed out", f"user {user.username}", by=user, now=timezone.now())
     logout(request)
     messages.success(request, _("You are signed out."))
