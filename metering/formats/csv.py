@@ -102,26 +102,10 @@ def read_wide(
     that does not fit, bytes of no known encoding, a damaged gzip, too large.
     """
     chunks = _chunks(_plain(stream), max_bytes)
-    first = next(chunks, None)
-    if first is None:
-        raise Unreadable("empty")
-    start, text, line = 0, first, 1
-    while True:  # the header is the first line with content
-        end = text.find(b"\n", start)
-        end = len(text) if end < 0 else end
-        head = text[start:end]
-        if head.strip(b" \t,"):
-            break
-        start, line = end + 1, line + 1
-        if start >= len(text):
-            following = next(chunks, None)
-            if following is None:
-                raise Unreadable("empty")
-            start, text = 0, following
+    head, line, text = _head(chunks)
     decoder = _Decoder()
     header = _header(head, line, decoder)
     line += 1
-    text = text[end + 1 :]
     while True:
         if text:
             yield from _rows(text, line, header, decoder, block_rows)
@@ -139,6 +123,50 @@ def _plain(stream: BinaryIO) -> Iterator[bytes]:
         yield from _unmarked(_gunzip(head, stream))
     else:
         yield from _unmarked(iter_pieces(head, stream))
+
+
+def read_lines(
+    stream: BinaryIO, columns: tuple[str, ...], required: tuple[str, ...], *, max_bytes: int
+) -> tuple[int, dict[str, int], Iterator[tuple[int, str]]]:
+    """Open a CSV of other columns with the same care: (number of columns, column → position, lines lazily).
+
+    The lines come with their numbers and without their ends, blank ones left out. Raises Unreadable as
+    `read_wide` does, while the lines are read too.
+    """
+    chunks = _chunks(_plain(stream), max_bytes)
+    head, line, text = _head(chunks)
+    decoder = _Decoder()
+    header = _header(head, line, decoder, columns, required)
+
+    def lines(line: int, text: bytes | None) -> Iterator[tuple[int, str]]:
+        while text is not None:
+            for raw in text.removesuffix(b"\n").split(b"\n") if text else []:
+                line += 1
+                if raw.strip(b" \t,"):
+                    yield line, decoder.decode(raw, line)
+            text = next(chunks, None)
+
+    return header.count, header.at, lines(line, text)
+
+
+def _head(chunks: Iterator[bytes]) -> tuple[bytes, int, bytes]:
+    """The header line, its number and what follows it in its chunk; it is the first line with content."""
+    first = next(chunks, None)
+    if first is None:
+        raise Unreadable("empty")
+    start, text, line = 0, first, 1
+    while True:
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        head = text[start:end]
+        if head.strip(b" \t,"):
+            return head, line, text[end + 1 :]
+        start, line = end + 1, line + 1
+        if start >= len(text):
+            following = next(chunks, None)
+            if following is None:
+                raise Unreadable("empty")
+            start, text = 0, following
 
 
 def iter_pieces(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
@@ -238,23 +266,29 @@ class _Header:
     """The columns stand as in COLUMNS."""
 
 
-def _header(head: bytes, line: int, decoder: _Decoder) -> _Header:
+def _header(
+    head: bytes,
+    line: int,
+    decoder: _Decoder,
+    columns: tuple[str, ...] = COLUMNS,
+    required: tuple[str, ...] = REQUIRED,
+) -> _Header:
     count = head.count(b",") + 1
     if count > MAX_COLUMNS:
         raise Unreadable("too_many_columns", count=count, limit=MAX_COLUMNS)
     names = [name.strip() for name in next(csv.reader([decoder.decode(head, line)]))]
     names = [ALIASES.get(name, name.lower()) for name in names]
-    missing = [name for name in REQUIRED if name not in names]
+    missing = [name for name in required if name not in names]
     if missing:
         raise Unreadable("header_missing", columns=_listed(missing))
-    if extra := [name for name in names if name not in COLUMNS and _EXTRA_SLOT.fullmatch(name)]:
+    if extra := [name for name in names if name not in columns and _EXTRA_SLOT.fullmatch(name)]:
         raise Unreadable("header_slots", columns=_listed(extra))
-    if unknown := [name for name in names if name not in COLUMNS + PASSED_OVER]:
+    if unknown := [name for name in names if name not in columns + PASSED_OVER]:
         raise Unreadable("header_unknown", columns=_listed([shown(name) or "“”" for name in unknown]))
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Unreadable("header_twice", columns=_listed(twice))
-    at = {name: column for column, name in enumerate(names) if name in COLUMNS}
-    return _Header(len(names), at, tuple(names) == COLUMNS)
+    at = {name: column for column, name in enumerate(names) if name in columns}
+    return _Header(len(names), at, tuple(names) == columns)
 
 
 def _listed(names: list[str]) -> str:
@@ -350,7 +384,7 @@ def _fill_plain(
     parsed = np.zeros(len(names), "datetime64[D]")
     known = np.zeros(len(names), bool)
     for n, name in enumerate(names.tolist()):
-        found = _day(name.decode("latin-1"))
+        found = day_of(name.decode("latin-1"))
         if not isinstance(found, str):
             parsed[n], known[n] = np.datetime64(found, "D"), True
     block.days[rows] = parsed[which]
@@ -420,7 +454,7 @@ def _fill_slowly(block: DayBlock, row: int, raw: bytes, header: _Header, decoder
     meter = cell.get("meter", "")
     if reason := meter_fault(meter):
         return bad(reason[0], "meter", **reason[1])
-    day = _day(cell["date"])
+    day = day_of(cell["date"])
     if isinstance(day, str):
         return bad(day, "date", value=shown(cell["date"]))
     values = []
@@ -476,7 +510,7 @@ def meter_fault(meter: str) -> tuple[str, dict[str, object]] | None:
     return None
 
 
-def _day(text: str) -> date | str:
+def day_of(text: str) -> date | str:
     """The day of 2026-04-01, 2026/4/1 or 20260401; else the code of the reason."""
     if not text:
         return "date_missing"

@@ -45,6 +45,29 @@ REASONS = {
     "value_other_voltage": _(
         "Slot %(slot)s: the value stands in %(found)s; a message %(code)s carries it in %(expected)s."
     ),
+    "day_missing": _("A day of the point does not say its date (JP06423)."),
+    "day_twice": _("%(day)s stands twice for this point and meter."),
+    "slot_twice": _("Slot %(slot)s of %(day)s stands twice with different values: %(first)s and %(second)s."),
+    "item_form": _("%(tag)s (%(meaning)s) is “%(value)s”; %(expected)s is expected."),
+    "item_twice": _("%(tag)s (%(meaning)s) stands twice in this point."),
+    "slot_form": _("“%(value)s” is not a slot. Write 1 to 48; slot 1 is 00:00 to 00:30."),
+    "quality_word": _("The quality “%(value)s” is unknown. Known letters: %(known)s."),
+    "json_broken": _("The line is not a JSON object: %(detail)s."),
+    "json_keys": _("The object must have %(expected)s; it lacks or does not know: %(keys)s."),
+    "json_text": _("“%(key)s” must be a text, not %(value)s."),
+    "json_interval": _("The interval is %(value)s; 30 minutes are read."),
+    "json_values": _("“wh” must be a list of 48 whole numbers or null; it has %(count)s."),
+    "json_wh": _("Slot %(slot)s: %(value)s is not a whole number of Wh that a half-hour can hold, nor null."),
+    "espi_interval": _("An interval of %(value)s seconds is not read here; half-hours of 1800 seconds are."),
+    "espi_start": _("An interval starts at %(value)s; half-hours start at minute 00 or 30 of Japan Standard Time."),
+    "espi_value": _(
+        "Slot %(slot)s: the value %(value)s × 10^%(power)s is not a whole number of Wh a half-hour can hold."
+    ),
+    "espi_quality": _("Slot %(slot)s: quality %(value)s says nothing about how the value came about."),
+    "espi_unit": _("The reading type measures in unit %(value)s; energy in Wh (72) is read."),
+    "espi_commodity": _("The reading type is about commodity %(value)s; electricity (1) is read."),
+    "parquet_null": _("Column “%(column)s” is empty in this row."),
+    "parquet_values": _("The row has %(count)s values; a day has 48 slots."),
     # files
     "empty": _("The file is empty."),
     "too_large": _("The file holds more than %(limit)s bytes; files up to that size are read."),
@@ -85,6 +108,17 @@ REASONS = {
     "xml_date": _("The date of the message (JP06116) is “%(value)s”; eight digits YYYYMMDD are expected."),
     "xml_slot": _("The half-hour of the message (JP06219) is “%(value)s”; 01 to 48 is expected."),
     "xml_points": _("The file holds more than %(limit)s points; split it into several files."),
+    "xml_month": _("The month of the message (JP06401) is “%(value)s”; six digits YYYYMM are expected."),
+    "xml_row_large": _("A point of the message holds more than %(limit)s items; no month needs so many."),
+    "rows_many": _("The file holds more than %(limit)s rows of point, meter and day; split it into several files."),
+    "espi_feed": _("This is not a Green Button file: “%(value)s” stands where an Atom feed is expected."),
+    "espi_entry": _("Entry %(entry)s: %(detail)s."),
+    "parquet_not": _("This is not a Parquet file, or it is damaged."),
+    "parquet_columns": _(
+        "The Parquet file must have the columns %(expected)s; of these it lacks or has as another type: %(columns)s."
+    ),
+    "manifest_broken": _("This is not a manifest: %(detail)s."),
+    "manifest_differs": _("%(name)s is not the file of the manifest: its %(what)s differs."),
     "name_form": _("The file name “%(value)s” does not follow the rule, for example W41120202604010000000000.zip."),
     "name_date": _("The file name “%(value)s” holds a date or time that does not exist: %(part)s."),
     "name_start": _("The file name “%(value)s”: a whole day begins at 0000, a half-hour at minute 00 or 30."),

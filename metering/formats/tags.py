@@ -40,6 +40,15 @@ class TagTable:
     provided: str = "JP06405"
     kwh_high: str = "JP06123"
     kwh_low: str = "JP06125"
+    month_day_list: str = "JPM00013"
+    month_day: str = "JPMR00013"
+    month_slot_list: str = "JPM00014"
+    month_slot: str = "JPMR00014"
+    month: str = "JP06401"
+    reading_day: str = "JP06116"
+    date: str = "JP06423"
+    kwh_whole: str = "JP06424"
+    kwh_sorted: str = "JP06425"
 
     def kwh(self, low_voltage: bool) -> str:
         """The tag that carries kWh: low and high voltage use different ones."""
@@ -74,6 +83,7 @@ TAGS = {
             ("JP06115", "meaning unknown", None),
             ("JP06116", "date, YYYYMMDD", 8),
             ("JP06219", "slot, 01 to 48", 2),
+            ("JP06401", "month of a fixed amount, YYYYMM", 6),
         ),
         row=_table(
             ("JP06119", "customer id", 21),
@@ -88,6 +98,13 @@ TAGS = {
             ("JP06404", "1 whole, 2 part", 1),
             ("JP06405", "0 provided, 1 not provided", 1),
             ("JP06406", "power factor, per cent", None),
+            ("JP06423", "day, YYYYMMDD", 8),
+            ("JP06424", "kWh of a slot, whole", None),
+            ("JP06425", "kWh of a slot, after sorting", None),
+            ("JP06426", "kWh of the month, whole", None),
+            ("JP06427", "kWh of the month, after sorting", None),
+            ("JP06445", "maximum demand, kW", None),
+            ("JP06446", "next scheduled reading day, YYYYMMDD", 8),
         ),
     ),
 }
