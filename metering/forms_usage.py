@@ -40,8 +40,8 @@ class FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """Usage files to be sent."""
 
-    files = FilesField(
-        label=_("Usage files"),
+    files = FilesField(  # type: ignore[assignment]
+        label=_("Files to send"),
         help_text=_(
             "Wide CSV (.csv, .csv.gz) or day files of the Business Protocol (W40120…zip, W41120…zip); "
             "several at once are fine. The same content is taken in only once."

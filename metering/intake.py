@@ -496,9 +496,10 @@ class _Store:
                        coalesce(round(contract_size * CASE contract_size_unit WHEN 'A' THEN 75 ELSE 750 END), 0)
                            ::bigint,
                        resolution_wh
-                FROM metering_supplypoint WHERE network_operator_id = %s AND number = ANY(%s)
+                FROM metering_supplypoint
+                WHERE network_operator_id = %s AND number = ANY(string_to_array(%s, ','))
                 """,
-                [self.file.sender_id, numbers],
+                [self.file.sender_id, ",".join(numbers)],  # one text: quicker than an array of texts
             )
             for number, *known in cursor.fetchall():
                 self.points[number] = tuple(known)

@@ -211,11 +211,9 @@ class _Run:
                 held.append(block)
                 yield block
                 if sum(map(len, held)) >= limit:
-                    *full, rest = recut(held, limit)
-                    if len(rest) == limit:
-                        full, rest = [*full, rest], None
-                    held[:] = [] if rest is None else [rest]
-                    for part in full:
+                    parts = list(recut(held, limit))
+                    held[:] = [parts.pop()] if len(parts[-1]) < limit else []
+                    for part in parts:
                         self._write_zip(group, part)
 
         name = f"usage_{group.supply_class}_{self.publication.day:%Y%m%d}_{self.publication.revision:02}.csv.gz"

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from metering.models import RefusedRow, UsageFile
 from portal import lists
 from portal.access import Ability, needs
 from portal.lists import Column, Listing
+from portal.models import User
 from portal.templatetags.words import badge, jst
 
 TONES = {
@@ -77,7 +79,7 @@ def check_of(row: RefusedRow) -> str:
 
 def _raw(row: RefusedRow) -> SafeString:
     text = row.raw if len(row.raw) <= RAW_SHOWN else row.raw[:RAW_SHOWN] + "…"
-    return format_html('<code translate="no">{}</code>', text)
+    return format_html('<code class="text-body" translate="no">{}</code>', text)
 
 
 ROW_COLUMNS = [
@@ -100,7 +102,7 @@ def usage_files(request: HttpRequest) -> HttpResponseBase:
         return redirect("metering:usage-files")
     return lists.show(
         request,
-        UsageFile.objects.visible_to(request.user),
+        UsageFile.objects.visible_to(_person(request)),
         columns=FILE_COLUMNS,
         filterset=UsageFileFilter,
         title=_("Usage files"),
@@ -110,11 +112,16 @@ def usage_files(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-def _receive(request: HttpRequest, upload) -> UsageFile | None:  # type: ignore[no-untyped-def]
+def _receive(request: HttpRequest, upload: UploadedFile) -> UsageFile | None:
     """Receive one upload; what is wrong with it becomes a message that names the file."""
+    assert upload.file is not None  # an upload has content
     try:
         file = intake.receive(
-            upload, name=upload.name, sender=request.user.company, by=request.user, now=timezone.now()
+            upload.file,
+            name=upload.name or "",
+            sender=_person(request).company,
+            by=_person(request),
+            now=timezone.now(),
         )
     except intake.AlreadyReceived as known:
         messages.warning(
@@ -140,7 +147,7 @@ def _receive(request: HttpRequest, upload) -> UsageFile | None:  # type: ignore[
 @needs(Ability.SEND_USAGE)
 @require_GET
 def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
-    file = get_object_or_404(UsageFile.objects.visible_to(request.user).select_related("received_from"), pk=pk)
+    file = get_object_or_404(UsageFile.objects.visible_to(_person(request)).select_related("received_from"), pk=pk)
     rows: Listing = lists.build(
         request,
         file.refused.order_by("line", "id"),
@@ -156,7 +163,7 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
         (_("Received from"), file.received_from.name if file.received_from else _("drop folder")),
         (_("Finished"), jst(file.finished_at)),
         (_("Size (bytes)"), f"{file.size:,}"),
-        (_("SHA-256"), format_html("<code class='text-break'>{}</code>", file.sha256)),
+        (_("SHA-256"), format_html("<code class='text-body text-break'>{}</code>", file.sha256)),
     ]
     counts = [
         (_("Rows read"), file.rows_read),
@@ -187,8 +194,8 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 @needs(Ability.SEND_USAGE)
 @require_POST
 def settle(request: HttpRequest, pk: int) -> HttpResponseBase:
-    file = get_object_or_404(UsageFile.objects.visible_to(request.user), pk=pk)
-    intake.settle(file, by=request.user, now=timezone.now())
+    file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
+    intake.settle(file, by=_person(request), now=timezone.now())
     messages.success(request, _("%(name)s no longer waits in the inbox.") % {"name": file.name})
     return redirect("metering:usage-files")
 
@@ -214,7 +221,7 @@ def _notes(file: UsageFile) -> list[dict[str, object]]:
 @require_GET
 def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is."""
-    file = get_object_or_404(UsageFile.objects.visible_to(request.user), pk=pk)
+    file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
     language = translation.get_language() or "ja"
     response = StreamingHttpResponse(_refused_lines(file, language), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.csv"'
@@ -231,3 +238,7 @@ def _refused_lines(file: UsageFile, language: str) -> Iterator[bytes]:
         # The row is a line of CSV already. A text that a spreadsheet would run is made a plain text.
         raw = "'" + row.raw if row.raw.startswith(("=", "+", "@", "\t")) else row.raw
         yield f"{front.getvalue()},{raw}\n".encode()
+
+
+def _person(request: HttpRequest) -> User:
+    return request.user  # type: ignore[return-value]

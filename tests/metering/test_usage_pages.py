@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from metering import intake, publication, usage
+from metering import intake, publication, tasks, usage
 from metering.inbox import PROVIDERS
 from metering.models import PublishedFile, UsageFile
 from portal.access import Role
@@ -274,3 +274,36 @@ def test_a_file_nobody_has_read_yet_shows_no_counts(cast, operator, houses):
     UsageFile.objects.filter(pk=file.pk).update(attempts=intake.GIVE_UP_AFTER)
     stuck = text_of(operator.get(f"{FILES}{file.pk}/"))
     assert 'role="alert"' in stuck and "refresh" not in stuck
+
+
+def test_the_operator_lets_a_stuck_file_be_tried_again_from_the_workbench(cast, client_of, houses):
+    file = receive(cast, csv_of(block_of(houses)))
+    UsageFile.objects.filter(pk=file.pk).update(attempts=intake.GIVE_UP_AFTER)
+    action = {"action": "try_again", "_selected_action": [file.pk]}
+    client_of(cast["hub.auditor"]).post("/workbench/metering/usagefile/", action)
+    assert intake.waiting() == []
+    client_of(cast["hub.operator"]).post("/workbench/metering/usagefile/", action)
+    assert intake.waiting() == [file.pk]
+    assert LedgerEntry.objects.get(action="usage file tried again").user == cast["hub.operator"]
+
+
+def test_the_workers_tasks_call_the_verbs_with_the_clock_they_are_given(cast, houses, settings, tmp_path):
+    settings.USAGE_DROP_DIR = tmp_path / "drop"
+    at = NOW.isoformat()
+    file = receive(cast, csv_of(block_of(houses)))
+    tasks.collect_dropped(at=at)
+    tasks.take_in(file_id=file.pk, at=at)
+    tasks.take_in_waiting(at=at)
+    tasks.publish_nightly(at=at)
+    tasks.publish_late()
+    published = PublishedFile.objects.filter(recipient=cast.umi)
+    assert published.count() == 3
+    assert published[0].publication.published_at == NOW
+
+
+def test_every_task_of_the_schedule_exists(settings):
+    ours = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values() if entry["task"].startswith("metering.")}
+    assert ours == {
+        f"metering.tasks.{name}" for name in ("collect_dropped", "take_in_waiting", "publish_nightly", "publish_late")
+    }
+    assert all(hasattr(tasks, name.rpartition(".")[2]) for name in ours)
