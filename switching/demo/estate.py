@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -235,18 +236,22 @@ def _meters(
     return (before, now)
 
 
-def _where(place: Place) -> dict[str, str]:
-    return {
-        "prefecture": place.prefecture,
-        "municipality": place.municipality,
-        "town": place.town,
-        "block": place.block,
-        "building": place.building,
-    }
+def _at(number: str, want: Wanted, place: Place) -> NewPoint:
+    return NewPoint(
+        number=number,
+        supply_class=want.supply_class,
+        prefecture=place.prefecture,
+        municipality=place.municipality,
+        town=place.town,
+        block=place.block,
+        building=place.building,
+    )
 
 
-def _pole(place: Place, rng: random.Random) -> str:
-    return f"{place.municipality[-4:].rstrip('市区町村')}支{rng.randint(1, 240)}"
+def _pole(rng: random.Random) -> str:
+    """A pole by its line and number; it names no town, for an inquiry tells it to everybody."""
+    line = rng.choice(("本線", "東幹", "西幹", "中央支", "緑支", "港支"))
+    return f"{line}{rng.randint(1, 240)}{rng.choice(('', '', '右', '左'))}"
 
 
 def _low_voltage(
@@ -256,7 +261,7 @@ def _low_voltage(
     scale = round(rng.triangular(0.25, 1.15, 0.5), 2)
     amperes = readings.usual_peak_wh * scale / WH_PER_AMPERE
     chance = rng.random()
-    size: dict[str, object]
+    size: dict[str, Any]
     if amperes > AMPERES[-1] or chance < 0.12:
         size = {
             "contract_size": Decimal(max(6, round(amperes / 10) + 1)),
@@ -286,12 +291,10 @@ def _low_voltage(
     idle = states.IDLE if rng.random() < 0.7 else states.DISCONNECTED
     kind = Meter.Kind.SMART if want.smart else Meter.Kind.INTEGRATING
     return (
-        NewPoint(
-            number=number,
-            supply_class=want.supply_class,
-            **_where(place),
-            **size,  # type: ignore[arg-type]
-            service_pole=_pole(place, rng),
+        replace(
+            _at(number, want, place),
+            **size,
+            service_pole=_pole(rng),
             has_generation=rng.random() < 0.06,
             last_wheeling_change=today - timedelta(days=rng.randint(400, 3000)),
             reading_day=rng.randint(1, READING_GROUPS),
@@ -318,10 +321,8 @@ def _high_voltage(
     scale = min(scale, round(kilowatts / (readings.highest_wh * 2 / 1000 * 0.8), 1))
     multiplier = rng.choice((20, 40, 60))
     return (
-        NewPoint(
-            number=number,
-            supply_class=want.supply_class,
-            **_where(place),
+        replace(
+            _at(number, want, place),
             contract_size=Decimal(kilowatts),
             contract_size_unit=SupplyPoint.SizeUnit.KW,
             menu=SupplyPoint.Menu.POWER,
@@ -329,7 +330,7 @@ def _high_voltage(
             phases="3φ3W",
             voltage_v=6000,
             capacity_method=SupplyPoint.CapacityMethod.ACTUAL_DEMAND,
-            service_pole=_pole(place, rng),
+            service_pole=_pole(rng),
             has_generation=rng.random() < 0.2,
             last_wheeling_change=today - timedelta(days=rng.randint(400, 3000)),
             reading_day=1,
@@ -345,17 +346,15 @@ def _high_voltage(
 def _feed_in(number: str, place: Place, want: Wanted, today: date, rng: random.Random) -> tuple[NewPoint, float, int]:
     kilowatts = Decimal(rng.randint(30, 99)) / 10
     return (
-        NewPoint(
-            number=number,
-            supply_class=want.supply_class,
-            **_where(place),
+        replace(
+            _at(number, want, place),
             contract_size=kilowatts,
             contract_size_unit=SupplyPoint.SizeUnit.KW,
             menu=SupplyPoint.Menu.POWER,
             power_factor=95,
             voltage_v=200,
             capacity_method=SupplyPoint.CapacityMethod.CONNECTED_LOAD,
-            service_pole=_pole(place, rng),
+            service_pole=_pole(rng),
             has_generation=True,
             last_wheeling_change=today - timedelta(days=rng.randint(400, 2500)),
             reading_day=rng.randint(1, READING_GROUPS),

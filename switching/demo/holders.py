@@ -189,8 +189,8 @@ def loose_writing(holder: Holder) -> Holder:
                     return Holder(holder.name.removeprefix(form) + form, holder.kana, is_company=True)
                 if holder.name.endswith(form):
                     return Holder(form + holder.name.removesuffix(form), holder.kana, is_company=True)
-    for forms in (OLD_FORMS, _NEW_FORMS):
-        name = "".join(forms.get(c, c) for c in holder.name)
+    for letters in (OLD_FORMS, _NEW_FORMS):
+        name = "".join(letters.get(c, c) for c in holder.name)
         if name != holder.name:
             return Holder(name, holder.kana)
     return Holder(holder.name, holder.kana)

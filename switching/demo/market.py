@@ -147,8 +147,8 @@ RETAILER_PEOPLE: dict[str, tuple[Role, ...]] = {
     "usage": (Role.USAGE,),
     "viewer": (Role.VIEWER,),
 }
+NETWORK_CLERK_ROLES = (Role.APPLICATION, Role.USAGE, Role.VIEWER)
 NETWORK_PEOPLE: dict[str, tuple[Role, ...]] = {
-    "clerk": (Role.APPLICATION, Role.USAGE, Role.VIEWER),
     "administrator": (Role.ADMINISTRATOR,),
     "application": (Role.APPLICATION,),
     "usage": (Role.USAGE,),
@@ -329,7 +329,7 @@ def explain_disadvantages(*, valid_from: date, now: datetime, newer: bool = Fals
 def _enter_people(market: Market, *, now: datetime) -> None:
     """The people one visits the demo as come first: clerks of both sides of a switch, network operator, operator."""
     wanted: list[tuple[str, tuple[Hold | Role, ...]]] = [
-        (f"{company}.clerk", CLERK_ROLES if company in RETAILERS else NETWORK_PEOPLE["clerk"])
+        (f"{company}.clerk", CLERK_ROLES if company in RETAILERS else NETWORK_CLERK_ROLES)
         for company in ("sora", "umi", "kaze")
     ]
     wanted += [(f"hub.{title}", roles) for title, roles in HUB_PEOPLE.items()]

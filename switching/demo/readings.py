@@ -61,24 +61,22 @@ class Readings:
         scale = np.array([load.scale for load in loads])[:, None]
         step = np.array([load.resolution_wh for load in loads])[:, None]
         scaled = np.minimum(np.rint(np.maximum(drawn, 0) * scale / step) * step, HIGHEST_WH)
-        panels = np.array([load.solar_w for load in loads], np.float64)
-        if panels.any():
-            sun = np.rint(panels[:, None] * self._sun(loads, day) / step) * step
-            scaled = np.where(panels[:, None] > 0, sun, scaled)
+        if roofs := [at for at, load in enumerate(loads) if load.solar_w]:
+            scaled[roofs] = np.rint(self._sun([loads[at] for at in roofs], day) / step[roofs]) * step[roofs]
         return np.where(drawn == NULL, NULL, scaled).astype(np.int32)
 
     def day_totals(self, loads: list[Load], day: date) -> NDArray[np.float64]:
         """The day's energy of each load in Wh, missing half-hours filled in by the day's mean."""
         rows = self._rows(loads, day)
         totals = self.totals[rows] * np.array([load.scale for load in loads])
-        panels = np.array([load.solar_w for load in loads], np.float64)
-        if panels.any():
-            totals = np.where(panels > 0, panels * self._sun(loads, day).sum(axis=1), totals)
+        if roofs := [at for at, load in enumerate(loads) if load.solar_w]:
+            totals[roofs] = self._sun([loads[at] for at in roofs], day).sum(axis=1)
         return totals
 
     def _rows(self, loads: list[Load], day: date) -> NDArray[np.int64]:
         season = (day.month - 1) * 2 + (day.weekday() >= 5)
-        draw = _mix(np.array([load.salt for load in loads], np.uint64) + np.uint64(day.toordinal() * 1_000_003))
+        salts = np.array([load.salt + day.toordinal() * 1_000_003 for load in loads], np.uint64)
+        draw = _mix(salts)
         which = np.array([load.household % self.count for load in loads])
         rows = np.zeros(len(loads), np.int64)
         for household in range(self.count):
@@ -88,18 +86,19 @@ class Readings:
         return rows
 
     def _sun(self, loads: list[Load], day: date) -> NDArray[np.float64]:
-        """Half-hourly energy of one watt of panels in Wh: a bell between sunrise and sunset under the area's clouds."""
+        """Half-hourly energy of panels in Wh: a bell between sunrise and sunset under the area's clouds."""
         yearly = np.cos(2 * np.pi * (day.timetuple().tm_yday - 172) / 365.25)
         half_day = 6.0 + 1.15 * yearly  # hours from noon to sunset
         hours = np.arange(SLOTS) * 0.5 + 0.25 - 11.8
         height = np.cos(np.clip(hours / half_day, -1, 1) * np.pi / 2) ** 1.3 * (0.62 + 0.16 * yearly)
-        areas = np.array([load.area for load in loads], np.uint64)
-        cloud = _mix(areas * np.uint64(7_919) + np.uint64(day.toordinal())) % np.uint64(1000)
+        skies = np.array([load.area * 7_919 + day.toordinal() for load in loads], np.uint64)
+        cloud = _mix(skies) % np.uint64(1000)
         clearness = 0.15 + 0.85 * np.sqrt(cloud.astype(np.float64) / 1000)
-        salts = np.array([load.salt for load in loads], np.uint64)[:, None]
-        flicker = _mix(salts + np.uint64(day.toordinal() * SLOTS) + np.arange(SLOTS, dtype=np.uint64))
+        moments = [load.salt + day.toordinal() * SLOTS for load in loads]
+        flicker = _mix(np.array([[moment + slot for slot in range(SLOTS)] for moment in moments], np.uint64))
         shade = 1 - 0.25 * (1 - clearness[:, None]) * (flicker % np.uint64(100)).astype(np.float64) / 100
-        bell: NDArray[np.float64] = 0.5 * height[None, :] * clearness[:, None] * shade
+        watts = np.array([load.solar_w for load in loads], np.float64)[:, None]
+        bell: NDArray[np.float64] = watts * 0.5 * height[None, :] * clearness[:, None] * shade
         return bell
 
 

@@ -20,7 +20,7 @@ from switching.demo.market import NETWORK_OPERATORS, Market
 from switching.demo.readings import Readings
 
 DAYS_OF_USAGE = 36
-DAYS_PER_FILE = 7
+DAYS_PER_FILE = 9
 # Network operators that send the Business Protocol's day messages lately, one file per day and code.
 BY_MESSAGE = ("kaze", "naniwa")
 DAYS_BY_MESSAGE = 5
@@ -84,8 +84,7 @@ def senders(market: Market, sites: Sequence[Site], readings: Readings) -> list[S
 
 
 def deliver(sender: Sender, clock: Clock) -> Story:
-    """Every day up to yesterday once: a wide CSV for each week, messages of single days at the end where the operator
-    writes them."""
+    """Every day up to yesterday once: a wide CSV for some days each, and messages of single days at the end."""
     yesterday = clock.today - timedelta(days=1)
     by_message = DAYS_BY_MESSAGE if sender.key in BY_MESSAGE else 0
     minute = list(NETWORK_OPERATORS).index(sender.key)
