@@ -356,8 +356,8 @@ class _Rows:
                 self._enter(row, began, reading, power)
             except _Bad as bad:
                 raw = shown(f"{point},{meter},{np.datetime64(day, 'D')},{','.join(reading)}")
-                check = "V02" if bad.code == "duplicate_differs" else ""
-                self.bad.setdefault(row, BadRow(entry.number, bad.code, "", bad.params, raw, check))
+                code = "V02" if bad.code == "duplicate_differs" else ""
+                self.bad.setdefault(row, BadRow(entry.number, bad.code, "", bad.params, raw, code))
         return None
 
     def _power(self, entry: _Entry) -> int:
@@ -403,7 +403,8 @@ class _Rows:
                 value = None
         if value is None:
             raise _Bad("espi_value", slot=label, value=shown(amount), power=power)
-        quality = _READ_AS.get(0 if not word else _int(word))
+        number = _int(word or "0")
+        quality = None if number is None else _READ_AS.get(number)
         if quality is None:
             raise _Bad("espi_quality", slot=label, value=shown(word))
         values, codes = self.values[row], self.quality[row]

@@ -497,7 +497,7 @@ class _Target:
         point, meter = leaf.get(table.point, ""), leaf.get(table.meter, "")
         for check, column in ((point_fault(point), "supply_point"), (meter_fault(meter), "meter")):
             if check is not None:
-                raise _Fault(check[0], column, **check[1])
+                raise _Fault(check[0], column, "", **check[1])
         next_text = leaf.get("JP06446", "")
         next_reading = _day(next_text)
         if next_text and next_reading is None:

@@ -86,8 +86,8 @@ def _typed(kind: type, content: Any) -> dict[str, Any]:
     found = {}
     for item in fields(kind):
         value = content[item.name]
-        wanted = {"str": str, "int": int}.get(str(item.type))
-        if wanted and (type(value) is not wanted or (wanted is int and value < 0)):
+        kind_wrong = item.type == "str" and type(value) is not str
+        if kind_wrong or (item.type == "int" and (type(value) is not int or value < 0)):
             raise ValueError(f"{item.name}: {value!r}")
         found[item.name] = value
     return found
