@@ -35,3 +35,20 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   if (menu?.open && !menu.contains(event.target)) menu.open = false;
 });
+
+// A page that waits for a worker looks again by itself: its words are renewed in place, and when the wait is over the
+// page is loaded anew. Without script the link in it does the same.
+const waiting = document.querySelector("[data-renew]");
+async function renew() {
+  try {
+    const response = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const words = page.querySelector("[data-renew]");
+    if (response.ok && !words) return location.reload();
+    if (words && words.textContent !== waiting.textContent) waiting.replaceChildren(...words.childNodes);
+  } catch {
+    // away from the network: the next look may succeed
+  }
+  setTimeout(renew, 1000 * waiting.dataset.renew);
+}
+if (waiting) setTimeout(renew, 1000 * waiting.dataset.renew);

@@ -73,9 +73,9 @@ def test_one_upload_leads_to_its_own_page_and_waits_there(cast, operator, houses
     file = UsageFile.objects.get()
     assert response.redirect_chain == [(f"{FILES}{file.pk}/", 302)]
     assert (file.received_from, file.received_at) == (cast["kaze.usage"], NOW)
-    assert 'http-equiv="refresh"' in text_of(response)
+    assert 'data-renew="5"' in text_of(response)
     intake.take_in(file.pk, now=NOW)
-    assert 'http-equiv="refresh"' not in text_of(operator.get(f"{FILES}{file.pk}/"))
+    assert 'data-renew="5"' not in text_of(operator.get(f"{FILES}{file.pk}/"))
 
 
 def test_several_files_at_once_each_get_their_word(cast, operator, houses):
@@ -273,7 +273,7 @@ def test_a_file_nobody_has_read_yet_shows_no_counts(cast, operator, houses):
     assert "refused.csv" not in page
     UsageFile.objects.filter(pk=file.pk).update(attempts=intake.GIVE_UP_AFTER)
     stuck = text_of(operator.get(f"{FILES}{file.pk}/"))
-    assert 'role="alert"' in stuck and "refresh" not in stuck
+    assert 'role="alert"' in stuck and "data-renew" not in stuck
 
 
 def test_the_operator_lets_a_stuck_file_be_tried_again_from_the_workbench(cast, client_of, houses):
