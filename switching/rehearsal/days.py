@@ -195,7 +195,7 @@ class Play:
                 holder_name=customer.holder_name,
                 holder_kana=customer.holder_kana,
                 holder_address=customer.address,
-                desired_date=earliest + self.random.randrange(3) * ONE_DAY,
+                desired_date=earliest + self.random.randint(1, 3) * ONE_DAY,
                 contact_person=clerk.name,
                 disclosure=disclosure,
             ),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Sum
+from django.utils import translation
 
 from metering.models import PublishedFile, UsageFile
 from switching.models import Application, Relay
@@ -28,10 +29,10 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--points", type=int, default=1000, help="supply points (default 1000)")
-        parser.add_argument("--retailers", type=int, default=8, help="retailers, at least 2 (default 8)")
-        parser.add_argument("--switches", type=int, default=120, help="customers who want to switch (default 120)")
-        parser.add_argument("--days", type=int, default=14, help="days to play (default 14)")
+        parser.add_argument("--points", type=int, default=400, help="supply points (default 400)")
+        parser.add_argument("--retailers", type=int, default=6, help="retailers, at least 2 (default 6)")
+        parser.add_argument("--switches", type=int, default=60, help="customers who want to switch (default 60)")
+        parser.add_argument("--days", type=int, default=12, help="days to play (default 12)")
         parser.add_argument("--seed", type=int, default=1, help="the lot: the same seed plays the same market")
         parser.add_argument("--kills", type=int, default=0, help="kill the worker so many times meanwhile")
         parser.add_argument("--on-stage", action="store_true", help="play here and now (set by the command itself)")
@@ -68,7 +69,8 @@ class Command(BaseCommand):
                 pass
         played = time.monotonic() - began
         findings = list(balance(play.diary, first_day=FIRST_DAY, last_day=FIRST_DAY + timedelta(days=days)))
-        self._report(play.diary, played, time.monotonic() - began)
+        with translation.override("en"):
+            self._report(play.diary, played, time.monotonic() - began)
         for finding in findings:
             mark = self.style.SUCCESS("yes") if not finding.against else self.style.ERROR(f"NO ({finding.against})")
             self.stdout.write(f"  {finding.fact}: {mark}")
