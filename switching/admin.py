@@ -40,9 +40,9 @@ class ReadByStaff(ReadOnly):
         return super().change_view(request, object_id, form_url, extra_context)
 
 
-class StepInline(admin.TabularInline):  # type: ignore[type-arg]
+class StepInline(admin.TabularInline):
     model = Step
-    fields = readonly_fields = ["at", "move_label", "by"]
+    fields = readonly_fields = ("at", "move_label", "by")
     extra = 0
     can_delete = False
 
@@ -112,9 +112,9 @@ class MatchAdmin(ReadOnly):
         self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
 
-class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
+class ItemInline(admin.TabularInline):
     model = DisclosureItem
-    fields = readonly_fields = ["position", "code", "text_ja", "text_en"]
+    fields = readonly_fields = ("position", "code", "text_ja", "text_en")
     extra = 0
     can_delete = False
 
@@ -122,7 +122,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
-class PublishForm(forms.ModelForm):  # type: ignore[type-arg]
+class PublishForm(forms.ModelForm):
     """The next version of the list, one line per item."""
 
     items = forms.CharField(
@@ -171,13 +171,13 @@ class DisclosureVersionAdmin(ReadOnly):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("switching.add_disclosureversion")
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return ["version", "valid_from"] if obj else ["valid_from", "items"]
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> list[Any]:
         return [ItemInline] if obj else []
 
-    def save_model(self, request: HttpRequest, obj: DisclosureVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+    def save_model(self, request: HttpRequest, obj: DisclosureVersion, form: forms.ModelForm, change: bool) -> None:
         published = disclosures.publish_version(
             form.cleaned_data["items"],
             valid_from=form.cleaned_data["valid_from"],
@@ -194,7 +194,7 @@ class DisclosureAdmin(ReadOnly):
     search_fields = ["point__number__exact"]
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+class PolicyForm(forms.ModelForm):
     class Meta:
         model = RetailerPolicy
         fields = [
@@ -217,7 +217,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(RetailerPolicy)
-class RetailerPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RetailerPolicyAdmin(admin.ModelAdmin):
     list_display = ["retailer", "number_hint", "number_sample", "auto_accept"]
     list_select_related = ["retailer"]
     form = PolicyForm
@@ -228,7 +228,7 @@ class RetailerPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: RetailerPolicy, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+    def save_model(self, request: HttpRequest, obj: RetailerPolicy, form: forms.ModelForm, change: bool) -> None:
         policies.lay_down(
             retailer=obj.retailer,
             number_pattern=obj.number_pattern,

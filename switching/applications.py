@@ -215,7 +215,7 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
         try:
             state = next_application_state(application.state, move)
         except NotAllowed as refusal:
-            raise AlreadyMoved(refusal.state) from refusal
+            raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
         moved.append(
             traces.Trace(
                 case=application,
@@ -250,7 +250,7 @@ def complete(*, application_id: int, by: User, now: datetime) -> Application:
         try:
             application.state = next_application_state(before, ApplicationMove.COMPLETE)
         except NotAllowed as refusal:
-            raise AlreadyMoved(refusal.state) from refusal
+            raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
         application.completed_at = now
         application.save(update_fields=["state", "completed_at"])
         traces.leave(

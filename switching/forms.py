@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Company
@@ -197,7 +198,7 @@ class RejectForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("The other retailer is told the reasons, never your data."),
         error_messages={
-            "required": SENTENCES[relays.ReasonsMissing],
+            "required": format_lazy("{}", SENTENCES[relays.ReasonsMissing]),
             "invalid_choice": _("This reason is not on the list."),
         },
     )

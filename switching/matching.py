@@ -137,8 +137,8 @@ def _reading_dates(wanted: list[tuple[str, int, date]]) -> dict[tuple[str, int, 
         days[area, group].append(day)
     found = {}
     for area, group, first in set(wanted):
-        if day := next((day for day in days[area, group] if day >= first), None):
-            found[area, group, first] = day
+        if reached := next((day for day in days[area, group] if day >= first), None):
+            found[area, group, first] = reached
     return found
 
 
@@ -202,7 +202,7 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
         if not due:
             return 0
         pairs = Application.objects.filter(match__in=due).select_related("point", "match").order_by("match", "kind")
-        by_match: dict[int, list[Application]] = defaultdict(list)
+        by_match: dict[int | None, list[Application]] = defaultdict(list)
         for application in pairs:
             by_match[application.match_id].append(application)
         stuck = _hand_over([by_match[match.pk][0] for match in due], now=now)
@@ -261,6 +261,7 @@ def _hand_over(starts: list[Application], *, now: datetime) -> set[int]:
             cause=start.number,
         )
         for start in starts
+        if start.match
     ]
     try:
         supply.hand_over(new, now=now)

@@ -396,7 +396,7 @@ def _move(relay: Relay, move: RelayMove) -> RelayState:
     try:
         return next_relay_state(relay.state, move)
     except NotAllowed as refusal:
-        raise AlreadyMoved(refusal.state) from refusal
+        raise AlreadyMoved(RelayState(refusal.state)) from refusal
 
 
 def _trace(relay: Relay, move: RelayMove, before: str, notice: str, *told: int, **context: object) -> traces.Trace:

@@ -96,8 +96,9 @@ def _page(
 @needs(Ability.DISCLOSE)
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The evidence: what was explained to the customer of which point, when, how and by whom."""
+    user: User = request.user  # type: ignore[assignment]
     disclosure = get_object_or_404(
-        Disclosure.objects.visible_to(request.user).select_related("point", "version", "recorded_by", "company"), pk=pk
+        Disclosure.objects.visible_to(user).select_related("point", "version", "recorded_by", "company"), pk=pk
     )
     return render(
         request,

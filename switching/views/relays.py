@@ -6,7 +6,7 @@ a time; what the identity check needs, on the judgement page alone, where every 
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -62,8 +62,14 @@ def typed_number(text: str) -> str:
 
 def in_words(relay: Relay) -> list[str]:
     """The reasons of a rejection in the reader's language."""
-    words = [str(Reason(code).label) for code in relay.reasons]
-    return [*words, relay.reason_text] if relay.reason_text else words
+    return _told(relay.reasons, relay.reason_text)
+
+
+def _told(reasons: Iterable[int], other: str) -> list[str]:
+    return [
+        _("Other: %(text)s") % {"text": other} if code == Reason.OTHER else str(Reason(code).label)
+        for code in sorted(reasons)
+    ]
 
 
 class RelayFilter(django_filters.FilterSet):
@@ -394,7 +400,7 @@ def _entries(
     """The form: the number rule of the chosen retailer at its field, all rules below, the dates that can be had."""
     point = inquiry.point
     field = form.fields["losing_retailer"]
-    assert isinstance(field, forms.ModelChoiceField)
+    assert isinstance(field, forms.ModelChoiceField) and field.queryset is not None
     rules = _rules(field.queryset)
     chosen = next((rule for rule in rules if str(rule.retailer_id) == str(form["losing_retailer"].value() or "")), None)
     if chosen:
@@ -541,9 +547,7 @@ def _names_a_reason(form: RejectForm) -> bool:
 
 
 def _chosen(form: RejectForm) -> list[str]:
-    reasons = sorted(form.cleaned_data["reasons"])
-    words = [str(Reason(code).label) for code in reasons]
-    return [*words, form.cleaned_data["reason_text"]] if Reason.OTHER in reasons else words
+    return _told(form.cleaned_data["reasons"], form.cleaned_data["reason_text"])
 
 
 def _compared(relay: Relay, contract: Any, report: identity.Report) -> list[dict[str, Any]]:
@@ -624,4 +628,4 @@ def _may(user: User, ability: Ability, relay: Relay) -> bool:
 def _see_the_case(request: HttpRequest, relay: Relay, refusal: Exception) -> HttpResponseRedirect:
     """The refusal in words on the page that shows how the relay stands."""
     messages.error(request, sentence(refusal))
-    return redirect("switching:relay", relay.number)  # type: ignore[return-value]
+    return redirect("switching:relay", relay.number)
