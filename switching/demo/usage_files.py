@@ -136,7 +136,7 @@ def slip(sender: Sender, strangers: Sequence[Site], clock: Clock) -> Story:
     good = sender.block(day).rows(slice(0, 5))
     lines = _csv(good).decode().splitlines()
     header, rows = lines[0], lines[1:]
-    cells = rows[0].split(",")
+    cells = next((row for row in rows if ",," not in row), rows[0]).split(",")
     number, first = header.split(",").index("supply_point"), header.split(",").index("hh01")
 
     def changed(at: int, value: str) -> str:
