@@ -153,5 +153,5 @@ def _looks_like_a_template(name: str) -> bool:
 def _packaged(name: str) -> bool:
     """Whether an installed package brings this template, so that ours replaces it or refers to it."""
     places = [Path(folder) for folder in sys.path if folder.endswith("site-packages")]
-    patterns = (f"*/templates/{name}", f"*/*/templates/{name}")
+    patterns = [f"{depth}templates/{name}" for depth in ("*/", "*/*/", "*/*/*/")]
     return any(next(place.glob(pattern), None) for place in places for pattern in patterns)

@@ -11,7 +11,7 @@ from portal.models import Company, User, append_only
 
 
 class Consent(models.Model):
-    """The customer's consent to an inquiry: when, how obtained, for what, under which reference of the asking company."""
+    """The customer's consent to an inquiry: when, how obtained, for what, under which of the company's references."""
 
     class Channel(models.TextChoices):
         WRITTEN = "written", _("in writing")

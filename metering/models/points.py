@@ -30,7 +30,7 @@ class SupplyPointQuerySet(models.QuerySet["SupplyPoint"]):
 
 
 class SupplyPoint(models.Model):
-    """A supply point 供給地点 (or receiving point 受電地点): the place, the contract with the network, the equipment."""
+    """A supply point 供給地点 (or receiving point 受電地点): place, contract with the network, equipment."""
 
     class ContractState(models.TextChoices):
         ENERGISED = "energised", _("energised")

@@ -101,7 +101,7 @@ class SupplyPeriod(models.Model):
                             USING ERRCODE = 'check_violation', CONSTRAINT = 'a_period_is_superseded_not_changed';
                     END IF;
                     RETURN NEW;
-                """,
+                """,  # noqa: E501
             ),
             pgtrigger.Trigger(
                 name="no_day_without_supplier_unless_terminated",

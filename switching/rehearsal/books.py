@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import BinaryIO, cast
 
 import numpy as np
 from django.core.files.storage import default_storage
@@ -148,7 +149,8 @@ def _read_back() -> int:
                readings int, wh bigint)"""
         )
     for file in PublishedFile.objects.exclude(format=PublishedFile.Format.MANIFEST).select_related("publication"):
-        with default_storage.open(file.content.name, "rb") as stream:
+        with default_storage.open(file.content.name, "rb") as opened:
+            stream = cast(BinaryIO, opened)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
             if file.format == PublishedFile.Format.WIDE_CSV:

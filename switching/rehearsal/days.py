@@ -55,7 +55,12 @@ class Case:
     gaining: Company
     fate: Fate
     start_first: bool
-    relay: Relay | None = None
+    relay_id: int = 0
+
+    @property
+    def relay(self) -> Relay:
+        """The relay as it stands now."""
+        return Relay.objects.select_related("point").get(pk=self.relay_id)
 
 
 @dataclass
@@ -187,7 +192,7 @@ class Play:
             now=now,
         )
         earliest, _ = applications.date_window(point, meter_work=False, today=now.date(), calendar=self.calendar)
-        case.relay = relays.register(
+        relay = relays.register(
             Request(
                 point=point,
                 losing_retailer=customer.supplier,
@@ -202,10 +207,11 @@ class Play:
             by=clerk,
             now=now,
         )
+        case.relay_id = relay.pk
         self.diary.registered += 1
         if case.start_first and case.fate in (Fate.SWITCH, Fate.SILENT):
             self._start(case, now)
-        if case.relay.state == RelayState.WAITING:
+        if relay.state == RelayState.WAITING:
             self.open_cases[self.calendar.add(now.date(), 1)].append(case)
         elif not case.start_first and case.fate != Fate.NO_START:
             self._start(case, now)
@@ -231,20 +237,20 @@ class Play:
             self._start(case, now)
 
     def _start(self, case: Case, now: datetime) -> None:
-        customer, clerk = case.customer, self.market.clerks[case.gaining.pk]
+        customer, clerk, relay = case.customer, self.market.clerks[case.gaining.pk], case.relay
         earliest, _ = applications.date_window(
             customer.point, meter_work=False, today=now.date(), calendar=self.calendar
         )
-        if case.relay.desired_date < earliest:
+        if relay.desired_date < earliest:
             return  # filed too late for the day the customer wished: the termination stays alone
         applications.file_start(
             point=customer.point,
-            desired_date=case.relay.desired_date,
+            desired_date=relay.desired_date,
             contract_number=f"{customer.contract_number}-2",
             holder_name=customer.holder_name,
             holder_kana=customer.holder_kana,
             holder_address=customer.address,
-            relay=case.relay,
+            relay=relay,
             by=clerk,
             now=now,
         )

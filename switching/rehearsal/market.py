@@ -55,7 +55,11 @@ class Market:
     retailers: list[Company] = field(default_factory=list)
     clerks: dict[int, User] = field(default_factory=dict)
     customers: list[Customer] = field(default_factory=list)
-    disclosure: DisclosureVersion | None = None
+
+    @property
+    def disclosure(self) -> DisclosureVersion:
+        """The list of disadvantages in force."""
+        return DisclosureVersion.objects.get()
 
 
 def open_market(*, point_count: int, retailer_count: int, now: datetime, years: tuple[int, int]) -> Market:
@@ -91,7 +95,7 @@ def open_market(*, point_count: int, retailer_count: int, now: datetime, years: 
         )
         market.retailers.append(retailer)
         market.clerks[retailer.pk] = _clerk(retailer, f"retail{n}.clerk", now)
-    market.disclosure = disclosures.publish_version(
+    disclosures.publish_version(
         [("charge", "解約違約金が発生する場合があります", "An early-termination charge may fall due")],
         valid_from=SUPPLIED_SINCE,
         by=None,

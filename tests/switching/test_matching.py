@@ -155,8 +155,8 @@ def test_a_start_without_termination_is_unmatched_after_its_cut_off(play):
 
 
 def test_a_match_whose_point_changed_meanwhile_is_set_aside_and_the_others_go_on(play, cast):
-    relay, start = switched(play)
-    other_relay, other = switched(play)
+    _, start = switched(play)
+    _, other = switched(play)
     supply.terminate({start.point_id: DESIRED - timedelta(days=5)}, cause="moved out", now=play.now)
     assert matching.hand_over_due(now=at(DESIRED)) == 2
     stuck = Match.objects.get(point=start.point)
@@ -167,7 +167,7 @@ def test_a_match_whose_point_changed_meanwhile_is_set_aside_and_the_others_go_on
 
 
 def test_every_move_leaves_a_step_and_a_ledger_row(play, cast):
-    relay, start = switched(play)
+    _, start = switched(play)
     matching.hand_over_due(now=at(DESIRED))
     applications.complete(application_id=start.pk, by=cast["kaze.application"], now=at(DESIRED))
     for case in (*Relay.objects.all(), *Application.objects.all()):
