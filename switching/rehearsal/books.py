@@ -1,10 +1,11 @@
 """The books of a rehearsal: facts recounted from the tables and from the published files themselves, past all verbs."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 from django.core.files.storage import default_storage
@@ -150,7 +151,7 @@ def _read_back() -> int:
         )
     for file in PublishedFile.objects.exclude(format=PublishedFile.Format.MANIFEST).select_related("publication"):
         with default_storage.open(file.content.name, "rb") as opened:
-            stream = cast(BinaryIO, opened)
+            stream = cast(io.BufferedReader, opened)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
             if file.format == PublishedFile.Format.WIDE_CSV:
