@@ -171,6 +171,13 @@ AXES_LOCKOUT_CALLABLE = "portal.views.sign_in.frozen"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
+# --- Evidence -----------------------------------------------------------------------------------------------------
+# Ed25519, signs the ledger's seals and proof packs. Outside production it is made when it is first needed.
+HUB_KEY_FILE = Path(
+    os.environ.get("KIRIKAE_HUB_KEY", DATA_DIR / ("test_hub_key.pem" if ENVIRONMENT == "test" else "hub_key.pem"))
+)
+HUB_FORMER_KEYS = csv_variable("KIRIKAE_HUB_FORMER_KEYS")  # public keys of seals made before the key was changed
+
 # --- Protection of pages ------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -247,6 +254,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": schedule}
     for name, task, schedule in [
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
+        ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
         ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
         ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import outbox
+from portal import outbox, seals
 
 
 @shared_task
@@ -11,3 +11,9 @@ def send_outbox() -> None:
     """Send what waits in the outbox until nothing is due."""
     while outbox.send_due(now=timezone.now()):
         pass
+
+
+@shared_task
+def seal_ledger() -> None:
+    """Seal the ledger's entries that wait."""
+    seals.seal_waiting(now=timezone.now())

@@ -1,7 +1,7 @@
 """Tables of the ground floor, one module per noun."""
 
 from portal.models.companies import Company, Participation
-from portal.models.evidence import LedgerEntry, append_only
+from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
 from portal.models.jobs import JobRun
 from portal.models.notices import Delivery, Notice
 from portal.models.people import Grant, User
@@ -16,6 +16,8 @@ __all__ = [
     "LedgerEntry",
     "Notice",
     "Participation",
+    "Seal",
+    "UnsealedEntry",
     "User",
     "append_only",
 ]
