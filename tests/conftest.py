@@ -1,12 +1,13 @@
 """Fixtures of every test: the clock, the cast, a browser per person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from django.utils.translation.reloader import translation_file_changed
 
 from portal.catalogues import compile_catalogues
@@ -22,6 +23,13 @@ translation_file_changed(None, Path("django.mo"))  # Django may have looked for 
 def now() -> datetime:
     """Wednesday 2026-04-01, 10:00 in Japan."""
     return the_cast.NOW
+
+
+@pytest.fixture(autouse=True)
+def _in_japanese() -> Iterator[None]:
+    """Every test begins in the site's own language, whatever a browser of the test before asked for."""
+    with translation.override("ja"):
+        yield
 
 
 @pytest.fixture
