@@ -3,13 +3,13 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import outbox, seals
+from portal import letters, outbox, seals
 
 
 @shared_task
 def send_outbox() -> None:
-    """Send what waits in the outbox until nothing is due."""
-    while outbox.send_due(now=timezone.now()):
+    """Send what waits in the outbox, notices' mails and letters, until nothing is due."""
+    while outbox.send_due(now=timezone.now()) + letters.send_due(now=timezone.now()):
         pass
 
 

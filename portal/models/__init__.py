@@ -2,7 +2,9 @@
 
 from portal.models.companies import Company, Participation
 from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
+from portal.models.four_eyes import Proposal
 from portal.models.jobs import JobRun
+from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
 from portal.models.people import Grant, User
 from portal.models.workdays import ExtraHoliday
@@ -14,8 +16,10 @@ __all__ = [
     "Grant",
     "JobRun",
     "LedgerEntry",
+    "Letter",
     "Notice",
     "Participation",
+    "Proposal",
     "Seal",
     "UnsealedEntry",
     "User",
