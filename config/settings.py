@@ -56,6 +56,10 @@ else:
     ALLOWED_HOSTS = csv_variable("KIRIKAE_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = csv_variable("KIRIKAE_TRUSTED_ORIGINS")
+# How a mail names the portal's pages.
+SITE_ADDRESS = os.environ.get(
+    "KIRIKAE_ADDRESS", f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION else "http://localhost:8000"
+)
 DEBUG = False
 
 INSTALLED_APPS = [
@@ -72,6 +76,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "axes",
     "csp",
     "crispy_forms",
@@ -157,6 +162,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.passwords.NotADisguise"},
+    {"NAME": "portal.passwords.NotOwnWords"},
 ]
 LOGIN_URL = "portal:sign-in"
 LOGIN_REDIRECT_URL = "portal:home"
@@ -168,8 +175,12 @@ AXES_COOLOFF_TIME = None
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "portal.views.sign_in.frozen"
-SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
+SESSION_IDLE_MINUTES = int(os.environ.get("KIRIKAE_IDLE_MINUTES", "60"))
+SESSION_LONGEST_HOURS = int(os.environ.get("KIRIKAE_SESSION_HOURS", "10"))
+STEP_UP_MINUTES = 5  # how long a second factor opens dangerous acts
+SESSION_COOKIE_AGE = int(timedelta(hours=SESSION_LONGEST_HOURS).total_seconds())
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+PASSWORD_RESET_TIMEOUT = int(timedelta(days=7).total_seconds())  # of invitations
 
 # --- Evidence -----------------------------------------------------------------------------------------------------
 # Ed25519, signs the ledger's seals and proof packs. Outside production it is made when it is first needed.

@@ -7,6 +7,7 @@ from portal.models.jobs import JobRun
 from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
 from portal.models.people import Grant, User
+from portal.models.sessions import SignIn
 from portal.models.workdays import ExtraHoliday
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Participation",
     "Proposal",
     "Seal",
+    "SignIn",
     "UnsealedEntry",
     "User",
     "append_only",

@@ -12,8 +12,10 @@ from portal.models.companies import Company
 
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: "User") -> "UserQuerySet":
-        """The own company's people, for whoever looks after its accounts."""
-        return self.filter(company=user.company_id) if user.may(Ability.MANAGE_PEOPLE) else self.none()
+        """The own company's people who have not left, for whoever looks after its accounts."""
+        if not user.may(Ability.MANAGE_PEOPLE):
+            return self.none()
+        return self.filter(company=user.company_id, left_at__isnull=True)
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -30,6 +32,7 @@ class User(AbstractBaseUser):
     company = models.ForeignKey(Company, models.PROTECT, related_name="people", verbose_name=_("company"))
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("registered at"), auto_now_add=True)
+    left_at = models.DateTimeField(_("left at"), null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -39,6 +42,12 @@ class User(AbstractBaseUser):
     class Meta:
         verbose_name, verbose_name_plural = _("user"), _("users")
         ordering = ["company", "username"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(left_at__isnull=True) | models.Q(is_active=False),
+                name="who_has_left_is_not_active",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.username})"

@@ -1,0 +1,134 @@
+"""The life of a sign-in: begun, proven again, timed out, ended here or from elsewhere."""
+
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from portal import ledger
+from portal.access import View
+from portal.models import SignIn, User
+
+BEGAN, SEEN, PROVEN = "signed_in_at", "seen_at", "proven_at"  # seconds since 1970, in the session's own data
+NOTED_EVERY = timedelta(minutes=1)
+
+
+def begin(request: HttpRequest, user: User, *, now: datetime) -> None:
+    """The second factor was proven: take the session in under a new key, with its hours."""
+    session = request.session
+    session.cycle_key()  # what was known of it before is worth nothing
+    session[BEGAN] = session[SEEN] = session[PROVEN] = now.timestamp()
+    SignIn.objects.create(
+        user=user,
+        session_key=str(session.session_key),
+        began_at=now,
+        seen_at=now,
+        address=address_of(request)[:45],
+        browser=request.META.get("HTTP_USER_AGENT", "")[:200],
+    )
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request came from."""
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def prove_again(request: HttpRequest, *, now: datetime) -> None:
+    """The second factor was shown once more: dangerous acts are open for a few minutes."""
+    request.session[PROVEN] = now.timestamp()
+
+
+def is_fresh(request: HttpRequest, *, now: datetime) -> bool:
+    """True when the second factor was shown within `settings.STEP_UP_MINUTES`."""
+    proven = request.session.get(PROVEN)
+    return proven is not None and now.timestamp() - proven <= 60 * settings.STEP_UP_MINUTES
+
+
+def is_over(request: HttpRequest, *, now: datetime) -> bool:
+    """True when the session idled too long or is too old; a session without hours is over as well."""
+    began, seen, moment = request.session.get(BEGAN), request.session.get(SEEN), now.timestamp()
+    if began is None or seen is None:
+        return True
+    return (
+        moment - seen > 60 * settings.SESSION_IDLE_MINUTES
+        or moment - began > 3600 * settings.SESSION_LONGEST_HOURS
+    )
+
+
+def touch(request: HttpRequest, *, now: datetime) -> None:
+    """Note that the person is here, once a minute at most."""
+    if now.timestamp() - request.session[SEEN] >= NOTED_EVERY.total_seconds():
+        request.session[SEEN] = now.timestamp()
+        SignIn.objects.filter(session_key=request.session.session_key).update(seen_at=now)
+
+
+def own(user: User) -> list[SignIn]:
+    """The person's sign-ins that still hold, the one used last first."""
+    oldest = timezone.now() - timedelta(minutes=settings.SESSION_IDLE_MINUTES) - NOTED_EVERY
+    alive = Session.objects.values("session_key")
+    return list(SignIn.objects.filter(user=user, seen_at__gte=oldest, session_key__in=alive))
+
+
+def end(user: User, *, sign_ins: list[int], by: User, now: datetime) -> int:
+    """End these sign-ins of the person from elsewhere; returns how many there were."""
+    with transaction.atomic():
+        chosen = list(SignIn.objects.select_for_update().filter(user=user, pk__in=sign_ins))
+        _drop([row.session_key for row in chosen])
+        if chosen:
+            ledger.record("signed out elsewhere", f"user {user.username}", by=by, now=now, count=len(chosen))
+    return len(chosen)
+
+
+def end_all(user: User, *, but: str | None = None) -> int:
+    """End every sign-in of the person (except the session with the key `but`), in the caller's transaction."""
+    rows = SignIn.objects.filter(user=user)
+    keys = list((rows.exclude(session_key=but) if but else rows).values_list("session_key", flat=True))
+    _drop(keys)
+    return len(keys)
+
+
+def forget(request: HttpRequest) -> None:
+    """The session is about to end by itself: take its row out."""
+    if request.session.session_key:
+        SignIn.objects.filter(session_key=request.session.session_key).delete()
+
+
+def sweep(*, now: datetime) -> int:
+    """Take out what is over; returns how many sign-ins were dropped."""
+    Session.objects.filter(expire_date__lt=now).delete()
+    oldest_seen = now - timedelta(minutes=settings.SESSION_IDLE_MINUTES) - NOTED_EVERY
+    oldest_begun = now - timedelta(hours=settings.SESSION_LONGEST_HOURS)
+    over = SignIn.objects.filter(seen_at__lt=oldest_seen) | SignIn.objects.filter(began_at__lt=oldest_begun)
+    keys = list(over.values_list("session_key", flat=True))
+    _drop(keys)
+    return len(keys)
+
+
+def freshly_proven(view: View) -> View:
+    """Open a dangerous page only to who showed the second factor minutes ago; others show it and come back here.
+
+    Stands inside `access.needs`: `@needs(…)` above, `@freshly_proven` below it.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if is_fresh(request, now=timezone.now()) else to_proof(request)
+
+    return guarded
+
+
+def to_proof(request: HttpRequest) -> HttpResponseRedirect:
+    """To the page that asks for the second factor again, and back to this page's address."""
+    return HttpResponseRedirect(reverse("portal:proof") + "?" + urlencode({"next": request.get_full_path()}))
+
+
+def _drop(keys: list[str]) -> None:
+    Session.objects.filter(session_key__in=keys).delete()
+    SignIn.objects.filter(session_key__in=keys).delete()
