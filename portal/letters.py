@@ -1,10 +1,12 @@
-"""Mails to one address that belong to no company; written with the deed, sent by the outbox's worker."""
+"""Mails to one person: written with the deed they tell of, sent by the same worker as the notices' mails."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
@@ -14,12 +16,15 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal.models import Letter
+from portal.models import Letter, User
 from portal.outbox import FIRST_RETRY, GIVE_UP_AFTER, LONGEST_RETRY
 
 log = logging.getLogger(__name__)
 
 WINDOW = timedelta(hours=1)
+
+Maker = Callable[[Letter], dict[str, Any]]
+_makers: dict[str, Maker] = {}
 
 
 class Refused(Exception):
@@ -39,66 +44,78 @@ class TooMany(Refused):
     sentence = _("Too many mails were asked for within the last hour. Please try again in an hour.")
 
 
-def post(
-    kind: str,
-    address: str,
+def made_when_sent(kind: str, maker: Maker) -> None:
+    """Let `maker` add to the context of letters of this kind when they are sent: links that no table may hold."""
+    _makers[kind] = maker
+
+
+def write(
     *,
+    address: str,
+    kind: str,
     now: datetime,
-    language: str = "ja",
+    user: User | None = None,
     asked_from: str | None = None,
     per_address: int = 0,
     per_origin: int = 0,
     **context: Any,
 ) -> Letter:
-    """Write a letter in the caller's transaction; `kind` names `mail/<kind>.txt`, whose first line is the subject.
+    """Write a letter in the caller's transaction; its template is `mail/<kind>.txt`, whose first line is the subject.
 
-    `per_address` and `per_origin` (0: no limit) are how many letters of this kind an address, or a visitor's network
-    address, may cause within an hour: visitors who are not signed in must not make the hub flood a mailbox.
-    Raises BadAddress (also for line breaks, which would forge headers) and TooMany.
+    `per_address` and `per_origin` (0: no limit) are how many letters of this kind an address, or the visitor's network
+    address `asked_from`, may cause within an hour, so that nobody makes the hub flood a mailbox.
+    Raises BadAddress (line breaks, which would forge headers, among it) and TooMany.
     """
     try:
         validate_email(address)
     except ValidationError as error:
         raise BadAddress from error
-    recent = Letter.objects.filter(kind=kind, posted_at__gt=now - WINDOW)
+    recent = Letter.objects.filter(kind=kind, written_at__gt=now - WINDOW)
     if per_address and recent.filter(address__iexact=address).count() >= per_address:
         raise TooMany
     if per_origin and asked_from and recent.filter(asked_from=asked_from).count() >= per_origin:
         raise TooMany
     letter = Letter.objects.create(
-        kind=kind,
         address=address,
-        language=language,
+        kind=kind,
+        user=user,
         context=context,
         asked_from=asked_from or None,
-        posted_at=now,
+        written_at=now,
         next_attempt_at=now,
     )
     transaction.on_commit(_wake_sender, robust=True)
     return letter
 
 
+def absolute(path: str) -> str:
+    """The address of a page as a mail must name it."""
+    return settings.SITE_ADDRESS.rstrip("/") + path
+
+
 def words(letter: Letter) -> tuple[str, str]:
-    """The letter's subject line and body in its language."""
-    with translation.override(letter.language):
-        text = render_to_string(f"mail/{letter.kind}.txt", letter.context).strip()
-    headline, _rest, body = text.partition("\n")
-    return " ".join(headline.split()), body.strip()
+    """The letter's subject line and text, in Japanese and English one after the other."""
+    more = _makers[letter.kind](letter) if letter.kind in _makers else {}
+    parts = []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            parts.append(render_to_string(f"mail/{letter.kind}.txt", {**letter.context, **more}).strip())
+    headline, _rest, body = parts[0].partition("\n")
+    return " ".join(headline.split()), "\n\n----\n\n".join([body.strip(), *parts[1:]])
 
 
 def send_due(*, now: datetime, limit: int = 100) -> int:
-    """Send up to `limit` waiting letters whose hour has come; returns how many went out.
+    """Send up to `limit` waiting letters whose hour has come; returns how many were tried.
 
-    As with the outbox a crash may send a letter twice, never lose it. What filled the template, one-time links among
-    it, is erased with the sending.
+    Claimed with SKIP LOCKED, so several workers share the queue; at least once, never not at all.
     """
     with transaction.atomic():
         due = list(
-            Letter.objects.select_for_update(skip_locked=True)
+            Letter.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(state=Letter.State.WAITING, next_attempt_at__lte=now)
+            .select_related("user__company")
             .order_by("next_attempt_at", "pk")[:limit]
         )
-        sent = 0
         mailer = get_connection() if due else None
         for letter in due:
             letter.attempts += 1
@@ -112,10 +129,9 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
                 if letter.attempts >= GIVE_UP_AFTER:
                     letter.state = Letter.State.GIVEN_UP
             else:
-                letter.state, letter.sent_at, letter.last_error, letter.context = Letter.State.SENT, now, "", {}
-                sent += 1
-        Letter.objects.bulk_update(due, ["state", "attempts", "next_attempt_at", "sent_at", "last_error", "context"])
-    return sent
+                letter.state, letter.sent_at, letter.last_error = Letter.State.SENT, now, ""
+        Letter.objects.bulk_update(due, ["state", "attempts", "next_attempt_at", "sent_at", "last_error"])
+    return len(due)
 
 
 def _wake_sender() -> None:
