@@ -9,11 +9,13 @@ How to read it: docs/performance.md. The scratch database is dropped at the end;
 from __future__ import annotations
 
 import argparse
+import cProfile
 import gzip
 import io
 import json
 import multiprocessing
 import os
+import pstats
 import resource
 import statistics
 import subprocess
@@ -63,11 +65,23 @@ def way(work: str, name: str, *, cap: int = 1 << 40, peer: str = "") -> Callable
     return enter
 
 
-def timed(points: int, work: Callable[[], Any], **more: float) -> dict[str, float]:
-    began = time.perf_counter()
+def timed(points: int, work: Callable[[], Any]) -> dict[str, float]:
+    """Seconds on the clock, and of processor time: this process, its children and its database session."""
+    busy, began = _processor(), time.perf_counter()
     work()
-    seconds = time.perf_counter() - began
-    return {"points": points, "seconds": seconds, **more}
+    return {"points": points, "seconds": time.perf_counter() - began, "cpu": _processor() - busy}
+
+
+def _processor() -> float:
+    from django.db import connection
+
+    spent = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    if connection.connection is not None and not connection.connection.closed:
+        stat = Path(f"/proc/{connection.connection.info.backend_pid}/stat")
+        if stat.exists():  # the server is on this machine
+            fields = stat.read_text().rpartition(")")[2].split()
+            spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 def first(path: Path, points: int) -> io.BytesIO:
@@ -185,11 +199,10 @@ def publish_ours_two(points: int, folder: Path) -> dict[str, float]:
 def months_ours(points: int, folder: Path) -> dict[str, float]:
     from django.db import connection
 
-    from metering import partitions, usage
+    from metering import usage
     from metering.models import SupplyPoint
 
     _stored(folder)
-    partitions.ahead(1, now=NOW, back=14)
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute(
@@ -626,10 +639,7 @@ def _stored_bytes() -> int:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
-            "WHERE inhparent = 'metering_usageday'::regclass"
-        )
+        cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [f"metering_usageday_{DAY:%Y_%m}"])
         return int(cursor.fetchone()[0])
 
 
@@ -732,6 +742,7 @@ def prepare(points: int, folder: Path, seed: int) -> None:
         ("half0.csv", DAY, slice(0, points // 2)),
         ("half1.csv", DAY, slice(points // 2, None)),
         ("next.csv", DAY - timedelta(days=1), slice(None)),
+        ("warm.csv", DAY - timedelta(days=2), slice(0, 20)),
     ):
         with (folder / name).open("wb") as out:
             part = values[chosen]
@@ -804,8 +815,18 @@ def scratch() -> Iterator[tuple[dict[str, str], Path]]:
             )
             yield environment, Path(folder)
         finally:
+            _forget_queues(f"{name}:")
             with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
                 server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _forget_queues(prefix: str) -> None:
+    """What was posted for workers that do not exist."""
+    import redis
+
+    broker = redis.Redis.from_url(os.environ["REDIS_URL"])
+    for key in broker.scan_iter(f"{prefix}*"):
+        broker.delete(key)
 
 
 def install_peers() -> None:
@@ -823,14 +844,29 @@ def install_peers() -> None:
 
 
 def inner(name: str, points: int, folder: Path, seed: int) -> None:
-    """One way in this process; prints its figures as JSON."""
+    """One way in this process; prints its figures as JSON. What a worker has at hand all day is loaded before."""
     import django
 
     django.setup()
     from django.core.cache import cache
+    from django.db import connection
 
-    cache.delete("bench")  # the connection is opened before the clock runs
+    from metering import intake, partitions, publication  # noqa: F401
+
+    cache.delete("bench")
+    connection.ensure_connection()
+    partitions.ahead(1, now=NOW, back=15)
+    if name.startswith(("csv_ours", "xml_ours", "publish_")) and (folder / "warm.csv").exists():
+        _clear()
+        _take_in([folder / "warm.csv"])
+        _publish(DAY - timedelta(days=2))
+    profile = cProfile.Profile()
+    if os.environ.get("BENCH_PROFILE") and name != "prepare":
+        profile.enable()
     found = prepare(points, folder, seed) if name == "prepare" else WAYS[name].run(points, folder)
+    profile.disable()
+    if profile.getstats():
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(18)
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(json.dumps((found or {}) | {"mb": peak / 1024}))
 
@@ -851,6 +887,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     figures: list[dict[str, Any]] = []
     for size in options.points:
         with scratch() as (environment, folder):
+            environment["BENCH_PROFILE"] = "1" if options.profile else ""
             environment["BENCH_PEER_THREADS"] = environment["POLARS_MAX_THREADS"] = str(options.peer_threads)
             work = folder / "work"
             work.mkdir()
@@ -876,6 +913,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
                     "rate": statistics.median(rates),
                     "slowest": rates[0],
                     "fastest": rates[-1],
+                    "cpu_rate": statistics.median(f["points"] / f["cpu"] if f.get("cpu") else 0 for f in runs),
                     "mb": max(found["mb"] for found in runs),
                     **{key: statistics.median(f[key] for f in runs) for key in ("bytes", "p95") if key in runs[0]},
                 }
@@ -890,8 +928,10 @@ def line(figure: dict[str, Any]) -> str:
     more = f"  {figure['bytes']:.2f} bytes/reading" if "bytes" in figure else ""
     more += f"  p95 {figure['p95']:.1f} ms" if "p95" in figure else ""
     spread = f"{figure['slowest']:,.0f}-{figure['fastest']:,.0f}"
+    busy = f"{figure['cpu_rate']:,.0f}/cpu s" if figure["cpu_rate"] else ""
     name = figure["name"] + tried
-    return f"  {figure['work']:<23} {name:<66} {figure['rate']:>11,.0f}/s  {spread:>23} {figure['mb']:>6.0f} MB{more}"
+    cells = f"{figure['rate']:>11,.0f}/s  {spread:>21}  {busy:>15} {figure['mb']:>6.0f} MB"
+    return f"  {figure['work']:<23} {name:<66} {cells}{more}"
 
 
 TARGETS: list[tuple[str, str, str, float, float]] = [
@@ -953,6 +993,7 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true", help="leave DuckDB and polars out")
     parser.add_argument("--only", type=lambda text: text.split(","), help="only ways whose name holds one of these")
     parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--profile", action="store_true", help="tell where each way spends its time")
     parser.add_argument("--inner", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
