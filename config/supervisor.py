@@ -223,8 +223,9 @@ class Supervisor:
         seconds = time.monotonic() - self.began
         print(f"\nKirikae is running at {self.address}   (ready after {seconds:.0f} s)")
         print(f"Logs: {_short(self.data / 'logs')}   Stop: Ctrl-C\n", flush=True)
-        if os.environ["KIRIKAE_ENV"] == "demo" and has_command("demo_users"):
-            self._run_command("demo_users")
+        for command in ("demo_customers", "demo_users"):
+            if os.environ["KIRIKAE_ENV"] == "demo" and has_command(command):
+                self._run_command(command)
 
     # --- While it runs
     def _watch(self) -> None:
