@@ -49,6 +49,7 @@ class Ability(TextChoices):
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
     MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
+    SEE_EVIDENCE = "see_evidence", _("see how the ledger stands and export proof packs")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -82,6 +83,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
     Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
+    Ability.SEE_EVIDENCE: _by(Role.OPERATOR, Role.AUDITOR),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

@@ -17,5 +17,6 @@ class PortalConfig(AppConfig):
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
+            Entry(_("Evidence"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
             Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),
         )

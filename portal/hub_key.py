@@ -31,9 +31,9 @@ def public() -> str:
     return _key(settings.HUB_KEY_FILE).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
-def is_known(public_key: str) -> bool:
-    """True for the key of now and the former ones the operator has listed."""
-    return public_key == public() or public_key in settings.HUB_FORMER_KEYS
+def published() -> list[str]:
+    """The key of now and the former ones the operator has listed. Raises Missing."""
+    return [public(), *settings.HUB_FORMER_KEYS]
 
 
 def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:

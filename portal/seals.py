@@ -221,7 +221,7 @@ class _Walk:
                 return Break(seal.number, entry_id, _("The entry was changed after it was sealed."))
         if seal.count != len(links) or seal.hash != seal_hash(seal.number, seal.sealed_at, seal.count, link):
             return Break(seal.number, None, _("The seal itself was changed."))
-        if not hub_key.is_known(seal.public_key):
+        if seal.public_key not in hub_key.published():
             return Break(seal.number, None, _("The seal is signed with a key that is not the hub's."))
         if not hub_key.is_signed(signed_text(seal.hash), signature=seal.signature, public_key=seal.public_key):
             return Break(seal.number, None, _("The seal's signature does not fit."))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import accounts, health, home, registry, sign_in
+from portal.views import accounts, evidence, health, home, registry, sign_in
 
 app_name = "portal"
 urlpatterns = [
@@ -20,5 +20,7 @@ urlpatterns = [
     path("people/", accounts.accounts, name="people"),
     path("people/<str:username>/suspension/", accounts.suspension, name="suspension"),
     path("people/<str:username>/thaw/", accounts.thaw, name="thaw"),
+    path("evidence/", evidence.evidence, name="evidence"),
+    path("evidence/public-key.txt", evidence.public_key, name="public-key"),
     path("healthz", health.healthz, name="healthz"),
 ]

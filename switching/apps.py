@@ -14,9 +14,11 @@ class SwitchingConfig(AppConfig):
 
     def ready(self) -> None:
         from metering import inquiries
+        from portal.proofs import register as tell_cases
         from switching import applications
         from switching.inbox import PROVIDERS
         from switching.models import Application
+        from switching.proofs import case
 
         navigation.register(
             Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
@@ -24,6 +26,7 @@ class SwitchingConfig(AppConfig):
         )
         for provider in PROVIDERS:
             inbox.register(provider)
+        tell_cases(case)
         if applications.pending_on not in inquiries.pending_sources:
             inquiries.pending_sources.append(applications.pending_on)
         inquiries.pending_labels.update({kind.value: kind.label for kind in Application.Kind})

@@ -22,5 +22,7 @@ ROWS = {
     "portal:people": Row("ability", owner="sora.administrator"),
     "portal:suspension": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:thaw": Row("ability", owner="sora.administrator", kwargs=an_account),
+    "portal:evidence": Row("ability", owner="hub.auditor"),
+    "portal:public-key": Row("public"),
     "portal:healthz": Row("public"),
 }
