@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
@@ -93,12 +94,20 @@ def _wake_sender() -> None:
     current_app.send_task("portal.tasks.send_outbox")
 
 
-def words(notice: Notice, language: str = "ja") -> tuple[str, str]:
-    """The notice's subject line and body in the language, from `templates/mail/<kind>.txt`."""
+def words(notice: Notice, language: str = "ja", *, site: str = "") -> tuple[str, str]:
+    """The notice's subject line and body in the language, from `templates/mail/<kind>.txt`.
+
+    `site` is put before the link: a mail is read outside the portal.
+    """
     with translation.override(language):
         text = render_to_string(
             f"mail/{notice.kind}.txt",
-            {"notice": notice, "subject": notice.subject, "link": notice.link, **notice.context},
+            {
+                "notice": notice,
+                "subject": notice.subject,
+                "link": notice.link and site.rstrip("/") + notice.link,
+                **notice.context,
+            },
         ).strip()
     headline, _, body = text.partition("\n")
     return " ".join(headline.split()), body.strip()
@@ -124,7 +133,7 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
         for delivery in due:
             delivery.attempts += 1
             try:
-                headline, body = words(delivery.notice)
+                headline, body = words(delivery.notice, site=settings.SITE_ADDRESS)
                 EmailMessage(
                     headline,
                     body,
