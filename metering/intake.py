@@ -605,10 +605,14 @@ class _Store:
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT u.point_id, u.day, u.meter, u.revision, u.packed, u.quality, u.batch_id
+                -- Point by point through the key: a plan for the whole set goes by statistics, and those of a day
+                -- that is just coming in say that it is empty.
+                SELECT k.point_id, k.day, u.meter, u.revision, u.packed, u.quality, u.batch_id
                 FROM unnest(%s::bigint[], %s::date[]) AS k(point_id, day)
-                JOIN metering_usageday u ON u.point_id = k.point_id AND u.day = k.day
-                WHERE u.layer = %s AND u.day BETWEEN %s AND %s
+                CROSS JOIN LATERAL (
+                    SELECT meter, revision, packed, quality, batch_id FROM metering_usageday
+                    WHERE point_id = k.point_id AND day = k.day AND layer = %s AND day BETWEEN %s AND %s OFFSET 0
+                ) u
                 """,
                 [ids.tolist(), days.tolist(), self.file.layer, days.min().item(), days.max().item()],
             )
