@@ -8,8 +8,11 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+
+from portal import sessions
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,13 @@ class ClosedByDefault:
             return to_sign_in(request)
         if not user.is_verified():  # type: ignore[attr-defined]
             return None if getattr(view, "is_half_open", False) else to_second_factor(request)
+        now = timezone.now()
+        if sessions.is_over(request, now=now):
+            sessions.forget(request)
+            logout(request)
+            messages.info(request, _("You were signed out because nothing happened for a while. Please sign in again."))
+            return to_sign_in(request)
+        sessions.touch(request, now=now)
         if is_workbench(view) and not user.is_staff:
             raise Http404
         return None

@@ -1,5 +1,7 @@
 """The life of a sign-in: begun, proven again, timed out, ended here or from elsewhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -56,10 +58,7 @@ def is_over(request: HttpRequest, *, now: datetime) -> bool:
     began, seen, moment = request.session.get(BEGAN), request.session.get(SEEN), now.timestamp()
     if began is None or seen is None:
         return True
-    return (
-        moment - seen > 60 * settings.SESSION_IDLE_MINUTES
-        or moment - began > 3600 * settings.SESSION_LONGEST_HOURS
-    )
+    return moment - seen > 60 * settings.SESSION_IDLE_MINUTES or moment - began > 3600 * settings.SESSION_LONGEST_HOURS
 
 
 def touch(request: HttpRequest, *, now: datetime) -> None:
@@ -92,6 +91,26 @@ def end_all(user: User, *, but: str | None = None) -> int:
     keys = list((rows.exclude(session_key=but) if but else rows).values_list("session_key", flat=True))
     _drop(keys)
     return len(keys)
+
+
+@contextmanager
+def renamed(request: HttpRequest) -> Iterator[None]:
+    """Around what gives the session a new key: its row follows."""
+    before = request.session.session_key
+    yield
+    SignIn.objects.filter(session_key=before).update(session_key=request.session.session_key)
+
+
+def browser_words(sign_in: SignIn) -> str:
+    """What the browser says of itself, in short: "Firefox, Windows"."""
+    text = sign_in.browser
+    browsers = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+    systems = (
+        *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android")),
+        *(("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")),
+    )
+    found = [next((word for mark, word in marks if mark in text), "") for marks in (browsers, systems)]
+    return ", ".join(filter(None, found)) or text[:40]
 
 
 def forget(request: HttpRequest) -> None:

@@ -12,17 +12,18 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.test import Client
+from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from metering import supply
 from metering.models import SupplyPoint
 from metering.points import NewMeter, NewPoint, days_of_month, register_many, set_reading_calendar
 from metering.supply import NewSupply
-from portal import companies, people
+from portal import companies, people, sessions
 from portal.access import Role
 from portal.companies import TakesPart
 from portal.market import Area, MarketRole
-from portal.models import Company, User
+from portal.models import Company, SignIn, User
 from portal.workdays import JST
 
 NOW = datetime(2026, 4, 1, 10, 0, tzinfo=JST)  # a Wednesday, no holiday near
@@ -119,9 +120,11 @@ def client_of(user: User, *, verified: bool = True) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     if verified:
-        session = client.session
+        session, now = client.session, timezone.now()
         session[DEVICE_ID_SESSION_KEY] = user.totpdevice_set.get().persistent_id
+        session[sessions.BEGAN] = session[sessions.SEEN] = session[sessions.PROVEN] = now.timestamp()
         session.save()
+        SignIn.objects.create(user=user, session_key=session.session_key, began_at=now, seen_at=now)
     return client
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import lists, people
+from portal import lists, people, sessions
 from portal.access import Ability, needs, person
 from portal.forms import PasswordForm
 from portal.lists import Column
@@ -134,6 +134,8 @@ def me(request: HttpRequest) -> HttpResponse:
             ],
             "grants": user.grant_list,
             "device": device,
+            "codes_left": people.recovery_codes_left(user),
+            "sign_ins": len(sessions.own(user)),
         },
     )
 
@@ -149,12 +151,19 @@ def password(request: HttpRequest) -> HttpResponse:
             form.add_error("current", _("This is not your password now."))
         else:
             try:
-                people.set_password(user, password=form.cleaned_data["new"], by=user, now=timezone.now())
+                people.set_password(
+                    user,
+                    password=form.cleaned_data["new"],
+                    by=user,
+                    now=timezone.now(),
+                    keep=request.session.session_key,
+                )
             except people.WeakPassword as error:
                 form.add_error("new", str(error))
             else:
                 user.refresh_from_db(fields=["password"])
-                update_session_auth_hash(request, user)
+                with sessions.renamed(request):
+                    update_session_auth_hash(request, user)
                 messages.success(request, _("Your password is changed. Other sign-ins of yours have ended."))
                 return redirect("portal:me")
     return render(

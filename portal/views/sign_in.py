@@ -1,4 +1,4 @@
-"""Signing in: password, then second factor; signing out. Each failure has its own sentence."""
+"""Signing in: invitation, password, then second factor; proving it again; signing out; each failure its sentence."""
 
 from base64 import b32encode
 from typing import Any
@@ -7,7 +7,7 @@ import segno
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,11 +21,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 from django_otp import login as otp_login
 from django_otp.oath import hotp
+from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import demo, ledger, people
-from portal.access import half_signed_in, person, public
+from portal import demo, ledger, people, sessions
+from portal.access import Ability, half_signed_in, needs, person, public
 from portal.forms import CodeForm, SignInForm
+from portal.forms_people import NewPasswordForm, ProofForm
 from portal.models import User
 
 SHOWN_DEMO_USERS = 12
@@ -47,7 +49,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         if user is None:
             known = User.objects.filter(username=username).select_related("company").first()
             action = "user frozen" if getattr(request, "axes_locked_out", False) else "sign-in failed"
-            ledger.record(action, f"user {username}", by=known, now=now, address=_address(request))
+            ledger.record(action, f"user {username}", by=known, now=now, address=sessions.address_of(request))
             form.add_error(None, _why_not(known, form.cleaned_data["password"]))
         elif not user.company.is_active:
             ledger.record("sign-in refused", f"user {username}", by=user, now=now, why="company suspended")
@@ -73,14 +75,16 @@ def code(request: HttpRequest) -> HttpResponse:
         return redirect(_onwards(request))
     if not TOTPDevice.objects.filter(user=user, confirmed=True).exists():
         return redirect(_with_next(request, "portal:second-factor"))
-    form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
+    form = ProofForm(request.POST) if request.method == "POST" else ProofForm()
     if request.method == "POST" and form.is_valid():
-        device, why = _verify(user, form.cleaned_data["code"], confirmed=True)
+        device, why = _shown(user, form)
         now = timezone.now()
         if device:
             _let_in(request, user, device)
             return redirect(_onwards(request))
-        ledger.record("second factor failed", f"user {user.username}", by=user, now=now, address=_address(request))
+        ledger.record(
+            "second factor failed", f"user {user.username}", by=user, now=now, address=sessions.address_of(request)
+        )
         form.add_error("code", why)
     return render(
         request,
@@ -90,6 +94,73 @@ def code(request: HttpRequest) -> HttpResponse:
             "form": form,
             "next": _next(request),
             "demo_code": demo.code_of(user) if demo.is_demo() else "",
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@needs(Ability.ENTER)
+@never_cache
+@require_http_methods(["GET", "POST"])
+def proof(request: HttpRequest) -> HttpResponse:
+    """The second factor once more, before an act that could do much harm; then back to it."""
+    user, now = person(request), timezone.now()
+    form = ProofForm(request.POST) if request.method == "POST" else ProofForm()
+    if request.method == "POST" and form.is_valid():
+        device, why = _shown(user, form)
+        if device:
+            sessions.prove_again(request, now=now)
+            ledger.record("second factor shown again", f"user {user.username}", by=user, now=now)
+            return redirect(_onwards(request))
+        ledger.record(
+            "second factor failed", f"user {user.username}", by=user, now=now, address=sessions.address_of(request)
+        )
+        form.add_error("code", why)
+    return render(
+        request,
+        "portal/proof.html",
+        {
+            "title": _("Please show your second factor again"),
+            "form": form,
+            "next": _next(request),
+            "minutes": settings.STEP_UP_MINUTES,
+            "demo_code": demo.code_of(user) if demo.is_demo() else "",
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@public
+@never_cache
+@sensitive_post_parameters("new", "again")
+@require_http_methods(["GET", "POST"])
+def invitation(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """The mailed link: set the password, then on to the second factor."""
+    form = NewPasswordForm(request.POST) if request.method == "POST" else NewPasswordForm()
+    try:
+        user = people.invited_by_link(uid, token)
+        if request.method == "POST" and form.is_valid():
+            user = people.accept_link(uid, token, password=form.cleaned_data["new"], now=timezone.now())
+            logout(request)  # whoever was signed in on this browser
+            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+            messages.success(request, _("Your password is set."))
+            return redirect("portal:code")
+    except people.LinkNotGood as refused:
+        return render(
+            request,
+            "portal/invitation_over.html",
+            {"title": _("This link is no longer good"), "sentence": str(refused)},
+            status=410,
+        )
+    except people.WeakPassword as refused:
+        form.add_error("new", str(refused))
+    return render(
+        request,
+        "portal/invitation.html",
+        {
+            "title": _("Set your password"),
+            "form": form,
+            "facts": [(_("Company"), user.company), (_("Name"), user.name), (_("User id"), user.username)],
         },
         status=422 if form.is_bound else 200,
     )
@@ -113,7 +184,13 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         if proven:
             people.confirm_totp(proven, now=now)
             _let_in(request, user, proven)
-            messages.success(request, _("Your second factor is set up. You will need it at every sign-in."))
+            messages.success(
+                request,
+                _(
+                    "Your second factor is set up. You will need it at every sign-in. Make recovery codes in your "
+                    "profile now, for the day the telephone is lost."
+                ),
+            )
             return redirect(_onwards(request))
         form.add_error("code", why)
     return render(
@@ -148,6 +225,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     user = person(request)
     ledger.record("signed out", f"user {user.username}", by=user, now=timezone.now())
+    sessions.forget(request)
     logout(request)
     messages.success(request, _("You are signed out."))
     return redirect("portal:sign-in")
@@ -165,16 +243,45 @@ def frozen(request: HttpRequest, credentials: dict[str, Any] | None = None, *res
     return render(request, "portal/frozen.html", {"title": _("This user id is frozen")}, status=429)
 
 
+def _shown(user: User, form: ProofForm) -> tuple[TOTPDevice | StaticDevice | None, str]:
+    """Try what was entered, a code of the app or a recovery code; else a sentence saying why not."""
+    code = form.cleaned_data["code"]
+    return _recover(user, code) if form.is_recovery else _verify(user, code, confirmed=True)
+
+
+def _recover(user: User, code: str) -> tuple[StaticDevice | None, str]:
+    """Try a recovery code under a lock: it serves once."""
+    with transaction.atomic():
+        device = StaticDevice.objects.select_for_update().filter(user=user, confirmed=True).first()
+        if device is None:
+            return None, _("There are no recovery codes for this user id. Please ask your company's administrator.")
+        if wait := _wait(device):
+            return None, wait
+        if not device.verify_token(people.recovery_token(user, code)):
+            return None, _("This recovery code is not right or has been used; each is good once.")
+        device.user = user
+        left = people.recovery_codes_left(user)
+        ledger.record("recovery code used", f"user {user.username}", by=user, now=timezone.now(), left=left)
+    return device, ""
+
+
+def _wait(device: TOTPDevice | StaticDevice) -> str:
+    """How long the device takes no code after wrong ones, as a sentence; "" when it does."""
+    allowed, wait = device.verify_is_allowed()
+    if allowed or not wait:
+        return ""
+    seconds = max(1, round((wait["locked_until"] - timezone.now()).total_seconds()))
+    return _("Too many wrong codes. Please wait %(seconds)s seconds.") % {"seconds": seconds}
+
+
 def _verify(user: User, code: str, *, confirmed: bool) -> tuple[TOTPDevice | None, str]:
     """Try the code on the person's device under a lock, so that a code serves once; else a sentence saying why not."""
     with transaction.atomic():
         device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=confirmed).first()
         if device is None:
             return None, _("Your second factor was reset. Please sign in again.")
-        allowed, wait = device.verify_is_allowed()
-        if not allowed and wait:
-            seconds = max(1, round((wait["locked_until"] - timezone.now()).total_seconds()))
-            return None, _("Too many wrong codes. Please wait %(seconds)s seconds.") % {"seconds": seconds}
+        if wait := _wait(device):
+            return None, wait
         device.user = user
         last = device.last_t
         if device.verify_token(code):
@@ -189,22 +296,25 @@ def _was_last(device: TOTPDevice, code: str, step: int) -> bool:
     return int(code) == hotp(device.bin_key, step, device.digits)
 
 
-def _let_in(request: HttpRequest, user: User, device: TOTPDevice) -> None:
-    """Mark the session as verified under a new key: what was known of it before is worth nothing."""
+def _let_in(request: HttpRequest, user: User, device: TOTPDevice | StaticDevice) -> None:
+    """Mark the session as verified and take it in."""
+    now = timezone.now()
     otp_login(request, device)
-    request.session.cycle_key()
-    ledger.record("signed in", f"user {user.username}", by=user, now=timezone.now(), address=_address(request))
+    sessions.begin(request, user, now=now)
+    ledger.record("signed in", f"user {user.username}", by=user, now=now, address=sessions.address_of(request))
 
 
 def _why_not(known: User | None, password: str) -> str:
-    """Only who knows the password learns that the id is suspended; the rest hear nothing about which ids exist."""
-    if known and not known.is_active and check_password(password, known.password):
-        return _("This user id is suspended. Your company's administrator or the hub operator can thaw it.")
+    """Only who knows the password learns that the id is suspended; the rest hear nothing about which ids exist.
+
+    One password is hashed whichever way it goes, so that the time the answer takes tells nothing either.
+    """
+    if known and not known.is_active and not known.left_at:
+        if check_password(password, known.password):
+            return _("This user id is suspended. Your company's administrator or the hub operator can thaw it.")
+    else:
+        make_password(password)
     return _("User id or password is wrong. After five wrong passwords the user id is frozen.")
-
-
-def _address(request: HttpRequest) -> str:
-    return request.META.get("REMOTE_ADDR", "")
 
 
 def _next(request: HttpRequest) -> str:

@@ -134,6 +134,7 @@ def test_an_account_that_breaks_a_rule_is_not_opened(cast, values, refusal):
 @pytest.mark.parametrize("who", ["yama.administrator", "sora.relay", "hub.helpdesk", "hub.auditor"])
 def test_nobody_else_touches_an_account(cast, who):
     by, user = cast[who], cast["sora.viewer"]
+    assert cast["sora.administrator"].is_active, "where there is none, the helpdesk may thaw"
     for deed in (
         lambda: people.register(company=cast.sora, username="sora.new", name="新", by=by, now=NOW),
         lambda: people.change(user, name="x", by=by, now=NOW),
