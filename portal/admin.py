@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal import companies, holidays, outbox, people
+from portal.admin_people import PeopleDeeds
 from portal.companies import TakesPart
 from portal.models import (
     Company,
@@ -221,7 +222,7 @@ class UserForm(VerbForm):
 
 
 @admin.register(User)
-class UserAdmin(ByVerbs):
+class UserAdmin(PeopleDeeds, ByVerbs):
     form = UserForm
     list_display = ["username", "name", "company", "roles_held", "is_active"]
     list_filter = ["is_active", "grants__role", "company"]
@@ -230,19 +231,19 @@ class UserAdmin(ByVerbs):
     list_select_related = ["company"]
     fields = ["company", "username", "name", "email", "new_password"]
     inlines = [GrantInline]
-    actions = ["suspend", "thaw", "reset_second_factor"]
+    actions = ["suspend", "thaw", "send_password_link", "reset_second_factor", "leave"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("grants")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["company", "username", "is_active", "is_frozen", "registered_at"] if obj else []
+        return ["company", "username", "is_active", "is_frozen", "registered_at", "left"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         fields = list(self.fields)
         if not self.has_change_permission(request, obj):
             fields.remove("new_password")
-        return [*fields, "is_active", "is_frozen", "registered_at"] if obj else fields
+        return [*fields, "is_active", "is_frozen", "registered_at", "left"] if obj else fields
 
     @admin.display(description=_("roles"))
     def roles_held(self, user: User) -> str:
@@ -251,6 +252,10 @@ class UserAdmin(ByVerbs):
     @admin.display(description=_("frozen"), boolean=True)
     def is_frozen(self, user: User) -> bool:
         return people.is_frozen(user)
+
+    @admin.display(description=_("left at"))
+    def left(self, user: User) -> str:
+        return jst(user.left_at) if user.left_at else "–"
 
     @admin.display(description=_("registered at"))
     def registered_at(self, user: User) -> str:
@@ -277,9 +282,21 @@ class UserAdmin(ByVerbs):
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         each(request, queryset, lambda user: people.suspend(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
 
-    @admin.action(description=_("Thaw the chosen users (suspended or frozen)"), permissions=["change"])
+    @admin.action(description=_("Thaw the chosen users (suspended or frozen)"), permissions=["thaw"])
     def thaw(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         each(request, queryset, lambda user: people.thaw(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+    @admin.action(description=_("Send the chosen users a link to set the password"), permissions=["change"])
+    def send_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(
+            request,
+            queryset,
+            lambda user: people.send_password_link(user, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
+        )
+
+    @admin.action(description=_("Remove the chosen users (they have left)"), permissions=["change"])
+    def leave(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(request, queryset, lambda user: people.leave(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
 
     @admin.action(description=_("Reset the second factor of the chosen users"), permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
