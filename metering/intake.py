@@ -49,7 +49,6 @@ State, Format = UsageFile.State, UsageFile.Format
 
 WORK_ROWS = 16_384
 """Rows looked up, checked and stored at once."""
-POINTS_REMEMBERED = 200_000
 TRIES = 3
 GIVE_UP_AFTER = 5
 """A file that failed so often for reasons of ours is no longer tried by itself; it waits for the operator."""
@@ -374,6 +373,18 @@ def _items(file: UsageFile, stream: BinaryIO) -> Iterator[DayBlock | BadRow]:
         yield item
 
 
+_POINT_FACTS = np.dtype([("id", ">i8"), ("limit", ">i8"), ("step", ">i4"), ("energised", "?")])
+"""What `_Store._look_up` is told about a point, as the server sends it."""
+
+
+def _days(block: DayBlock) -> tuple[list[date], NDArray[np.intp]]:
+    """The days of a block and, per row, which of them it is; nearly always there is one."""
+    if (block.days == block.days[0]).all():
+        return [block.days[0].item()], np.zeros(len(block), np.intp)
+    days, which = np.unique(block.days, return_inverse=True)
+    return days.tolist(), which
+
+
 class _Store:
     """One file on its way into the database; lives inside one transaction."""
 
@@ -381,7 +392,6 @@ class _Store:
         self.file, self.now = file, now
         self.bounds = Bounds.of(now=now, received_at=file.received_at, months_kept=settings.USAGE_MONTHS_KEPT)
         self.tally = _Tally()
-        self.points: dict[str, tuple[int, bool, int, int] | None] = {}
         self.batches: dict[date, UsageBatch] = {}
         self.file_of_batch: dict[int, int] = {}
         self.touched: dict[date, bool] = {}
@@ -468,41 +478,42 @@ class _Store:
     # What the points are
 
     def _facts(self, block: DayBlock) -> Facts:
-        numbers = block.numbers()
-        if len(self.points) > POINTS_REMEMBERED:
-            self.points.clear()
-        if missing := [number for number in dict.fromkeys(numbers) if number not in self.points]:
-            self._look_up(missing)
-        unknown = (0, True, 0, 0)
-        known = [self.points[number] or unknown for number in numbers]
-        ids, energised, limits, steps = zip(*known, strict=True)
-        active = np.array(energised, bool)
-        facts = Facts(np.array(ids, np.int64), active, np.array(limits, np.int64), np.array(steps, np.int64))
+        heads = np.ones(len(block), bool)
+        heads[1:] = block.points[1:] != block.points[:-1]  # a point with several days in a row is asked for once
+        known = self._look_up(block.points[heads])[np.cumsum(heads) - 1]
+        active = known["energised"].copy()
+        facts = Facts(
+            known["id"].astype(np.int64), active, known["limit"].astype(np.int64), known["step"].astype(np.int64)
+        )
         idle = np.flatnonzero(~active)
         if idle.size:
             active[idle] = self._supplied(facts.point_ids[idle], block.days[idle])
         return facts
 
-    def _look_up(self, numbers: list[str]) -> None:
+    def _look_up(self, points: NDArray[np.bytes_]) -> NDArray[np.void]:
         """Points of the sender's own network; another operator's are as unknown as those that do not exist.
 
-        V05: kW (kVA, 100 V times ampere) times half an hour times one and a half.
+        V05: kW (kVA, 100 V times ampere) times half an hour times one and a half. The answer is one value for all
+        points, and each is found through its key whatever the statistics say.
         """
-        self.points.update(dict.fromkeys(numbers))
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT number, id, contract_state = 'energised',
-                       coalesce(round(contract_size * CASE contract_size_unit WHEN 'A' THEN 75 ELSE 750 END), 0)
-                           ::bigint,
-                       resolution_wh
-                FROM metering_supplypoint
-                WHERE network_operator_id = %s AND number = ANY(string_to_array(%s, ','))
+                SELECT string_agg(int8send(coalesce(p.id, 0)) || int8send(coalesce(p.size, 0))
+                                  || int4send(coalesce(p.resolution_wh, 0)) || boolsend(coalesce(p.energised, true)),
+                                  ''::bytea ORDER BY k.at)
+                FROM unnest(string_to_array(%s, ',')) WITH ORDINALITY AS k(number, at)
+                LEFT JOIN LATERAL (
+                    SELECT id, contract_state = 'energised' AS energised, resolution_wh,
+                           round(contract_size * CASE contract_size_unit WHEN 'A' THEN 75 ELSE 750 END)::bigint AS size
+                    FROM metering_supplypoint
+                    WHERE number = k.number AND network_operator_id = %s OFFSET 0
+                ) p ON true
                 """,
-                [self.file.sender_id, ",".join(numbers)],  # one text: quicker than an array of texts
+                [b",".join(points.tolist()).decode(), self.file.sender_id],
             )
-            for number, *known in cursor.fetchall():
-                self.points[number] = tuple(known)
+            (found,) = cursor.fetchone()
+        return np.frombuffer(found, _POINT_FACTS)
 
     def _supplied(self, ids: NDArray[np.int64], days: NDArray[np.datetime64]) -> list[bool]:
         """Whether somebody supplied each point on its day: an idle point's past may still be corrected."""
@@ -532,7 +543,8 @@ class _Store:
         contradicts: list[int] = []
 
         days = block.days.astype(np.int64)
-        order = np.lexsort((days, ids))
+        rising = bool((ids[1:] > ids[:-1]).all())  # then nothing can stand twice
+        order = np.arange(len(ids)) if rising else np.lexsort((days, ids))
         same = (np.diff(ids[order]) == 0) & (np.diff(days[order]) == 0)
         if same.any():  # a point and day twice in this block: one meter more, or the row again
             seen: dict[tuple[int, int, str], int] = {}
@@ -582,8 +594,8 @@ class _Store:
         """Rows for which the store must be asked: days another file of the sender has brought, and points not
         above every point this file has brought for the day. Files in order ask nothing."""
         found = np.zeros(len(block), bool)
-        days, which = np.unique(block.days, return_inverse=True)
-        for at, day in enumerate(days.tolist()):
+        days, which = _days(block)
+        for at, day in enumerate(days):
             rows = np.flatnonzero(which == at)
             points = block.points[rows]
             if day not in self.touched:
@@ -594,7 +606,7 @@ class _Store:
                 )
             highest = self.highest.get(day, b"")
             found[rows] = self.touched[day] or points <= np.bytes_(highest)
-            self.highest[day] = max(highest, np.sort(points)[-1])
+            self.highest[day] = max(highest, *points.tolist())
         return found
 
     def _in_force(
@@ -650,9 +662,9 @@ class _Store:
             packed = [packed[row] for row in chosen.tolist()]
             quality = [quality[row] for row in chosen.tolist()]
         batch_ids = np.zeros(len(block), np.int64)
-        days, which = np.unique(block.days, return_inverse=True)
+        days, which = _days(block)
         readings = np.count_nonzero(block.values != NULL, axis=1)
-        for at, day in enumerate(days.tolist()):
+        for at, day in enumerate(days):
             rows = which == at
             batch = self._batch(day)
             batch_ids[rows] = batch.pk
@@ -709,8 +721,9 @@ def binary_rows(
             np.fromiter((-1 if q is None else len(q) for q in quality), np.int64, len(quality)),
         ]
     )
-    kinds, which = np.unique(shapes, axis=1, return_inverse=True)
-    which = which.reshape(-1)
+    keys = (shapes[0] << 40) | (shapes[1] << 20) | (shapes[2] + 1)
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    kinds = shapes[:, first]
     for at, (meter_length, cells_length, quality_length) in enumerate(kinds.T.tolist()):
         chosen = np.flatnonzero(which == at)
         columns: list[tuple[str, str, int, Any]] = [
