@@ -271,6 +271,7 @@ CELERY_BEAT_SCHEDULE = {
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
         ("hand over what is due", "switching.tasks.hand_over", timedelta(minutes=1)),
+        ("count the statistics", "switching.tasks.count_statistics", timedelta(minutes=10)),
         ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),
         ("take in waiting usage files", "metering.tasks.take_in_waiting", timedelta(seconds=30)),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),

@@ -6,7 +6,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from switching import matching, relays
+from switching import matching, relays, statistics
 
 
 def _until_done(verb: Callable[..., int], at: str | None) -> None:
@@ -43,3 +43,9 @@ def close_unmatched(at: str | None = None) -> None:
 def hand_over(at: str | None = None) -> None:
     """Hand over the points whose switch date has come."""
     _until_done(matching.hand_over_due, at)
+
+
+@shared_task
+def count_statistics(at: str | None = None) -> None:
+    """Count the days and months that are over for the published statistics."""
+    statistics.count_days(now=datetime.fromisoformat(at) if at else timezone.now())

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from switching.converters import ApplicationNumber, Id, RelayNumber
-from switching.views import applications, disclosures, identity, relays
+from switching.views import applications, disclosures, identity, relays, statistics
 
 register_converter(RelayNumber, "relay_number")
 register_converter(ApplicationNumber, "application_number")
@@ -24,4 +24,10 @@ urlpatterns = [
     path("applications/<application_number:number>/cancellation/", applications.cancellation, name="cancellation"),
     path("applications/<application_number:number>/completion/", applications.completion, name="completion"),
     path("identity-check/", identity.rules, name="identity-rules"),
+    path("statistics/", statistics.page, name="statistics"),
+    path("statistics/counts.csv", statistics.counts_csv, name="statistics-counts"),
+    path("statistics/answers.csv", statistics.answers_csv, name="statistics-answers"),
+    path("statistics/open-data.json", statistics.open_data, name="statistics-data"),
+    path("statistics/audience/", statistics.audience, name="statistics-audience"),
+    path("statistics/counting/", statistics.counting, name="statistics-counting"),
 ]

@@ -58,4 +58,12 @@ ROWS = {
     "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
     "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
     "switching:identity-rules": Row("inside"),
+    "switching:statistics": Row("public"),
+    "switching:statistics-counts": Row("public"),
+    "switching:statistics-answers": Row("public"),
+    "switching:statistics-data": Row("public"),
+    "switching:statistics-audience": Row(
+        "ability", owner="hub.operator", method="post", data={"audience": "everybody"}
+    ),
+    "switching:statistics-counting": Row("ability", owner="hub.operator", method="post", data={"since": "2026-04-01"}),
 }
