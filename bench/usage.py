@@ -964,7 +964,10 @@ def targets(figures: list[dict[str, Any]]) -> str:
             state = verdict(ratio >= must and must > 0, aim > 0 and ratio >= aim)
             wanted = " / ".join(f"{value:g} ×" if value else "-" for value in (must, aim))
             state = "aim not reached" if not must and state == "NOT reached" else state
-            rows.append(f"  {work:<25} {ratio:>6.2f} × {by[other]['name']:<45} must/aim {wanted:<14} {state}")
+            busy = ""
+            if by[ours]["cpu_rate"] and by[other]["cpu_rate"] and "two" not in ours:
+                busy = f"(processor {by[ours]['cpu_rate'] / by[other]['cpu_rate']:.2f} ×)"
+            rows.append(f"  {work:<25} {ratio:>6.2f} × {by[other]['name']:<45} must/aim {wanted:<14} {state} {busy}")
     ours = [figure for figure in figures if figure["name"].startswith("ours")]
     if ours:
         peak = max(figure["mb"] for figure in ours)
