@@ -1,8 +1,9 @@
 """Who supplies which point: the only place that writes contracts and supply periods, many at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 
 from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
@@ -43,6 +44,7 @@ class NewSupply:
     holder_address: str
     holder_since: date | None = None
     cause: str = ""
+    from_retailer_id: int | None = None  # whose supply a hand-over is meant to end; None: whoever it is
 
 
 def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
@@ -80,12 +82,19 @@ def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPer
     """End the present supplier's period at each day and open the new one's the same day, 00:00 JST.
 
     Raises NotSupplied, and changes nothing, unless each point has exactly one open period begun before its
-    day. The holder's date is kept where the holder goes on (`holder_since` None).
+    day, and of `from_retailer_id` where that is named. The holder's date is kept where the holder goes on
+    (`holder_since` None).
     Source: domain notes, switching §5, §8.
     """
     starts = _starts(supplies)
     with transaction.atomic():
-        old = _close(starts, ending=Ending.HANDED_OVER, causes={s.point_id: s.cause for s in supplies}, now=now)
+        old = _close(
+            starts,
+            ending=Ending.HANDED_OVER,
+            causes={s.point_id: s.cause for s in supplies},
+            suppliers={s.point_id: s.from_retailer_id for s in supplies if s.from_retailer_id},
+            now=now,
+        )
         since = {period.point_id: period.contract.holder_since for period in old}
         periods = _open(supplies, now=now, holder_since=since)
         for day in set(starts.values()):
@@ -135,7 +144,14 @@ def _starts(supplies: Sequence[NewSupply]) -> dict[int, date]:
     return starts
 
 
-def _close(days: dict[int, date], *, ending: str, causes: dict[int, str], now: datetime) -> list[SupplyPeriod]:
+def _close(
+    days: dict[int, date],
+    *,
+    ending: str,
+    causes: dict[int, str],
+    now: datetime,
+    suppliers: Mapping[int, int] = MappingProxyType({}),
+) -> list[SupplyPeriod]:
     """Supersede each point's open period by one that ends on its day; returns the superseded ones."""
     old = list(
         SupplyPeriod.objects.select_for_update(of=("self",))
@@ -143,7 +159,12 @@ def _close(days: dict[int, date], *, ending: str, causes: dict[int, str], now: d
         .select_related("contract")
         .order_by("point_id")
     )
-    fitting = {period.point_id for period in old if period.during.lower < days[period.point_id]}
+    fitting = {
+        period.point_id
+        for period in old
+        if period.during.lower < days[period.point_id]
+        and suppliers.get(period.point_id, period.retailer_id) == period.retailer_id
+    }
     if missing := days.keys() - fitting:
         raise NotSupplied(missing)
     SupplyPeriod.objects.filter(pk__in=[period.pk for period in old]).update(known_until=now)

@@ -9,12 +9,14 @@ from metering.models import SupplyPoint
 from metering.supply import current_period
 from portal import workdays
 from portal.access import Ability, covers
-from portal.models import User
+from portal.market import MarketRole
+from portal.models import Participation, User
 from portal.workdays import jst_date
 from switching import deadlines, notices, numbers, traces
 from switching.models import Application, Relay
 from switching.states import (
     OPEN_APPLICATIONS,
+    OPEN_RELAYS,
     ApplicationMove,
     ApplicationState,
     NotAllowed,
@@ -40,8 +42,12 @@ class PointNotInUse(NotPossible):
     """Nobody supplies the point, so there is nothing to switch: a reconnection is what is wanted."""
 
 
+class NoPartInArea(NotPossible):
+    """The company has no participant code as a retailer in the point's area."""
+
+
 class PointBusy(NotPossible):
-    """A start of somebody is open on the point; which company's is not told."""
+    """A start of somebody, or another company's relay, is open on the point; which company's is not told."""
 
 
 class DateNotPossible(NotPossible):
@@ -79,6 +85,11 @@ def date_window(
     return earliest, deadlines.furthest_date(today)
 
 
+def supplies_in(area: str, company_id: int) -> bool:
+    """True when the company takes part as a retailer in the area."""
+    return Participation.objects.filter(company=company_id, area=area, market_role=MarketRole.RETAILER).exists()
+
+
 def file_start(
     *,
     point: SupplyPoint,
@@ -99,6 +110,8 @@ def file_start(
     """
     if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
         raise NotYours
+    if not supplies_in(point.area, by.company_id):
+        raise NoPartInArea
     today = jst_date(now)
     calendar = workdays.of_area(point.area)
     with transaction.atomic():
@@ -119,7 +132,10 @@ def file_start(
         earliest, latest = date_window(point, meter_work=meter_work, today=today, calendar=calendar)
         if not earliest <= desired_date <= latest:
             raise DateNotPossible(earliest, latest)
-        if Application.objects.filter(point=point, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS).exists():
+        if (
+            Application.objects.filter(point=point, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS).exists()
+            or Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exclude(gaining_retailer=by.company).exists()
+        ):
             raise PointBusy
         application = Application(
             kind=Kind.SWITCH_START,
@@ -202,6 +218,20 @@ def cancel(*, application_id: int, by: User, now: datetime) -> Application:
             raise Frozen
         traces.leave(end_waiting([application], ApplicationMove.CANCEL), by=by, now=now)
     return application
+
+
+def end_competing_starts(relay: Relay) -> list[traces.Trace]:
+    """The first accepted relay for a point wins: other companies' waiting starts on it end; returns the traces.
+
+    Source: domain notes, switching §5.
+    """
+    competing = list(
+        Application.objects.select_for_update(of=("self",))
+        .filter(point=relay.point_id, kind=Kind.SWITCH_START, state=ApplicationState.WAITING)
+        .exclude(retailer=relay.gaining_retailer_id)
+        .select_related("point")
+    )
+    return end_waiting(competing, ApplicationMove.FAIL) if competing else []
 
 
 def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> list[traces.Trace]:

@@ -1,8 +1,9 @@
 """Disclosure of disadvantages: which list holds today, and the evidence that every item of it was explained."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from metering.models import SupplyPoint
@@ -41,6 +42,14 @@ class ExplainedInFuture(NotPossible):
     """The day of the explanation has not come yet."""
 
 
+class ExplainedTooLongAgo(NotPossible):
+    """The explanation is older than a relay may rest on; `oldest` is the first day that still counts."""
+
+    def __init__(self, oldest: date) -> None:
+        super().__init__(str(oldest))
+        self.oldest = oldest
+
+
 def publish_version(
     items: Collection[tuple[str, str, str]], *, valid_from: date, by: User | None, now: datetime
 ) -> DisclosureVersion:
@@ -59,6 +68,11 @@ def publish_version(
 def version_on(day: date) -> DisclosureVersion | None:
     """The list in force on the day."""
     return DisclosureVersion.objects.filter(valid_from__lte=day).first()
+
+
+def oldest_usable(today: date) -> date:
+    """A relay of today rests on an explanation of this day or later, as an inquiry does on its consent."""
+    return today - timedelta(days=settings.CONSENT_MAX_AGE_DAYS)
 
 
 def record(
@@ -83,6 +97,8 @@ def record(
         raise OutdatedVersion(current)
     if explained_on > today:
         raise ExplainedInFuture
+    if explained_on < (oldest := oldest_usable(today)):
+        raise ExplainedTooLongAgo(oldest)
     items = list(version.items.all())
     if missing := [item for item in items if item.pk not in acknowledged]:
         raise NotAllAcknowledged(missing)

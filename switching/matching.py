@@ -205,7 +205,7 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
         by_match: dict[int | None, list[Application]] = defaultdict(list)
         for application in pairs:
             by_match[application.match_id].append(application)
-        stuck = _hand_over([by_match[match.pk][0] for match in due], now=now)
+        stuck = _hand_over([(by_match[match.pk][0], by_match[match.pk][1]) for match in due], now=now)
         done = [match for match in due if match.point_id not in stuck]
         Match.objects.filter(pk__in=[match.pk for match in due if match.point_id in stuck]).update(
             stuck_because="the point is not supplied as the match supposes"
@@ -247,8 +247,11 @@ def _take_effect(match_ids: list[int]) -> None:
         )
 
 
-def _hand_over(starts: list[Application], *, now: datetime) -> set[int]:
-    """Hand the points of these starts over; returns the points that could not be."""
+def _hand_over(pairs: list[tuple[Application, Application]], *, now: datetime) -> set[int]:
+    """Hand the points of these (start, termination) over; returns the points that could not be.
+
+    Only who filed the termination loses the point: a point that went elsewhere in between stays there.
+    """
     new = [
         supply.NewSupply(
             point_id=start.point_id,
@@ -259,8 +262,9 @@ def _hand_over(starts: list[Application], *, now: datetime) -> set[int]:
             holder_kana=start.holder_kana,
             holder_address=start.holder_address,
             cause=start.number,
+            from_retailer_id=termination.retailer_id,
         )
-        for start in starts
+        for start, termination in pairs
         if start.match
     ]
     try:

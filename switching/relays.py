@@ -7,16 +7,16 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from metering.models import Contract, SupplyPoint
 from metering.supply import current_period
 from portal import ledger, workdays
 from portal.access import Ability, covers
-from portal.market import MarketRole
 from portal.models import Company, User
 from portal.workdays import jst_date
-from switching import applications, deadlines, identity, notices, numbers, policies, traces
-from switching.models import Application, Disclosure, Relay
+from switching import applications, deadlines, disclosures, identity, notices, numbers, policies, traces
+from switching.models import Application, Disclosure, Match, Relay
 from switching.reasons import IDENTITY_REASONS, Reason
 from switching.states import (
     OPEN_RELAYS,
@@ -62,8 +62,12 @@ class NumberDoesNotFit(NotPossible):
         self.hint, self.sample = hint, sample
 
 
+class NoPartInArea(NotPossible):
+    """The asking company has no participant code as a retailer in the point's area."""
+
+
 class DisclosureMissing(NotPossible):
-    """No disclosure of the own company for this very point is named."""
+    """No disclosure of the own company for this very point is named, or it is too old to stand for this customer."""
 
     field = "disclosure"
 
@@ -83,11 +87,19 @@ class AlreadyOurs(NotPossible):
 
 
 class PointBusy(NotPossible):
-    """Another relay is open on the point; whose is not told."""
+    """Another relay is open on the point, or a matched pair waits for its day; whose is not told."""
+
+
+class PointNotInUse(NotPossible):
+    """Nobody supplies the point, so there is nothing to end: a reconnection is what is wanted."""
+
+
+class NotSupplying(NotPossible):
+    """The losing retailer named does not supply the point, so it has nothing to end: only reason 1 is left."""
 
 
 class Throttled(NotPossible):
-    """Too many of this company's relays on the point were rejected for identity: no guessing of numbers."""
+    """Too many of this company's relays on the point were tries at the customer's data: no guessing of numbers."""
 
 
 class AlreadyMoved(NotPossible):
@@ -181,34 +193,48 @@ def _check_request(
     request: Request, calendar: workdays.Workdays, policy: policies.Policy, *, by: User, today: date
 ) -> None:
     point = request.point
-    if (
-        request.losing_retailer.pk == by.company_id
-        or not request.losing_retailer.participations.filter(market_role=MarketRole.RETAILER, area=point.area).exists()
+    if not applications.supplies_in(point.area, by.company_id):
+        raise NoPartInArea
+    if request.losing_retailer.pk == by.company_id or not applications.supplies_in(
+        point.area, request.losing_retailer.pk
     ):
         raise NotARetailerThere
     if not policy.number_fits(request.contract_number):
         raise NumberDoesNotFit(policy.number_hint, policy.number_sample)
-    if request.disclosure.company_id != by.company_id or request.disclosure.point_id != point.pk:
+    if (
+        request.disclosure.company_id != by.company_id
+        or request.disclosure.point_id != point.pk
+        or request.disclosure.explained_on < disclosures.oldest_usable(today)
+    ):
         raise DisclosureMissing
     earliest, latest = applications.date_window(point, meter_work=False, today=today, calendar=calendar)
     if not earliest <= request.desired_date <= latest:
         raise DateNotPossible(earliest, latest)
     period = current_period(point, today)
-    if period and period.retailer_id == by.company_id:
+    if not period:
+        raise PointNotInUse
+    if period.retailer_id == by.company_id:
         raise AlreadyOurs
-    if identity_rejections(point, by.company) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
+    if tries_at_identity(point, by.company) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
         raise Throttled
-    if Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exists():
+    if (
+        Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exists()
+        or Match.objects.filter(point=point, handed_over_at__isnull=True).exists()
+    ):
         raise PointBusy
 
 
-def identity_rejections(point: SupplyPoint, company: Company) -> int:
-    """How many of the company's relays on the point were rejected because the customer was not the holder."""
+def tries_at_identity(point: SupplyPoint, company: Company) -> int:
+    """How many of the company's relays on the point were tries at the customer's data.
+
+    Those rejected because the customer was not the holder, and those that a retailer which accepts by itself did not
+    accept at once and that were then withdrawn unanswered: that silence tells as much as a rejection.
+    """
     return Relay.objects.filter(
+        Q(state=RelayState.REJECTED, reasons__overlap=sorted(IDENTITY_REASONS))
+        | Q(state=RelayState.WITHDRAWN, judged_at__isnull=True, losing_retailer__relay_policy__auto_accept=True),
         point=point,
         gaining_retailer=company,
-        state=RelayState.REJECTED,
-        reasons__overlap=sorted(IDENTITY_REASONS),
     ).count()
 
 
@@ -256,7 +282,7 @@ def judge(
 ) -> Relay:
     """The losing retailer accepts (and thereby files the switch termination) or rejects with reasons.
 
-    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, or applications.PointBusy.
+    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, NotSupplying, or applications.PointBusy.
     """
     with transaction.atomic():
         relay = _locked(relay_id)
@@ -276,11 +302,14 @@ def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trac
     calendar = workdays.of_area(relay.point.area)
     if deadlines.matching_cut_off(relay.desired_date, calendar) < jst_date(now):
         raise TooLate
+    if held_contract(relay, today=jst_date(now)) is None:
+        raise NotSupplying
     relay.judged_at, relay.judged_by, relay.judged_by_policy = now, by, by is None
     relay.save(update_fields=["state", "judged_at", "judged_by", "judged_by_policy"])
     return [
         _trace(relay, RelayMove.ACCEPT, before, "relay_accepted", relay.gaining_retailer_id),
         *applications.file_terminations([relay], by=by, now=now),
+        *applications.end_competing_starts(relay),
     ]
 
 
@@ -300,7 +329,7 @@ def _reject(
 
 
 def withdraw(*, relay_id: int, by: User, now: datetime) -> Relay:
-    """The customer thought again before the match: relay, start and termination end together.
+    """The customer thought again before the match: relay, start (also one filed before it) and termination end.
 
     Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch).
     """
@@ -312,7 +341,14 @@ def withdraw(*, relay_id: int, by: User, now: datetime) -> Relay:
         relay.state = _move(relay, RelayMove.WITHDRAW)
         relay.save(update_fields=["state"])
         left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
-        left += applications.end_waiting(_waiting_applications([relay]), ApplicationMove.CANCEL)
+        filed_before = Q(
+            relay__isnull=True,
+            kind=Application.Kind.SWITCH_START,
+            point=relay.point_id,
+            retailer=relay.gaining_retailer_id,
+            desired_date=relay.desired_date,
+        )
+        left += applications.end_waiting(_waiting_applications([relay], filed_before), ApplicationMove.CANCEL)
         traces.leave(left, by=by, now=now)
     return relay
 
@@ -371,10 +407,11 @@ def fail_with(relays: Sequence[Relay]) -> list[traces.Trace]:
     return left
 
 
-def _waiting_applications(relays: Sequence[Relay]) -> list[Application]:
+def _waiting_applications(relays: Sequence[Relay], also: Q | None = None) -> list[Application]:
+    theirs = Q(relay__in=relays)
     return list(
         Application.objects.select_for_update(of=("self",))
-        .filter(relay__in=relays, state=ApplicationState.WAITING)
+        .filter(theirs | also if also else theirs, state=ApplicationState.WAITING)
         .select_related("point")
         .order_by("pk")
     )

@@ -29,6 +29,12 @@ def _missing(refusal: Any) -> dict[str, str]:
 _NOT_YOUR_ROLE = _(
     "Your role does not cover this step for this area and class of supply. Please ask your company's administrator."
 )
+_NOT_IN_USE = _(
+    "Nobody supplies this point now, so there is nothing to switch. A customer moving in needs a reconnection."
+)
+_NO_PART = _(
+    "Your company has no participant code as a retailer in the point's area. Please apply to the hub operator for it."
+)
 _DATE = _(
     "The desired date must lie between %(earliest)s and %(latest)s: the network operator needs the days before, and "
     "nothing is taken further ahead. Please choose a day in between."
@@ -46,6 +52,12 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "This is not how that retailer writes contract numbers. Its rule: %(hint)s Sample: %(sample)s Please compare "
         "with the customer's bill."
     ),
+    relays.NoPartInArea: _NO_PART,
+    relays.PointNotInUse: _NOT_IN_USE,
+    relays.NotSupplying: _(
+        "Your company does not supply this point, so it cannot end the supply. Please reject the relay with the reason "
+        "“We do not supply this point”."
+    ),
     relays.DisclosureMissing: _(
         "No explanation of the disadvantages is recorded for this supply point. Please record it first."
     ),
@@ -56,8 +68,8 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "or ask the customer."
     ),
     relays.Throttled: _(
-        "Several of your company's relays on this point were rejected because the customer's data differed. No more "
-        "are taken; please call the hub operator's helpdesk."
+        "Several of your company's relays on this point were rejected because the customer's data differed, or "
+        "withdrawn unanswered. No more are taken; please call the hub operator's helpdesk."
     ),
     relays.AlreadyMoved: _(
         "In the meantime the relay has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
@@ -73,10 +85,9 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "The application cannot be moved this way. Please open it again and see where it stands."
     ),
     applications.NotYours: _NOT_YOUR_ROLE,
+    applications.NoPartInArea: _NO_PART,
     applications.AlreadyOurs: _("Your company supplies this point already, so there is nothing to start."),
-    applications.PointNotInUse: _(
-        "Nobody supplies this point now, so there is nothing to switch. A customer moving in needs a reconnection."
-    ),
+    applications.PointNotInUse: _NOT_IN_USE,
     applications.PointBusy: _(
         "An application of this kind is open on the supply point. A second one cannot be filed; please try again when "
         "it has ended, or ask the customer."
@@ -104,6 +115,9 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "Version %(version)s of the list is in force now. Please explain the list below to the customer."
     ),
     disclosures.ExplainedInFuture: _("This day has not come yet. Give the day on which you explained it."),
+    disclosures.ExplainedTooLongAgo: _(
+        "Only an explanation since %(oldest)s still counts. Please explain the disadvantages to the customer again."
+    ),
     # Policies
     policies.BadPattern: _("The pattern is no regular expression, or the sample does not follow it: %(what)s"),
 }
@@ -116,6 +130,7 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     applications.AlreadyMoved: _state,
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},
+    disclosures.ExplainedTooLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     policies.BadPattern: lambda refusal: {"what": str(refusal)},
 }
 
@@ -123,6 +138,7 @@ _FIELDS: dict[type[Exception], str] = {
     applications.DateNotPossible: "desired_date",
     applications.RelayDoesNotFit: "desired_date",
     disclosures.ExplainedInFuture: "explained_on",
+    disclosures.ExplainedTooLongAgo: "explained_on",
     policies.BadPattern: "number_pattern",
 }
 

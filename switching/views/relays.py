@@ -312,7 +312,11 @@ def new(request: HttpRequest) -> HttpResponseBase:
     now = timezone.now()
     today = jst_date(now)
     version = disclosures.version_on(today)
-    disclosure = Disclosure.objects.visible_to(user).filter(point=inquiry.point, version=version).first()
+    disclosure = (
+        Disclosure.objects.visible_to(user)
+        .filter(point=inquiry.point, version=version, explained_on__gte=disclosures.oldest_usable(today))
+        .first()
+    )
     if version is None or disclosure is None:
         return redirect(f"{reverse('switching:disclosure-new')}?inquiry={inquiry.pk}")
     retailers = (

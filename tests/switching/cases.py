@@ -1,12 +1,13 @@
 """Cases played through the verbs: a point supplied by umi, sora's relay on it, its judgement, its start."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from metering import supply
 from metering.models import SupplyPoint
 from portal.models import Company
+from portal.workdays import jst_date
 from switching import applications, disclosures, policies, relays
 from switching.models import Application, Disclosure, DisclosureVersion, Relay
 from switching.relays import Request, Verdict
@@ -75,30 +76,32 @@ class Play:
             version=version,
             acknowledged=set(version.items.values_list("pk", flat=True)),
             channel=Disclosure.Channel.TELEPHONE,
-            explained_on=date(2026, 3, 31),
+            explained_on=jst_date(now) - timedelta(days=1),
             by=self.cast[f"{who}.relay"],
             now=now,
         )
 
-    def request(self, point: SupplyPoint, who: str = "sora", **changes: Any) -> Request:
+    def request(self, point: SupplyPoint, who: str = "sora", now: datetime | None = None, **changes: Any) -> Request:
         """What the customer of `point` told: by default all as the losing retailer holds it."""
         return Request(
             **{
                 "point": point,
                 "losing_retailer": self.cast.umi,
-                "contract_number": point.contracts.get().number,
+                "contract_number": point.contracts.latest("pk").number,
                 "holder_name": HOLDER,
                 "holder_kana": KANA,
                 "holder_address": ADDRESS,
                 "desired_date": DESIRED,
                 "contact_person": "空 太郎",
-                "disclosure": changes.pop("disclosure", None) or self.disclosure(point, who),
+                "disclosure": changes.pop("disclosure", None) or self.disclosure(point, who, now),
                 **changes,
             }
         )
 
     def relay(self, point: SupplyPoint, who: str = "sora", now: datetime | None = None, **changes: Any) -> Relay:
-        return relays.register(self.request(point, who, **changes), by=self.cast[f"{who}.relay"], now=now or self.now)
+        return relays.register(
+            self.request(point, who, now, **changes), by=self.cast[f"{who}.relay"], now=now or self.now
+        )
 
     def accepted(self, point: SupplyPoint, **changes: Any) -> Relay:
         relay = self.relay(point, **changes)

@@ -96,6 +96,7 @@ def an_example(kind: type[Exception]) -> Exception:
         applications.AlreadyMoved: (ApplicationState.CANCELLED,),
         disclosures.NotAllAcknowledged: ([DisclosureItem(text_ja="違約金", text_en="charge", code="c")],),
         disclosures.OutdatedVersion: (DisclosureVersion(version=3),),
+        disclosures.ExplainedTooLongAgo: (date(2026, 1, 1),),
         policies.BadPattern: ("missing ), unterminated subpattern",),
     }
     return kind(*carried.get(kind, ()))
