@@ -27,10 +27,9 @@ class PeopleDeeds(ModelAdmin):
     change_list_template = "admin/portal/user/change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
-        return [
-            path("load/", self.admin_site.admin_view(self.load), name="portal_user_load"),
-            *super().get_urls(),
-        ]
+        load = self.admin_site.admin_view(self.load)
+        load.model_admin = self  # type: ignore[attr-defined]  # what marks a page of the workbench
+        return [path("load/", load, name="portal_user_load"), *super().get_urls()]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Passwords, e-mails and roles are changed here: the second factor first, when it was shown long ago."""
