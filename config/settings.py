@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, schedule in [
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
+        ("sweep sign-ins that are over", "portal.tasks.sweep_sign_ins", timedelta(hours=1)),
         ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
         ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),

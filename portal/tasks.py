@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import letters, outbox, seals
+from portal import letters, outbox, seals, sessions
 
 
 @shared_task
@@ -17,3 +17,9 @@ def send_outbox() -> None:
 def seal_ledger() -> None:
     """Seal the ledger's entries that wait."""
     seals.seal_waiting(now=timezone.now())
+
+
+@shared_task
+def sweep_sign_ins() -> None:
+    """Take sessions and sign-ins that are over out of the tables."""
+    sessions.sweep(now=timezone.now())
