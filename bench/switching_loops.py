@@ -1,0 +1,174 @@
+"""The same moves as they are often written: one case at a time, row by row, by the ORM; in a loop or a task per case.
+
+The rules, the traces and their order are those of `switching.matching`; only the sets are missing. `bench.switching`
+runs these beside the verbs.
+"""
+
+import os
+from datetime import date, datetime
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.db import transaction  # noqa: E402
+
+from config.celery import app  # noqa: E402
+from metering import supply  # noqa: E402
+from metering.models import ReadingDate  # noqa: E402
+from portal import ledger, outbox, workdays  # noqa: E402
+from portal.workdays import jst_date  # noqa: E402
+from switching import deadlines, notices, traces  # noqa: E402
+from switching.models import Application, Match, Relay, Step  # noqa: E402
+from switching.states import ApplicationState, RelayState  # noqa: E402
+
+
+def match(case: int, *, now: datetime) -> bool:
+    """Pair the start with this id; False when it has no counterpart."""
+    today = jst_date(now)
+    with transaction.atomic():
+        start = Application.objects.select_for_update(of=("self",)).select_related("point").get(pk=case)
+        termination = (
+            Application.objects.select_for_update(of=("self",))
+            .select_related("point")
+            .filter(
+                point=start.point,
+                desired_date=start.desired_date,
+                kind=Application.Kind.SWITCH_TERMINATION,
+                state=ApplicationState.WAITING,
+                matching_deadline__gte=today,
+            )
+            .first()
+        )
+        if start.state != ApplicationState.WAITING or start.matching_deadline < today or termination is None:
+            return False
+        relay = Relay.objects.select_for_update(of=("self",)).select_related("point").get(pk=termination.relay_id)
+        if relay.state != RelayState.ACCEPTED or relay.gaining_retailer_id != start.retailer_id:
+            return False
+        pair = Match.objects.create(
+            point=start.point, matched_at=now, switch_date=_switch_date(start, termination, today)
+        )
+        for application in (start, termination):
+            before, application.state, application.match = application.state, ApplicationState.MATCHED, pair
+            application.save(update_fields=["state", "match"])
+            told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
+            moved = pair.switch_date != application.desired_date
+            _leave(
+                application, "match", before, now, "application_matched", told,
+                detail={"switch_date": pair.switch_date.isoformat()}, switch_date=pair.switch_date, moved=moved,
+            )  # fmt: skip
+        before, relay.state = relay.state, RelayState.MATCHED
+        relay.save(update_fields=["state"])
+        _leave(relay, "match", before, now)
+    return True
+
+
+def _switch_date(start: Application, termination: Application, today: date) -> date:
+    earliest = deadlines.earliest_switch_date(
+        today,
+        supply_class=start.point.supply_class,
+        meter_work=start.meter_work or termination.meter_work,
+        workdays=workdays.of_area(start.point.area),
+    )
+    if start.desired_date >= earliest:
+        return start.desired_date
+    reading = ReadingDate.objects.filter(
+        area=start.point.area, reading_day=start.point.reading_day, day__gte=earliest
+    ).order_by("day")
+    found = reading.values_list("day", flat=True).first()
+    return found or earliest
+
+
+def close(case: int, *, now: datetime) -> bool:
+    """End the relay with this id, whose cut-off has passed, and every application on its point that waits."""
+    today = jst_date(now)
+    with transaction.atomic():
+        relay = Relay.objects.select_for_update(of=("self",)).select_related("point").get(pk=case)
+        waiting = list(
+            Application.objects.select_for_update(of=("self",))
+            .select_related("point")
+            .filter(point=relay.point, state=ApplicationState.WAITING, matching_deadline__lt=today)
+        )
+        if relay.state != RelayState.ACCEPTED or not waiting:
+            return False
+        before, relay.state = relay.state, RelayState.MATCHING_FAILED
+        relay.save(update_fields=["state"])
+        _leave(relay, "fail", before, now, "relay_failed", [relay.gaining_retailer_id, relay.losing_retailer_id])
+        for application in waiting:
+            before, application.state = application.state, ApplicationState.UNMATCHED
+            application.save(update_fields=["state"])
+            told = [application.retailer_id, application.point.network_operator_id]
+            _leave(application, "fail", before, now, "application_unmatched", told)
+    return True
+
+
+def hand_over(case: int, *, now: datetime) -> bool:
+    """Carry out the match with this id."""
+    with transaction.atomic():
+        pair = Match.objects.select_for_update(of=("self",)).get(pk=case)
+        if pair.handed_over_at or pair.stuck_because or pair.switch_date > jst_date(now):
+            return False
+        applications = list(Application.objects.filter(match=pair).select_related("point").order_by("kind"))
+        start = applications[0]
+        new = supply.NewSupply(
+            point_id=start.point_id,
+            retailer_id=start.retailer_id,
+            from_date=pair.switch_date,
+            contract_number=start.contract_number,
+            holder_name=start.holder_name,
+            holder_kana=start.holder_kana,
+            holder_address=start.holder_address,
+            cause=start.number,
+        )
+        supply.hand_over([new], now=now)
+        pair.handed_over_at = now
+        pair.save(update_fields=["handed_over_at"])
+        for application in applications:
+            before, application.state = application.state, ApplicationState.IN_EFFECT
+            application.in_effect_on = pair.switch_date
+            application.save(update_fields=["state", "in_effect_on"])
+            told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
+            kind = "supply_started" if application.is_start else "supply_ended"
+            _leave(
+                application, "take_effect", before, now, kind, told,
+                detail={"on": pair.switch_date.isoformat()}, switch_date=pair.switch_date,
+            )  # fmt: skip
+    return True
+
+
+def _leave(
+    case: Relay | Application,
+    move: str,
+    before: str,
+    now: datetime,
+    kind: str = "",
+    told: list[int] | None = None,
+    detail: dict[str, object] | None = None,
+    **context: object,
+) -> None:
+    """Step, ledger row and notices of one move."""
+    is_relay = isinstance(case, Relay)
+    Step.objects.create(
+        relay=case if is_relay else None,
+        application=None if is_relay else case,
+        move=move,
+        from_state=before,
+        to_state=case.state,
+        at=now,
+    )
+    subject = traces.subject_of(case)
+    facts = {"from": before, "to": str(case.state), **(detail or {})}
+    ledger.record(f"{subject.split()[0]}.{move}", subject, by=None, now=now, **facts)
+    about = notices.about_relay if is_relay else notices.about_application
+    for notice in about(case, kind, *(told or []), **context):
+        outbox.post(notice, now=now)
+
+
+MOVES = {"match": match, "close": close, "hand_over": hand_over}
+
+
+@app.task(name="bench.move")
+def move(name: str, case: int, at: str) -> None:
+    """One move of one case in a worker."""
+    MOVES[name](case, now=datetime.fromisoformat(at))
