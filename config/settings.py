@@ -291,6 +291,11 @@ LOGGING = {
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]  # a user id is frozen whatever the address or browser the guesses come from
 
 # --- Rules: defaults of the domain notes that an operator may change ----------------------------------------------
+# An application for use is due so many business days before its start: for 1 March 2016 by 19 February 2016.
+USE_APPLICATION_BUSINESS_DAYS = {"production": 7, "connection_test": 5}
+USE_APPLICATION_KINDS = ["production"] if PRODUCTION else ["production", "connection_test"]  # taken by this hub
+USE_APPLICATION_LINK_AGE = timedelta(days=3)
+USE_APPLICATION_MAILS_PER_ADDRESS, USE_APPLICATION_MAILS_PER_ORIGIN = 3, 20  # an hour
 JUDGEMENT_BUSINESS_DAYS = 2
 MATCHING_CUT_OFF_BUSINESS_DAYS = 1
 FURTHEST_AHEAD_DAYS = 180

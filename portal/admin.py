@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal import companies, holidays, outbox, people
+from portal import companies, four_eyes, holidays, onboarding, outbox, people
+from portal.access import Role
 from portal.admin_people import PeopleDeeds
 from portal.companies import TakesPart
 from portal.models import (
@@ -22,14 +23,18 @@ from portal.models import (
     Grant,
     JobRun,
     LedgerEntry,
+    Letter,
     Notice,
     Participation,
+    Proposal,
+    UseApplication,
     User,
 )
 from portal.people import Hold
 from portal.templatetags.words import jst
+from portal.views import onboarding_review
 
-REFUSALS = (companies.Refused, people.Refused)
+REFUSALS = (companies.Refused, people.Refused, four_eyes.Refused, onboarding.Refused)
 
 
 def refusal_of(deed: Callable[[], Any]) -> str:
@@ -231,7 +236,10 @@ class UserAdmin(PeopleDeeds, ByVerbs):
     list_select_related = ["company"]
     fields = ["company", "username", "name", "email", "new_password"]
     inlines = [GrantInline]
-    actions = ["suspend", "thaw", "send_password_link", "reset_second_factor", "leave"]
+    actions = [
+        *["suspend", "thaw", "send_password_link", "reset_second_factor", "leave"],
+        *["propose_administrator", "propose_operator"],
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("grants")
@@ -304,6 +312,26 @@ class UserAdmin(PeopleDeeds, ByVerbs):
             request,
             queryset,
             lambda user: people.reset_second_factor(user, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
+        )
+
+    @admin.action(
+        description=_("Propose the chosen users as administrators (a second operator confirms)"), permissions=["change"]
+    )
+    def propose_administrator(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(
+            request,
+            queryset,
+            lambda user: onboarding.propose_role(user, role=Role.ADMINISTRATOR, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
+        )
+
+    @admin.action(
+        description=_("Propose the chosen users as hub operators (a second operator confirms)"), permissions=["change"]
+    )
+    def propose_operator(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        each(
+            request,
+            queryset,
+            lambda user: onboarding.propose_role(user, role=Role.OPERATOR, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
         )
 
 
@@ -397,3 +425,45 @@ class DeliveryAdmin(ReadOnly):
 class JobRunAdmin(ReadOnly):
     list_display = ["job", "key", "started_at", "finished_at", "counts"]
     list_filter = ["job"]
+
+
+@admin.register(UseApplication)
+class UseApplicationAdmin(ReadOnly):
+    list_display = ["name", "kind", "state", "wanted_start", "filed_at", "address"]
+    list_filter = ["state", "kind"]
+    search_fields = ["name", "name_en", "corporate_number", "registration_number", "address"]
+    date_hierarchy = "filed_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UseApplication]:
+        """What was not filed yet is the applicant's alone."""
+        return super().get_queryset(request).filter(filed_at__isnull=False)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return onboarding_review.review(request, self, object_id)
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnly):
+    list_display = ["what", "subject", "state", "proposed_by", "proposed_at", "answered_by", "answered_at"]
+    list_filter = ["state", "act"]
+    search_fields = ["subject", "proposed_by__username"]
+    list_select_related = ["proposed_by", "answered_by"]
+
+    @admin.display(description=_("act"))
+    def what(self, proposal: Proposal) -> str:
+        return str(four_eyes.act_of(proposal).label)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return onboarding_review.answer(request, self, object_id)
+
+
+@admin.register(Letter)
+class LetterAdmin(ReadOnly):
+    list_display = ["written_at", "kind", "address", "state", "attempts", "next_attempt_at", "sent_at", "last_error"]
+    list_filter = ["state", "kind"]
+    search_fields = ["address"]
+    fields = ["kind", "address", "state", "attempts", "next_attempt_at", "sent_at", "last_error"]

@@ -13,6 +13,9 @@ class PortalConfig(AppConfig):
     verbose_name = _("Companies and people")
 
     def ready(self) -> None:
+        from portal import inbox, onboarding_inbox
+
+        inbox.register(onboarding_inbox.for_operators)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),

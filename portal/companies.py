@@ -107,7 +107,7 @@ def register(
         is_hub_operator=is_hub_operator,
     )
     with transaction.atomic():
-        _check(company)
+        check(company)
         _save(company)
         ledger.record("company registered", _subject(company), by=by, now=now, name=company.name)
         for part in participations:
@@ -130,7 +130,7 @@ def change(company: Company, *, by: User | None, now: datetime, **values: str) -
         if changes:
             for name, (_old, new) in changes.items():
                 setattr(company, name, new)
-            _check(company)
+            check(company)
             _save(company)
             ledger.record("company changed", _subject(company), by=by, now=now, changes=changes)
     return company
@@ -234,7 +234,8 @@ def _locked(company: Company) -> Company:
     return Company.objects.select_for_update(no_key=True).get(pk=company.pk)
 
 
-def _check(company: Company) -> None:
+def check(company: Company) -> None:
+    """Raise NameMissing, BadRegistrationNumber or BadCorporateNumber where a name or number does not do."""
     if not company.name:
         raise NameMissing
     if company.registration_number and not re.fullmatch(r"A[0-9]{4}", company.registration_number):

@@ -34,6 +34,8 @@ from portal.outbox import Post
 SECOND_FACTORS: tuple[Any, ...] = (TOTPDevice, StaticDevice)
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
 CHANGEABLE = frozenset({"name", "email"})
+TAKES_TWO_OPERATORS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
+"""Roles that give access to others: no operator gives them alone (see portal.four_eyes)."""
 LONGEST_NAME = 60
 RECOVERY_CODES, RECOVERY_LETTERS = 10, "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that looks like something else
 
@@ -100,6 +102,10 @@ class RoleNotForCompany(Refused):
     sentence = _("Hub operator, helpdesk and auditor are roles of the hub operator's own people.")
 
 
+class SecondOperatorNeeded(Refused):
+    sentence = _("This role gives access to others. Please propose it; a second operator has to confirm.")
+
+
 class LastAdministrator(Refused):
     sentence = _("This is the company's last administrator. Please name another one first.")
 
@@ -122,6 +128,7 @@ def register(
     password: str | None = None,
     password_hash: str = "",
     roles: Iterable[Hold | Role | str] = (),
+    second: User | None = None,
     by: User | None,
     now: datetime,
 ) -> User:
@@ -149,7 +156,7 @@ def register(
             raise UsernameTaken from error
         ledger.record("user registered", _subject(user), by=by, now=now, company=company.name)
         if holds := list(roles):
-            set_roles(user, roles=holds, by=by, now=now)
+            set_roles(user, roles=holds, second=second, by=by, now=now)
     return user
 
 
@@ -160,6 +167,7 @@ def invite(
     name: str,
     email: str,
     roles: Iterable[Hold | Role | str] = (),
+    second: User | None = None,
     by: User | None,
     now: datetime,
 ) -> User:
@@ -170,7 +178,9 @@ def invite(
     if not email.strip():
         raise EmailNeeded
     with transaction.atomic():
-        user = register(company=company, username=username, name=name, email=email, roles=roles, by=by, now=now)
+        user = register(
+            company=company, username=username, name=name, email=email, roles=roles, second=second, by=by, now=now
+        )
         _send_link(user, "invitation", by=by, now=now)
     return user
 
@@ -249,10 +259,18 @@ def set_password(user: User, *, password: str, by: User, now: datetime, keep: st
         ledger.record("password set", _subject(user), by=by, now=now)
 
 
-def set_roles(user: User, *, roles: Iterable[Hold | Role | str], by: User | None, now: datetime) -> None:
+def set_roles(
+    user: User,
+    *,
+    roles: Iterable[Hold | Role | str],
+    second: User | None = None,
+    by: User | None,
+    now: datetime,
+) -> None:
     """Replace the person's roles by exactly these; a bare role holds for every area and class.
 
-    Raises NotAllowed, RoleNotForCompany, LastAdministrator.
+    `second` is the operator who proposed what `by` confirms; an operator alone makes nobody an administrator.
+    Raises NotAllowed, RoleNotForCompany, LastAdministrator, SecondOperatorNeeded.
     """
     wanted = {hold if isinstance(hold, Hold) else Hold(hold) for hold in roles}
     wanted_keys = {(str(hold.role), str(hold.area), str(hold.supply_class)) for hold in wanted}
@@ -264,6 +282,8 @@ def set_roles(user: User, *, roles: Iterable[Hold | Role | str], by: User | None
         hub_roles_change = any(role in HUB_ROLES for role, _area, _class in wanted_keys ^ set(held))
         if hub_roles_change and by is not None and Role.OPERATOR not in by.roles:
             raise NotAllowed  # the hub's own roles are given by its operators, not by whoever keeps its accounts
+        if any(role in TAKES_TWO_OPERATORS for role, _area, _class in wanted_keys - set(held)):
+            _ask_for_two(by, second, user.company)
         if not any(role == Role.ADMINISTRATOR for role, _area, _class in wanted_keys):
             _keep_an_administrator(user)
         if set(held) == wanted_keys:
@@ -445,6 +465,14 @@ def _set_password(user: User, password: str | None) -> None:
     except ValidationError as error:
         raise WeakPassword(error.messages) from error
     user.set_password(password)
+
+
+def _ask_for_two(by: User | None, second: User | None, company: Company) -> None:
+    """An administrator gives the own company's roles alone, an operator only together with another one."""
+    if by is None or (not by.is_staff and by.company_id == company.pk):
+        return
+    if second is None or second.pk == by.pk or not (second.is_staff and Role.OPERATOR in second.roles):
+        raise SecondOperatorNeeded
 
 
 def _may_change(by: User | None, company: Company) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import evidence, health, home, me, people, registry, sign_in, sign_in_help
+from portal.views import evidence, health, home, me, onboarding, people, registry, sign_in, sign_in_help
 
 app_name = "portal"
 urlpatterns = [
@@ -34,5 +34,22 @@ urlpatterns = [
     path("people/<str:username>/departure/", people.departure, name="departure"),
     path("evidence/", evidence.evidence, name="evidence"),
     path("evidence/public-key.txt", evidence.public_key, name="public-key"),
+    path("use-applications/", onboarding.start, name="use-application-start"),
+    path("use-applications/sent/", onboarding.sent, name="use-application-sent"),
+    path("use-applications/users.csv", onboarding.sample, name="use-application-sample"),
+    path("use-applications/joint-use/<slug:edition>/", onboarding.statement, name="use-application-statement"),
+    path("use-applications/begin/<str:token>/", onboarding.begin, name="use-application-begin"),
+    path("use-applications/<uuid:key>/", onboarding.application, name="use-application"),
+    path("use-applications/<uuid:key>/company/", onboarding.company, name="use-application-company"),
+    path("use-applications/<uuid:key>/wanted/", onboarding.wanted, name="use-application-wanted"),
+    path(
+        "use-applications/<uuid:key>/administrators/",
+        onboarding.administrators,
+        name="use-application-administrators",
+    ),
+    path("use-applications/<uuid:key>/users/", onboarding.users, name="use-application-users"),
+    path("use-applications/<uuid:key>/certificates/", onboarding.certificates, name="use-application-certificates"),
+    path("use-applications/<uuid:key>/filing/", onboarding.filing, name="use-application-filing"),
+    path("use-applications/<uuid:key>/withdrawal/", onboarding.withdrawal, name="use-application-withdrawal"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -6,6 +6,7 @@ from portal.models.four_eyes import Proposal
 from portal.models.jobs import JobRun
 from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
+from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
 from portal.models.sessions import SignIn
 from portal.models.workdays import ExtraHoliday
@@ -24,6 +25,9 @@ __all__ = [
     "Seal",
     "SignIn",
     "UnsealedEntry",
+    "UseApplication",
+    "UsePerson",
+    "UseStep",
     "User",
     "append_only",
 ]

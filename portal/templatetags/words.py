@@ -10,6 +10,7 @@
 The same functions serve Python: `from portal.templatetags.words import point_number, kwh, jst, badge`.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from portal.access import Role
 from portal.market import SupplyClass
 
 register = template.Library()
@@ -122,6 +124,13 @@ def company_name(company: Any) -> str:
     if (get_language() or "ja").startswith("ja"):
         return company.name
     return company.name_en or company.name
+
+
+@register.filter
+def role_words(roles: Iterable[str]) -> str:
+    """Roles by their names, in words; a word that names no role stays as it is."""
+    known = dict(Role.choices)
+    return ", ".join(str(known.get(role, role)) for role in roles) or NOTHING
 
 
 @register.filter

@@ -1,7 +1,9 @@
 """The ground floor's rows of the access sweep."""
 
-from portal import people
+from portal import onboarding, people
+from portal.models.onboarding import UseKind
 from tests.access_rows import Row
+from tests.cast import NOW
 
 
 def an_account(cast):
@@ -11,6 +13,17 @@ def an_account(cast):
 def an_invitation(cast):
     _, _, uid, token, _ = people.password_link(cast["sora.viewer"]).split("/")
     return {"uid": uid, "token": token}
+
+
+def a_use_application(cast):
+    """Whoever has the key may open it: the key is the only way in."""
+    asked = onboarding.Asked(UseKind.PRODUCTION, "hoshi@hoshi.example", 1)
+    return {"key": onboarding.begin(asked, now=NOW).key}
+
+
+def a_link(cast):
+    letter = onboarding.ask_for_link(kind=UseKind.PRODUCTION, address="hoshi@hoshi.example", asked_from=None, now=NOW)
+    return {"token": onboarding.link_of(letter).rstrip("/").rpartition("/")[2]}
 
 
 ROWS = {
@@ -42,5 +55,20 @@ ROWS = {
     "portal:thaw": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:evidence": Row("ability", owner="hub.auditor"),
     "portal:public-key": Row("public"),
+    "portal:use-application-start": Row("public"),
+    "portal:use-application-sent": Row("public"),
+    "portal:use-application-sample": Row("public"),
+    "portal:use-application-statement": Row(
+        "public", kwargs=lambda cast: {"edition": onboarding.STATEMENT_EDITION}, shared=True
+    ),
+    "portal:use-application-begin": Row("public", kwargs=a_link, shared=True),
+    "portal:use-application": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-company": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-wanted": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-administrators": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-users": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-certificates": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-filing": Row("public", kwargs=a_use_application, shared=True),
+    "portal:use-application-withdrawal": Row("public", kwargs=a_use_application, shared=True),
     "portal:healthz": Row("public"),
 }

@@ -157,7 +157,7 @@ def test_the_last_administrator_stays(cast, hub_operator):
     ):
         with pytest.raises(people.LastAdministrator):
             deed()
-    people.set_roles(cast["sora.viewer"], roles=[Role.ADMINISTRATOR], by=hub_operator, now=NOW)
+    people.set_roles(cast["sora.viewer"], roles=[Role.ADMINISTRATOR], by=last, now=NOW)
     people.suspend(last, by=hub_operator, now=NOW)
 
 
