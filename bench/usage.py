@@ -790,10 +790,8 @@ def scratch() -> Iterator[tuple[dict[str, str], Path]]:
     import psycopg
     from psycopg import sql
 
-    from config import services
-
     name = f"kirikae_bench_{uuid4().hex[:8]}"
-    with services.for_one_command("bench"), tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder:
         url = os.environ["DATABASE_URL"]
         with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
             server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
@@ -883,43 +881,43 @@ def measure(environment: dict[str, str], folder: Path, name: str, points: int, s
     return found
 
 
-def run(options: argparse.Namespace) -> list[dict[str, Any]]:
+def run(size: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every way with one size, on a stage of its own."""
     figures: list[dict[str, Any]] = []
-    for size in options.points:
-        with scratch() as (environment, folder):
-            environment["BENCH_PROFILE"] = "1" if options.profile else ""
-            environment["BENCH_PEER_THREADS"] = environment["POLARS_MAX_THREADS"] = str(options.peer_threads)
-            work = folder / "work"
-            work.mkdir()
-            began = time.monotonic()
-            if not measure(environment, work, "prepare", size, options.seed):
-                sys.exit("The data could not be made.")
-            print(f"\n{size:,} points ({time.monotonic() - began:.0f} s to prepare)", flush=True)
-            for name, one in WAYS.items():
-                if (one.peer and options.without_peers) or (options.only and not any(o in name for o in options.only)):
-                    continue
-                points = min(size, one.cap)
-                runs = [measure(environment, work, name, points, options.seed) for _ in range(options.repeat)]
-                runs = [found for found in runs if found.get("seconds")]
-                if not runs:
-                    continue
-                rates = sorted(found["points"] / found["seconds"] for found in runs)
-                figure = {
-                    "size": size,
-                    "way": name,
-                    "work": one.work,
-                    "name": one.name,
-                    "points": points,
-                    "rate": statistics.median(rates),
-                    "slowest": rates[0],
-                    "fastest": rates[-1],
-                    "cpu_rate": statistics.median(f["points"] / f["cpu"] if f.get("cpu") else 0 for f in runs),
-                    "mb": max(found["mb"] for found in runs),
-                    **{key: statistics.median(f[key] for f in runs) for key in ("bytes", "p95") if key in runs[0]},
-                }
-                figures.append(figure)
-                print(line(figure), flush=True)
-            print(targets([figure for figure in figures if figure["size"] == size]), flush=True)
+    with scratch() as (environment, folder):
+        environment["BENCH_PROFILE"] = "1" if options.profile else ""
+        environment["BENCH_PEER_THREADS"] = environment["POLARS_MAX_THREADS"] = str(options.peer_threads)
+        work = folder / "work"
+        work.mkdir()
+        began = time.monotonic()
+        if not measure(environment, work, "prepare", size, options.seed):
+            sys.exit("The data could not be made.")
+        print(f"\n{size:,} points ({time.monotonic() - began:.0f} s to prepare)", flush=True)
+        for name, one in WAYS.items():
+            if (one.peer and options.without_peers) or (options.only and not any(o in name for o in options.only)):
+                continue
+            points = min(size, one.cap)
+            runs = [measure(environment, work, name, points, options.seed) for _ in range(options.repeat)]
+            runs = [found for found in runs if found.get("seconds")]
+            if not runs:
+                continue
+            rates = sorted(found["points"] / found["seconds"] for found in runs)
+            figure = {
+                "size": size,
+                "way": name,
+                "work": one.work,
+                "name": one.name,
+                "points": points,
+                "rate": statistics.median(rates),
+                "slowest": rates[0],
+                "fastest": rates[-1],
+                "cpu_rate": statistics.median(f["points"] / f["cpu"] if f.get("cpu") else 0 for f in runs),
+                "mb": max(found["mb"] for found in runs),
+                **{key: statistics.median(f[key] for f in runs) for key in ("bytes", "p95") if key in runs[0]},
+            }
+            figures.append(figure)
+            print(line(figure), flush=True)
+        print(targets(figures), flush=True)
     return figures
 
 
@@ -1005,9 +1003,14 @@ def main() -> None:
         return
     if not options.without_peers:
         install_peers()
-    figures = run(options)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    from config import services
+
+    figures: list[dict[str, Any]] = []
+    with services.for_one_command("bench"):
+        for size in options.points:
+            figures += run(size, options)
+            if options.json:
+                options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
