@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
 
+from metering.checks import LATE_HOUR
 from metering.formats import bp, names
 from metering.formats.blocks import DayBlock, recut
 from metering.formats.csv import write_wide
@@ -35,7 +36,7 @@ from portal import jobs, ledger, outbox
 from portal.access import Ability
 from portal.market import MarketRole, SupplyClass
 from portal.models import JobRun, Participation, User
-from portal.workdays import jst_date
+from portal.workdays import JST, jst_date
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,11 @@ LAST_REVISION = 99
 ONE_DAY = timedelta(days=1)
 
 
+# Other rooms tell here whether something due by a day is still to be carried out, so that who supplied which point on
+# it may yet change: that day is published when nothing is left.
+not_yet_settled: list[Callable[[date], bool]] = []
+
+
 class RevisionsUsedUp(Exception):
     """A day has been published 100 times; the two digits of the file name hold no further revision."""
 
@@ -59,7 +65,7 @@ class RevisionsUsedUp(Exception):
 
 def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Publication | None:
     """Publish what intake brought for a day and nobody has published yet; None when there is nothing (or another
-    worker is at it).
+    worker is at it, or hand-overs due by that day are still to be carried out).
 
     Revision 0 holds the whole day, later ones only the rows that came since, each with its newest values. For every
     retailer, area and class of supply: BP 0120/1120 zips of at most PUBLISHED_POINTS_PER_FILE rows, one wide CSV
@@ -81,6 +87,9 @@ def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Public
             .order_by("pk")
         )
         if not batches:
+            return None
+        if any(waits(day) for waits in not_yet_settled):
+            log.warning("usage of %s waits: hand-overs due by that day are not carried out yet", day)
             return None
         earlier = Publication.objects.filter(day=day, layer=layer).aggregate(Max("revision"))["revision__max"]
         revision = 0 if earlier is None else earlier + 1
@@ -132,11 +141,13 @@ def publish_nightly(*, now: datetime) -> Publication | None:
 def publish_late(*, now: datetime) -> list[Publication]:
     """Publish every past day with unpublished rows: corrections, and days that came too late for their night.
 
-    Yesterday belongs to the nightly job until that has run. A day that fails does not hold up the others.
+    Yesterday belongs to the nightly job until that has run; from 06:00 JST on it is late and taken here too, for a
+    night in which nobody woke the job. A day that fails does not hold up the others.
     """
     yesterday = jst_date(now) - ONE_DAY
     nightly_ran = JobRun.objects.filter(job=NIGHTLY, key=yesterday.isoformat(), finished_at__isnull=False).exists()
-    last = yesterday if nightly_ran else yesterday - ONE_DAY
+    is_late = now.astimezone(JST).hour >= LATE_HOUR
+    last = yesterday if nightly_ran or is_late else yesterday - ONE_DAY
     days = (
         UsageBatch.objects.filter(publication__isnull=True, layer=Layer.DAILY, day__lte=last)
         .order_by("day")

@@ -13,9 +13,9 @@ class SwitchingConfig(AppConfig):
     verbose_name = _("Switching")
 
     def ready(self) -> None:
-        from metering import inquiries
+        from metering import inquiries, publication
         from portal.proofs import register as tell_cases
-        from switching import applications
+        from switching import applications, matching
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -30,4 +30,6 @@ class SwitchingConfig(AppConfig):
         tell_cases(case)
         if applications.pending_on not in inquiries.pending_sources:
             inquiries.pending_sources.append(applications.pending_on)
+        if matching.waits_for_hand_over not in publication.not_yet_settled:
+            publication.not_yet_settled.append(matching.waits_for_hand_over)
         inquiries.pending_labels.update({kind.value: kind.label for kind in Application.Kind})

@@ -236,6 +236,11 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
     return len(due)
 
 
+def waits_for_hand_over(day: date) -> bool:
+    """True while a match due by the day is not carried out; a stuck one holds nobody up, it is the operator's."""
+    return Match.objects.filter(handed_over_at__isnull=True, stuck_because="", switch_date__lte=day).exists()
+
+
 def _take_effect(match_ids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -255,11 +255,29 @@ def test_every_retailer_is_told_once_and_the_ledger_knows(cast, houses):
 
 def test_the_night_publishes_yesterday_and_the_day_what_came_late(cast, houses):
     deliver(cast, csv_of(block_of(houses, DAY), block_of(houses, DAY - 5 * ONE_DAY)))
-    assert [p.day for p in publication.publish_late(now=NOW)] == [DAY - 5 * ONE_DAY]
+    before_dawn = NOW.replace(hour=4)
+    assert [p.day for p in publication.publish_late(now=before_dawn)] == [DAY - 5 * ONE_DAY]
     night = publication.publish_nightly(now=NOW)
     assert (night.day, night.revision) == (DAY, 0)
     deliver(cast, csv_of(block_of(houses[:2], DAY, values=figures(2, seed=7))))
     assert [(p.day, p.revision) for p in publication.publish_late(now=NOW)] == [(DAY, 1)]
+
+
+def test_a_night_nobody_woke_is_made_up_for_from_six_o_clock_on(cast, houses):
+    deliver(cast, csv_of(block_of(houses)))
+    assert publication.publish_late(now=NOW.replace(hour=5, minute=59)) == []
+    assert [p.day for p in publication.publish_late(now=NOW.replace(hour=6, minute=0))] == [DAY]
+    assert publication.publish_nightly(now=NOW) is None
+
+
+def test_a_day_is_not_published_while_its_suppliers_may_still_change(cast, houses, monkeypatch):
+    deliver(cast, csv_of(block_of(houses)))
+    asked: list[date] = []
+    monkeypatch.setattr(publication, "not_yet_settled", [lambda day: not asked.append(day)])
+    assert publication.publish_nightly(now=NOW) is None
+    assert asked == [DAY]
+    monkeypatch.setattr(publication, "not_yet_settled", [lambda day: False])
+    assert [p.day for p in publication.publish_late(now=NOW)] == [DAY]
 
 
 def test_todays_values_wait_for_the_night(cast, houses):

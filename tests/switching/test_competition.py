@@ -4,13 +4,15 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from metering import supply
+from metering import publication, supply
+from metering.models import PublishedFile
 from portal.models import Participation
 from portal.workdays import JST
 from switching import applications, disclosures, matching, relays
 from switching.models import Application, Match, Relay
 from switching.reasons import Reason
 from switching.states import ApplicationState, RelayState
+from tests.metering.delivering import block_of, csv_of, deliver
 from tests.switching.cases import DESIRED
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +200,19 @@ def test_an_explanation_of_long_ago_is_not_recorded(play, cast):
             now=play.now,
         )
     assert refusal.value.oldest == date(2026, 1, 1)
+
+
+def test_usage_of_the_switch_date_waits_for_a_late_hand_over_and_goes_to_the_new_retailer(play, cast):
+    point = play.point()
+    play.start(point, relay=play.accepted(point))
+    matching.match_waiting(now=play.now)
+    night = THE_DAY + timedelta(days=1, hours=5)
+    deliver(cast, csv_of(block_of([point], DESIRED)), now=night)
+    deliver(cast, csv_of(block_of([point], DESIRED - timedelta(days=1))), now=night)
+    assert publication.publish_nightly(now=night) is None, "the hand-over of the day has not run yet"
+    assert [p.day for p in publication.publish_late(now=night)] == [DESIRED - timedelta(days=1)]
+    matching.hand_over_due(now=night + timedelta(hours=2))
+    assert [p.day for p in publication.publish_late(now=night + timedelta(hours=2))] == [DESIRED]
+    recipients = PublishedFile.objects.values_list("publication__day", "recipient").distinct()
+    assert set(recipients) == {(DESIRED - timedelta(days=1), cast.umi.pk), (DESIRED, cast.sora.pk)}
+    assert publication.balance(DESIRED - timedelta(days=1), DESIRED)["balanced"]
