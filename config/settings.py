@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "portal.middleware.ClosedByDefault",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.gatekeeper.Gatekeeper",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -275,6 +276,8 @@ CELERY_BEAT_SCHEDULE = {
         ("count the statistics", "switching.tasks.count_statistics", timedelta(minutes=10)),
         ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),
         ("take in waiting usage files", "metering.tasks.take_in_waiting", timedelta(seconds=30)),
+        ("tell of locked inquiries", "metering.tasks.tell_of_locks", timedelta(minutes=5)),
+        ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
         ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
     ]
@@ -307,3 +310,9 @@ USAGE_FILE_MAX_BYTES = 2_000_000_000
 USAGE_XML_MAX_BYTES = 12_000_000_000
 USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one
 PUBLISHED_POINTS_PER_FILE = 50_000
+INQUIRIES_PER_PERSON_AND_DAY, INQUIRIES_PER_HOUR_ALARM = 300, 100  # where a company has no rules of its own
+INQUIRY_RUN_ALARM = 8  # numbers asked one after the other
+INQUIRY_FOLLOW_UP_DAYS, INQUIRIES_WITHOUT_RESULT_ALARM = 14, 20
+INQUIRY_IDENTITY_SPAN, INQUIRY_IDENTITY_ALARM = timedelta(days=7), 5
+INQUIRY_EXPLAIN_WITHIN = timedelta(hours=24)
+ACCESS_LOG_DELAY_DAYS = 14  # until a retailer learns that another one asked about its customer: no help for win-back

@@ -3,17 +3,21 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from metering import intake
+from metering import governance, intake
 from metering.models import (
     Consent,
     Contract,
     FacilityInquiry,
+    InquiryAlarm,
+    InquiryRules,
     Meter,
     Publication,
     ReadingDate,
@@ -22,6 +26,7 @@ from metering.models import (
     UsageFile,
 )
 from portal import ledger
+from portal.admin import SetOrTakenBack
 
 
 class ReadOnly:
@@ -194,3 +199,33 @@ class PublicationAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["layer"]
     date_hierarchy = "day"
     show_full_result_count = False
+
+
+# --- Watching over inquiries --------------------------------------------------------------------------------------
+
+
+@admin.register(InquiryRules)
+class InquiryRulesAdmin(SetOrTakenBack):
+    list_display = ["company", "daily_budget", "hourly_alarm", "is_watched"]
+    list_select_related = ["company"]
+    autocomplete_fields = ["company"]
+
+    def deed(self, request: HttpRequest, form: ModelForm, obj: Model | None) -> InquiryRules:
+        return governance.set_rules(**form.cleaned_data, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: InquiryRules) -> None:
+        governance.drop_rules(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+
+@admin.register(InquiryAlarm)
+class InquiryAlarmAdmin(ReadOnly, admin.ModelAdmin):
+    """To look at; explanations and liftings have a page of their own, which "view on site" opens."""
+
+    list_display = ["raised_at", "kind", "count", "company", "user", "explain_by", "explained_at", "lifted_at"]
+    list_filter = ["kind", "company"]
+    list_select_related = ["company", "user"]
+    date_hierarchy = "raised_at"
+    show_full_result_count = False
+
+    def view_on_site(self, obj: InquiryAlarm) -> str:
+        return reverse("metering:alarm", args=[obj.pk])

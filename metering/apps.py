@@ -19,7 +19,9 @@ class MeteringConfig(AppConfig):
             inbox.register(provider)
         navigation.register(
             Entry(_("Facility inquiries"), "metering:inquiries", Ability.INQUIRE, 20),
+            Entry(_("Inquiry alarms"), "metering:alarms", Ability.SEE_ALARMS, 25),
             Entry(_("Supply points"), "metering:points", Ability.SEE_POINTS, 50),
+            Entry(_("Access log"), "metering:access-log-choice", Ability.READ_ACCESS_LOG, 55),
             Entry(_("Usage files"), "metering:usage-files", Ability.SEND_USAGE, 60),
             Entry(_("Published usage"), "metering:published-files", Ability.COLLECT_USAGE, 60),
         )

@@ -1,14 +1,15 @@
-"""What of the usage files waits for a person."""
+"""What of usage files and of the watch over inquiries waits for a person."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from metering import intake
-from metering.models import PublishedFile
-from portal.access import Ability
+from metering.models import InquiryAlarm, PublishedFile
+from portal.access import Ability, Role
 from portal.inbox import Task
 from portal.models import User
 
@@ -37,4 +38,31 @@ def files_to_collect(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
-PROVIDERS = (files_to_correct, files_to_collect)
+def alarms_to_explain(user: User, now: datetime) -> Iterator[Task]:
+    """Alarms about the person's own inquiries that can still be explained."""
+    if user.may(Ability.SEE_ALARMS):
+        open_ones = InquiryAlarm.objects.filter(
+            user=user, explained_at__isnull=True, lifted_at__isnull=True, explain_by__gt=now
+        ).aggregate(count=Count("pk"), first=Min("explain_by"))
+        yield Task(
+            title=_("Alarms about your inquiries: please explain"),
+            link=reverse("metering:alarms"),
+            due_at=open_ones["first"],
+            count=open_ones["count"],
+            kind="inquiries.explain",
+        )
+
+
+def locks_to_lift(user: User, now: datetime) -> Iterator[Task]:
+    """People whose inquiries are locked, for whoever can lift the lock."""
+    if user.may(Ability.SEE_ALARMS) and {Role.ADMINISTRATOR, Role.OPERATOR} & user.roles:
+        yield Task(
+            title=_("Locked inquiries of people"),
+            link=reverse("metering:alarms"),
+            due_at=None,
+            count=InquiryAlarm.objects.visible_to(user).locking(now).exclude(user=user).count(),
+            kind="inquiries.locked",
+        )
+
+
+PROVIDERS = (files_to_correct, files_to_collect, alarms_to_explain, locks_to_lift)

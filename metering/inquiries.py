@@ -13,13 +13,14 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from metering import governance
 from metering.addresses import Address, parse, search_key
 from metering.folding import DASHES, drop_spaces, fold_width
 from metering.models import Consent, FacilityInquiry, Meter, SupplyPoint
 from metering.points import next_reading_date, normalise_number
-from portal import ledger
+from portal import gates, ledger
 from portal.access import Ability, covers, within
-from portal.models import User
+from portal.models import Function, User
 from portal.workdays import jst_date
 
 MOST_CANDIDATES = 20
@@ -41,6 +42,20 @@ class Refused(Exception):
 
     def __str__(self) -> str:
         return str(self.sentence)
+
+
+class Locked(Refused):
+    sentence = _(
+        "Your inquiries are locked because an alarm about them was not explained in time. Your company's "
+        "administrator or the hub operator's helpdesk can lift the lock."
+    )
+
+
+class BudgetSpent(Refused):
+    sentence = _(
+        "You have used up your inquiries of today. It begins anew at midnight; if you need more, please ask the hub "
+        "operator."
+    )
 
 
 class ConsentMissing(Refused):
@@ -132,8 +147,9 @@ def record_consent(
 ) -> Consent:
     """Keep a customer's consent for the person's company: own reference, how, what for, when it was given.
 
-    Raises ReferenceMissing, ConsentInTheFuture, ConsentTooOld. Source: domain notes, switching §4.
+    Raises ReferenceMissing, ConsentInTheFuture, ConsentTooOld, gates.Closed. Source: domain notes, switching §4.
     """
+    gates.require(Function.FACILITY_INQUIRY, now=now)
     if not reference.strip():
         raise ReferenceMissing
     _check_age(obtained_on, now)
@@ -164,14 +180,16 @@ def inquire(*, number: str, supply_class: str, consent: Consent | None, by: User
     """Ask about one point and keep the answer as given: every item of domain notes, switching §4, nothing personal.
 
     `number` may be typed in any of the ways `points.normalise_number` reads; what it raises comes through
-    (WrongNumber). Raises ConsentMissing, ConsentOfAnotherCompany, ConsentInTheFuture, ConsentTooOld,
-    OutsideYourRoles, UnknownPoint. An answer and each of these refusals leave a ledger row: do not call this
-    inside a transaction that the refusal rolls back.
+    (WrongNumber). Raises gates.Closed, Locked, BudgetSpent, ConsentMissing, ConsentOfAnotherCompany, ConsentInTheFuture,
+    ConsentTooOld, OutsideYourRoles, UnknownPoint. An answer and each of these refusals but the first leave a ledger row
+    and count (metering.governance): do not call this inside a transaction that the refusal rolls back.
     """
+    gates.require(Function.FACILITY_INQUIRY, now=now)
     number = normalise_number(number, supply_class=supply_class)
     area = number[:2]
     subject = f"supply point {number}"
     try:
+        _watched(by, now, number=number)
         consent = _checked(consent, by, now)
         if not covers(by, Ability.INQUIRE, area=area, supply_class=supply_class):
             raise OutsideYourRoles
@@ -335,8 +353,10 @@ def _search(
     by: User,
     now: datetime,
 ) -> list[Candidate]:
+    gates.require(Function.FACILITY_INQUIRY, now=now)
     subject = f"supply points {way}"
     try:
+        _watched(by, now)
         consent = _checked(consent, by, now)
         found = find()
         if not found:
@@ -358,6 +378,13 @@ def _search(
         found=[candidate.number for candidate in candidates],
     )
     return candidates
+
+
+def _watched(by: User, now: datetime, *, number: str = "") -> None:
+    if governance.is_locked(by, now=now):
+        raise Locked
+    if not governance.count(by, number=number, now=now):
+        raise BudgetSpent
 
 
 def _checked(consent: Consent | None, by: User, now: datetime) -> Consent:

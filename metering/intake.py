@@ -38,10 +38,10 @@ from metering.formats.csv import read_wide, wide_lines
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.halfhours import NULL, pack, pack_quality
 from metering.models import Layer, RefusedRow, UsageBatch, UsageFile
-from portal import ledger, outbox
+from portal import gates, ledger, outbox
 from portal.access import Ability
 from portal.market import MarketRole
-from portal.models import Company, Participation, User
+from portal.models import Company, Function, Participation, User
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,9 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
     name    as the sender wrote it; it and the first bytes decide the format
     by      the person who uploaded it, None for the drop folder
 
-    Raises NotANetworkOperator, NotAUsageFile, AlreadyReceived.
+    Raises gates.Closed, NotANetworkOperator, NotAUsageFile, AlreadyReceived.
     """
+    gates.require(Function.USAGE, now=now)
     if MarketRole.NETWORK_OPERATOR not in sender.market_roles:
         raise NotANetworkOperator(sender.name)
     name = os.path.basename(name.replace("\\", "/")).strip()
@@ -778,12 +779,13 @@ def collect_dropped(*, now: datetime) -> Collected:
 
     A file is complete when nobody has written to it for QUIET_SECONDS; names that end in `.part` or begin with a
     dot are still being written. Afterwards it stands in `done/`, or in `refused/` beside a `.txt` that says why.
-    One sweep runs at a time. A file interrupted between receiving and moving is found again and moved then.
+    One sweep runs at a time. A file interrupted between receiving and moving is found again and moved then. While usage
+    is closed (portal.gates) everything stays where it lies.
     """
     collected = Collected()
     own = Participation.objects.filter(market_role=MarketRole.NETWORK_OPERATOR).select_related("company")
     with _alone("usage drop folder") as mine:
-        if not mine:
+        if not mine or gates.Hours(now).closure(Function.USAGE):
             return collected
         for participation in own:
             folder = settings.USAGE_DROP_DIR / participation.code

@@ -32,10 +32,10 @@ from metering.formats.blocks import DayBlock, recut
 from metering.formats.csv import write_wide
 from metering.halfhours import unpack, unpack_quality
 from metering.models import DeliveryCounter, Layer, Publication, PublishedFile, UsageBatch
-from portal import jobs, ledger, outbox
+from portal import gates, jobs, ledger, outbox
 from portal.access import Ability
 from portal.market import MarketRole, SupplyClass
-from portal.models import JobRun, Participation, User
+from portal.models import Function, JobRun, Participation, User
 from portal.workdays import JST, jst_date
 
 log = logging.getLogger(__name__)
@@ -505,6 +505,7 @@ def _announce(files: list[PublishedFile], publication: Publication, *, now: date
 
 def collect(file: PublishedFile, *, by: User, now: datetime) -> BinaryIO:
     """Open a published file for its recipient; the first time is kept, every time is in the ledger."""
+    gates.require(Function.USAGE, now=now)
     with transaction.atomic():
         PublishedFile.objects.filter(pk=file.pk, first_collected_at__isnull=True).update(first_collected_at=now)
         ledger.record("published file collected", f"published file {file.pk}", by=by, now=now, name=file.name)

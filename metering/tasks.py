@@ -5,7 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from metering import intake, publication
+from metering import governance, intake, publication
 
 
 def _moment(at: str | None) -> datetime:
@@ -40,3 +40,16 @@ def publish_nightly(at: str | None = None) -> None:
 def publish_late(at: str | None = None) -> None:
     """Publish what came late."""
     publication.publish_late(now=_moment(at))
+
+
+@shared_task
+def tell_of_locks(at: str | None = None) -> None:
+    """Tell of inquiries locked since the last run."""
+    while governance.tell_of_locks(now=_moment(at)):
+        pass
+
+
+@shared_task
+def look_for_idle_inquiries(at: str | None = None) -> None:
+    """Raise alarms about people whose inquiries led to nothing."""
+    governance.look_for_inquiries_without_result(now=_moment(at))

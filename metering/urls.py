@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from metering.views import inquiries, points, published_files, usage_files
+from metering.views import access_log, alarms, inquiries, points, published_files, usage_files
 
 
 class PointNumberConverter(StringConverter):
@@ -36,4 +36,13 @@ USAGE = [
     path("published-files/<int:pk>/download/", published_files.download, name="published-file-download"),
 ]
 
-urlpatterns = [*POINTS, *USAGE]
+GOVERNANCE = [
+    path("inquiry-alarms/", alarms.alarms, name="alarms"),
+    path("inquiry-alarms/<int:pk>/", alarms.alarm, name="alarm"),
+    path("inquiry-alarms/<int:pk>/explanation/", alarms.explanation, name="alarm-explanation"),
+    path("inquiry-alarms/<int:pk>/lifting/", alarms.lifting, name="alarm-lifting"),
+    path("supply-points/access-log/", access_log.choice, name="access-log-choice"),
+    path("supply-points/<point_number:number>/access-log/", access_log.access_log, name="access-log"),
+]
+
+urlpatterns = [*POINTS, *USAGE, *GOVERNANCE]

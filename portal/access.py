@@ -50,6 +50,9 @@ class Ability(TextChoices):
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
     MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
     SEE_EVIDENCE = "see_evidence", _("see how the ledger stands and export proof packs")
+    SEE_ALARMS = "see_alarms", _("see alarms about inquiries")
+    READ_LEDGER = "read_ledger", _("search the ledger")
+    READ_ACCESS_LOG = "read_access_log", _("read who looked at a customer's supply point")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -84,6 +87,9 @@ MAY: dict[Ability, Grantable] = {
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
     Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
     Ability.SEE_EVIDENCE: _by(Role.OPERATOR, Role.AUDITOR),
+    Ability.SEE_ALARMS: _by(Role.INQUIRY, Role.ADMINISTRATOR, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
+    Ability.READ_LEDGER: _by(Role.ADMINISTRATOR, Role.AUDITOR),
+    Ability.READ_ACCESS_LOG: _by(Role.ADMINISTRATOR, of=(_R,)),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal import companies, four_eyes, holidays, onboarding, outbox, people
+from portal import companies, four_eyes, gates, holidays, onboarding, outbox, people, quotas
 from portal.access import Role
 from portal.admin_people import PeopleDeeds
 from portal.companies import TakesPart
@@ -20,13 +20,16 @@ from portal.models import (
     Company,
     Delivery,
     ExtraHoliday,
+    Gate,
     Grant,
     JobRun,
     LedgerEntry,
     Letter,
+    MaintenanceWindow,
     Notice,
     Participation,
     Proposal,
+    Quota,
     UseApplication,
     User,
 )
@@ -467,3 +470,59 @@ class LetterAdmin(ReadOnly):
     list_filter = ["state", "kind"]
     search_fields = ["address"]
     fields = ["kind", "address", "state", "attempts", "next_attempt_at", "sent_at", "last_error"]
+
+
+# --- What is open when, and how much of it ------------------------------------------------------------------------
+
+
+class SetOrTakenBack(ByVerbs):
+    """A row is entered or taken back, never turned into another one."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.delete_{self.opts.model_name}")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+@admin.register(Gate)
+class GateAdmin(SetOrTakenBack):
+    list_display = ["environment", "function", "opened_from", "closed_from", "note"]
+    list_filter = ["environment", "function"]
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Gate:
+        return gates.open_function(**form.cleaned_data, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: Gate) -> None:
+        gates.take_back(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+
+@admin.register(MaintenanceWindow)
+class MaintenanceWindowAdmin(SetOrTakenBack):
+    list_display = ["begins_at", "ends_at", "announced_from", "environment", "function", "words_ja"]
+    list_filter = ["environment", "function"]
+    date_hierarchy = "begins_at"
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> MaintenanceWindow:
+        return gates.announce(**form.cleaned_data, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: MaintenanceWindow) -> None:
+        gates.call_off(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+
+@admin.register(Quota)
+class QuotaAdmin(SetOrTakenBack):
+    list_display = ["registration", "company", "most"]
+    list_filter = ["registration"]
+    list_select_related = ["company"]
+    autocomplete_fields = ["company"]
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> Quota:
+        return quotas.set_quota(**form.cleaned_data, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: Quota) -> None:
+        quotas.lift(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from portal import navigation
+from portal.gatekeeper import hours_of
 
 ENVIRONMENT_WORDS = {
     "production": _("Production"),
@@ -21,6 +22,7 @@ def furniture(request: HttpRequest) -> dict[str, Any]:
         "environment": settings.ENVIRONMENT,
         "environment_words": ENVIRONMENT_WORDS[settings.ENVIRONMENT],
         "languages": settings.LANGUAGES,
+        "maintenance": lambda: hours_of(request).announced,
     }
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from portal.views import evidence, health, home, me, onboarding, people, registry, sign_in, sign_in_help
+from portal.views import ledger as ledger_views
 
 app_name = "portal"
 urlpatterns = [
@@ -52,4 +53,5 @@ urlpatterns = [
     path("use-applications/<uuid:key>/filing/", onboarding.filing, name="use-application-filing"),
     path("use-applications/<uuid:key>/withdrawal/", onboarding.withdrawal, name="use-application-withdrawal"),
     path("healthz", health.healthz, name="healthz"),
+    path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 
 from metering.models import SupplyPoint
 from metering.supply import current_period
-from portal import workdays
+from portal import gates, quotas, workdays
 from portal.access import Ability, covers
 from portal.market import MarketRole
-from portal.models import Participation, User
+from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
 from switching import deadlines, notices, numbers, traces
 from switching.models import Application, Relay
@@ -56,6 +57,14 @@ class DateNotPossible(NotPossible):
     def __init__(self, earliest: date, latest: date) -> None:
         super().__init__(f"{earliest} to {latest}")
         self.earliest, self.latest = earliest, latest
+
+
+class QuotaSpent(NotPossible):
+    """The company has filed as many switch starts today as its quota allows: `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 class RelayDoesNotFit(NotPossible):
@@ -106,8 +115,9 @@ def file_start(
 ) -> Application:
     """File the gaining retailer's switch start; it waits for the termination of the same point and date.
 
-    Raises a NotPossible with the reason. With `dry_run` every rule is asked and nothing is written.
+    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
+    gates.require(Function.APPLICATIONS, now=now)
     if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
         raise NotYours
     if not supplies_in(point.area, by.company_id):
@@ -137,6 +147,7 @@ def file_start(
             or Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exclude(gaining_retailer=by.company).exists()
         ):
             raise PointBusy
+        _check_quota(by.company, now=now, is_last=not dry_run)
         application = Application(
             kind=Kind.SWITCH_START,
             point=point,
@@ -155,6 +166,27 @@ def file_start(
         if not dry_run:
             traces.leave(_file([application]), by=by, now=now)
     return application
+
+
+def _check_quota(company: Company, *, now: datetime, is_last: bool) -> None:
+    try:
+        quotas.check(company, Registration.SWITCH_START, now=now, is_last=is_last)
+    except quotas.Spent as spent:
+        raise QuotaSpent(spent.most) from spent
+
+
+def filed_between(company_id: int, begin: datetime, end: datetime) -> int:
+    """How many switch starts the company filed in [begin, end), whatever became of them."""
+    return Application.objects.filter(
+        retailer=company_id, kind=Kind.SWITCH_START, filed_at__gte=begin, filed_at__lt=end
+    ).count()
+
+
+def after_inquiry() -> Exists:
+    """True for a facility inquiry after which its company filed an application on the point."""
+    return Exists(
+        Application.objects.filter(retailer=OuterRef("company"), point=OuterRef("point"), filed_at__gte=OuterRef("at"))
+    )
 
 
 def file_terminations(relays: Sequence[Relay], *, by: User | None, now: datetime) -> list[traces.Trace]:
@@ -204,8 +236,9 @@ def _file(applications: list[Application]) -> list[traces.Trace]:
 def cancel(*, application_id: int, by: User, now: datetime) -> Application:
     """Cancel a waiting switch start by its own retailer. A termination follows its relay and is not cancelled alone.
 
-    Raises NotYours, Frozen, AlreadyMoved.
+    Raises NotYours, Frozen, AlreadyMoved, gates.Closed.
     """
+    gates.require(Function.APPLICATIONS, now=now)
     with transaction.atomic():
         application = _locked(application_id)
         if (
@@ -268,8 +301,9 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
 def complete(*, application_id: int, by: User, now: datetime) -> Application:
     """The network operator reports the paperwork completed: a fact of its own beside "supply started".
 
-    Raises NotYours, AlreadyMoved.
+    Raises NotYours, AlreadyMoved, gates.Closed.
     """
+    gates.require(Function.APPLICATIONS, now=now)
     with transaction.atomic():
         application = _locked(application_id)
         if application.point.network_operator_id != by.company_id or not _covers(

@@ -13,9 +13,11 @@ class SwitchingConfig(AppConfig):
     verbose_name = _("Switching")
 
     def ready(self) -> None:
-        from metering import inquiries, publication
+        from metering import governance, inquiries, publication
+        from portal import quotas
+        from portal.models import Registration
         from portal.proofs import register as tell_cases
-        from switching import applications, matching
+        from switching import applications, matching, relays
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -32,4 +34,9 @@ class SwitchingConfig(AppConfig):
             inquiries.pending_sources.append(applications.pending_on)
         if matching.waits_for_hand_over not in publication.not_yet_settled:
             publication.not_yet_settled.append(matching.waits_for_hand_over)
+        for follow_up in (relays.after_inquiry, applications.after_inquiry):
+            if follow_up not in governance.follow_ups:
+                governance.follow_ups.append(follow_up)
+        quotas.counters[Registration.RELAY] = relays.registered_between
+        quotas.counters[Registration.SWITCH_START] = applications.filed_between
         inquiries.pending_labels.update({kind.value: kind.label for kind in Application.Kind})

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import transaction
 
 from metering.models import SupplyPoint
-from portal import ledger
+from portal import gates, ledger
 from portal.access import Ability, covers
-from portal.models import User
+from portal.models import Function, User
 from portal.workdays import jst_date
 from switching.models import Acknowledgement, Disclosure, DisclosureItem, DisclosureVersion
 
@@ -87,8 +87,10 @@ def record(
 ) -> Disclosure:
     """Keep that every item (ids in `acknowledged`) was explained and acknowledged one by one.
 
-    Raises NotYours, OutdatedVersion, ExplainedInFuture, NotAllAcknowledged. Source: domain notes, switching §7.
+    Raises NotYours, OutdatedVersion, ExplainedInFuture, NotAllAcknowledged, gates.Closed.
+    Source: domain notes, switching §7.
     """
+    gates.require(Function.RELAYS, now=now)
     if not covers(by, Ability.DISCLOSE, area=point.area, supply_class=point.supply_class):
         raise NotYours
     today = jst_date(now)

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from metering import governance
 from metering.models import Contract, SupplyPoint
 from metering.supply import current_period
-from portal import ledger, workdays
+from portal import gates, ledger, quotas, workdays
 from portal.access import Ability, covers
-from portal.models import Company, User
+from portal.models import Company, Function, Registration, User
 from portal.workdays import jst_date
 from switching import applications, deadlines, disclosures, identity, notices, numbers, policies, traces
 from switching.models import Application, Disclosure, Match, Relay
@@ -102,6 +103,14 @@ class Throttled(NotPossible):
     """Too many of this company's relays on the point were tries at the customer's data: no guessing of numbers."""
 
 
+class QuotaSpent(NotPossible):
+    """The company has registered as many relays today as its quota allows: `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
 class AlreadyMoved(NotPossible):
     """The relay no longer stands where this is possible (answered, withdrawn, matched …); `state` tells where."""
 
@@ -139,14 +148,16 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     """Register a relay; it stands in the losing retailer's inbox until its judgement is due.
 
     Where that retailer wishes so and the identity check allows it, it is accepted at once.
-    Raises a NotPossible with the reason. With `dry_run` every rule is asked and nothing is written.
+    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
+    gates.require(Function.RELAYS, now=now)
     point, today = request.point, jst_date(now)
     if not covers(by, Ability.REGISTER_RELAY, area=point.area, supply_class=point.supply_class):
         raise NotYours
     calendar = workdays.of_area(point.area)
     policy = policies.of(request.losing_retailer)
     _check_request(request, calendar, policy, by=by, today=today)
+    _check_quota(by.company, now=now, is_last=False)
     relay = Relay(
         point=point,
         gaining_retailer=by.company,
@@ -166,6 +177,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     if dry_run:
         return relay
     with transaction.atomic():
+        _check_quota(by.company, now=now, is_last=True)
         relay.number = numbers.issue(numbers.RELAY)[0]
         try:
             with transaction.atomic():
@@ -187,6 +199,27 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
             left += _accept(relay, by=None, now=now)
         traces.leave(left, by=by, now=now)
     return relay
+
+
+def _check_quota(company: Company, *, now: datetime, is_last: bool) -> None:
+    try:
+        quotas.check(company, Registration.RELAY, now=now, is_last=is_last)
+    except quotas.Spent as spent:
+        raise QuotaSpent(spent.most) from spent
+
+
+def registered_between(company_id: int, begin: datetime, end: datetime) -> int:
+    """How many relays the company registered in [begin, end), whatever became of them."""
+    return Relay.objects.filter(gaining_retailer=company_id, registered_at__gte=begin, registered_at__lt=end).count()
+
+
+def after_inquiry() -> Exists:
+    """True for a facility inquiry after which its company registered a relay on the point."""
+    return Exists(
+        Relay.objects.filter(
+            gaining_retailer=OuterRef("company"), point=OuterRef("point"), registered_at__gte=OuterRef("at")
+        )
+    )
 
 
 def _check_request(
@@ -282,8 +315,9 @@ def judge(
 ) -> Relay:
     """The losing retailer accepts (and thereby files the switch termination) or rejects with reasons.
 
-    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, NotSupplying, or applications.PointBusy.
+    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
     """
+    gates.require(Function.RELAYS, now=now)
     with transaction.atomic():
         relay = _locked(relay_id)
         if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
@@ -293,7 +327,22 @@ def judge(
         else:
             left = _reject(relay, sorted({Reason(code) for code in reasons}), reason_text, by=by, now=now)
         traces.leave(left, by=by, now=now)
+    if verdict == Verdict.REJECT and IDENTITY_REASONS & set(relay.reasons):
+        _tell_of_identity(relay, now=now)
     return relay
+
+
+def _tell_of_identity(relay: Relay, *, now: datetime) -> None:
+    governance.identity_rejected(
+        relay.registered_by,
+        rejections_since=lambda moment: Relay.objects.filter(
+            registered_by=relay.registered_by,
+            state=RelayState.REJECTED,
+            reasons__overlap=sorted(IDENTITY_REASONS),
+            judged_at__gt=moment,
+        ).count(),
+        now=now,
+    )
 
 
 def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
@@ -331,8 +380,9 @@ def _reject(
 def withdraw(*, relay_id: int, by: User, now: datetime) -> Relay:
     """The customer thought again before the match: relay, start (also one filed before it) and termination end.
 
-    Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch).
+    Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch), gates.Closed.
     """
+    gates.require(Function.RELAYS, now=now)
     with transaction.atomic():
         relay = _locked(relay_id)
         if relay.gaining_retailer_id != by.company_id or not _covers(by, Ability.REGISTER_RELAY, relay):

@@ -22,6 +22,10 @@ def _state(refusal: Any) -> dict[str, str]:
     return {"state": str(refusal.state.label)}
 
 
+def _most(refusal: Any) -> dict[str, str]:
+    return {"most": f"{refusal.most:,}"}
+
+
 def _missing(refusal: Any) -> dict[str, str]:
     return {"items": " / ".join(item.text for item in refusal.missing)}
 
@@ -38,6 +42,11 @@ _NO_PART = _(
 _DATE = _(
     "The desired date must lie between %(earliest)s and %(latest)s: the network operator needs the days before, and "
     "nothing is taken further ahead. Please choose a day in between."
+)
+
+_QUOTA = _(
+    "Your company has used up its %(most)s registrations of today. Nothing was filed; please come back tomorrow. The "
+    "quota begins anew at midnight."
 )
 
 SENTENCES: dict[type[Exception], str | Promise] = {
@@ -71,6 +80,7 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "Several of your company's relays on this point were rejected because the customer's data differed, or "
         "withdrawn unanswered. No more are taken; please call the hub operator's helpdesk."
     ),
+    relays.QuotaSpent: _QUOTA,
     relays.AlreadyMoved: _(
         "In the meantime the relay has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
         "stands."
@@ -93,6 +103,7 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "it has ended, or ask the customer."
     ),
     applications.DateNotPossible: _DATE,
+    applications.QuotaSpent: _QUOTA,
     applications.RelayDoesNotFit: _(
         "The cancellation relay does not fit: it is for another point or another date, or it has ended. Use the "
         "relay's date, or register a new relay."
@@ -125,8 +136,10 @@ SENTENCES: dict[type[Exception], str | Promise] = {
 _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     relays.NumberDoesNotFit: lambda refusal: {"hint": refusal.hint, "sample": refusal.sample or "–"},
     relays.DateNotPossible: _dates,
+    relays.QuotaSpent: _most,
     relays.AlreadyMoved: _state,
     applications.DateNotPossible: _dates,
+    applications.QuotaSpent: _most,
     applications.AlreadyMoved: _state,
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},

@@ -1,5 +1,6 @@
 """Tables of the metering room, one module per noun."""
 
+from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
 from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.points import Meter, ReadingDate, SupplyPoint
 from metering.models.supply import Contract, SupplyPeriod
@@ -20,6 +21,9 @@ __all__ = [
     "Contract",
     "DeliveryCounter",
     "FacilityInquiry",
+    "InquiryAlarm",
+    "InquiryCount",
+    "InquiryRules",
     "Layer",
     "Meter",
     "MonthlyUsage",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from metering import answers
+from metering import answers, governance
 from metering import inquiries as verbs
 from metering.forms import WAYS, CandidateForm, InquiryForm
 from metering.inquiries import Candidate, Refused
@@ -249,6 +249,8 @@ def _form_page(
                 (words, _ask_url(supply_class, way=name, consent=consent), name == way)
                 for name, words in WAY_WORDS.items()
             ],
+            "is_locked": governance.is_locked(_person(request), now=timezone.now()),
+            "left": governance.left_today(_person(request), now=timezone.now()),
             "action_label": _("Ask") if way == "number" else _("Search"),
         },
         status=422 if form.is_bound else 200,

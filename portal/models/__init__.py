@@ -3,25 +3,33 @@
 from portal.models.companies import Company, Participation
 from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
 from portal.models.four_eyes import Proposal
+from portal.models.gates import Environment, Function, Gate, MaintenanceWindow
 from portal.models.jobs import JobRun
 from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
 from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
+from portal.models.quotas import Quota, Registration
 from portal.models.sessions import SignIn
 from portal.models.workdays import ExtraHoliday
 
 __all__ = [
     "Company",
     "Delivery",
+    "Environment",
     "ExtraHoliday",
+    "Function",
+    "Gate",
     "Grant",
     "JobRun",
     "LedgerEntry",
     "Letter",
+    "MaintenanceWindow",
     "Notice",
     "Participation",
     "Proposal",
+    "Quota",
+    "Registration",
     "Seal",
     "SignIn",
     "UnsealedEntry",

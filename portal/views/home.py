@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portal import inbox
+from portal import inbox, quotas
 from portal.access import Ability, needs, person
 from portal.models import Notice
 from portal.notices import Told, told
@@ -26,6 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "title": _("What waits for me"),
             "tasks": inbox.tasks_of(person(request), now=now),
             "notices": notices,
+            "quotas": quotas.standing(person(request).company, now=now),
             "now": now,
         },
     )

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from metering import governance
 from metering.inquiries import inquire, record_consent
-from metering.models import PublishedFile
+from metering.models import InquiryAlarm, PublishedFile
 from metering.publication import publish_day
 from tests.access_rows import Row
 from tests.cast import NOW, Cast, make_points
@@ -60,4 +61,20 @@ USAGE = {
     "metering:published-file-download": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
 }
 
-ROWS = {**POINTS, **USAGE}
+
+def an_alarm_of_sora(cast: Cast) -> dict[str, Any]:
+    for _question in range(governance.rules_of(cast.sora).hourly_alarm):
+        governance.count(cast["sora.inquiry"], now=NOW)
+    return {"pk": InquiryAlarm.objects.get(user=cast["sora.inquiry"]).pk}
+
+
+GOVERNANCE = {
+    "metering:alarms": Row("ability", owner="sora.inquiry"),
+    "metering:alarm": Row("ability", owner="sora.inquiry", kwargs=an_alarm_of_sora),
+    "metering:alarm-explanation": Row("ability", owner="sora.inquiry", kwargs=an_alarm_of_sora),
+    "metering:alarm-lifting": Row("ability", owner="sora.administrator", kwargs=an_alarm_of_sora),
+    "metering:access-log-choice": Row("ability", owner="umi.administrator"),
+    "metering:access-log": Row("ability", owner="umi.administrator", kwargs=a_point_of_umi),
+}
+
+ROWS = {**POINTS, **USAGE, **GOVERNANCE}

@@ -71,4 +71,5 @@ ROWS = {
     "portal:use-application-filing": Row("public", kwargs=a_use_application, shared=True),
     "portal:use-application-withdrawal": Row("public", kwargs=a_use_application, shared=True),
     "portal:healthz": Row("public"),
+    "portal:ledger": Row("ability", owner="hub.auditor"),
 }
