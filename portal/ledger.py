@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from portal.copying import copy_rows
 from portal.models import LedgerEntry, User
 
 
@@ -24,19 +25,13 @@ def record(action: str, subject: str, *, by: User | None, now: datetime, purpose
 
 
 def record_many(entries: Iterable[Entry], *, by: User | None, now: datetime) -> None:
-    """Write many entries of one person (or worker) and moment with one statement per 5,000."""
-    LedgerEntry.objects.bulk_create(
-        [
-            LedgerEntry(
-                at=now,
-                user=by,
-                company_id=by.company_id if by else None,
-                action=entry.action,
-                subject=entry.subject,
-                purpose=entry.purpose[:200],
-                detail=entry.detail,
-            )
+    """Write many entries of one person (or worker) and moment in one stream."""
+    user_id, company_id = (by.pk, by.company_id) if by else (None, None)
+    copy_rows(
+        LedgerEntry,
+        ("at", "user_id", "company_id", "action", "subject", "purpose", "detail"),
+        (
+            (now, user_id, company_id, entry.action, entry.subject, entry.purpose[:200], entry.detail)
             for entry in entries
-        ],
-        batch_size=5000,
+        ),
     )

@@ -10,15 +10,24 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db import transaction
+from django.db import connection, transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from portal.access import Ability
+from portal.copying import copy_rows
 from portal.models import Company, Delivery, Notice
 
 log = logging.getLogger(__name__)
 
+DELIVER = """
+    INSERT INTO portal_delivery (notice_id, address, state, attempts, next_attempt_at, last_error)
+    SELECT notice.id, company.notice_address, 'waiting', 0, %(now)s, ''
+    FROM unnest(%(ids)s::bigint[], %(before)s::bigint[]) AS fresh (recipient_id, before)
+    JOIN portal_company company ON company.id = fresh.recipient_id AND company.notice_address <> ''
+    JOIN portal_notice notice ON notice.recipient_id = fresh.recipient_id AND notice.number > fresh.before
+    ORDER BY notice.recipient_id, notice.number
+"""
 FIRST_RETRY, LONGEST_RETRY, GIVE_UP_AFTER = timedelta(minutes=1), timedelta(hours=6), 20
 
 
@@ -54,39 +63,25 @@ def post_many(posts: Iterable[Post], *, now: datetime) -> int:
         by_recipient[item.recipient_id].append(item)
     if not by_recipient:
         return 0
-    notices: list[Notice] = []
-    addresses: dict[int, str] = {}
+    rows: list[tuple[Any, ...]] = []
     with transaction.atomic():
         recipients = Company.objects.select_for_update(no_key=True).filter(pk__in=by_recipient).order_by("pk")
+        before = {company.pk: company.notices_posted for company in recipients}
         for company in recipients:
-            addresses[company.pk] = company.notice_address
             for item in by_recipient[company.pk]:
                 company.notices_posted += 1
-                notices.append(
-                    Notice(
-                        recipient=company,
-                        number=company.notices_posted,
-                        kind=item.kind,
-                        subject=item.subject,
-                        link=item.link,
-                        area=item.area,
-                        ability=item.ability,
-                        context=item.context,
-                        posted_at=now,
-                    )
-                )
+                subject = (company.notices_posted, item.kind, item.subject, item.link, item.area, str(item.ability))
+                rows.append((company.pk, *subject, item.context, now))
         Company.objects.bulk_update(recipients, ["notices_posted"])
-        Notice.objects.bulk_create(notices, batch_size=5000)
-        Delivery.objects.bulk_create(
-            [
-                Delivery(notice=notice, address=addresses[notice.recipient_id], next_attempt_at=now)
-                for notice in notices
-                if addresses[notice.recipient_id]
-            ],
-            batch_size=5000,
+        copy_rows(
+            Notice,
+            ("recipient_id", "number", "kind", "subject", "link", "area", "ability", "context", "posted_at"),
+            rows,
         )
+        with connection.cursor() as cursor:
+            cursor.execute(DELIVER, {"ids": list(before), "before": list(before.values()), "now": now})
         transaction.on_commit(_wake_sender, robust=True)
-    return len(notices)
+    return len(rows)
 
 
 def _wake_sender() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal import ledger, outbox
+from portal.copying import copy_rows
 from portal.models import User
 from switching.models import Application, Relay, Step
 from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
@@ -34,20 +35,21 @@ def subject_of(case: Relay | Application) -> str:
 def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
     """Write the steps, ledger rows and notices of these moves; call it inside the transaction that moved the cases."""
     traces = list(traces)
-    Step.objects.bulk_create(
-        [
-            Step(
-                relay=trace.case if isinstance(trace.case, Relay) else None,
-                application=trace.case if isinstance(trace.case, Application) else None,
-                move=trace.move,
-                from_state=trace.from_state,
-                to_state=trace.to_state,
-                at=now,
-                by=by,
+    copy_rows(
+        Step,
+        ("relay_id", "application_id", "move", "from_state", "to_state", "at", "by_id"),
+        (
+            (
+                trace.case.pk if isinstance(trace.case, Relay) else None,
+                trace.case.pk if isinstance(trace.case, Application) else None,
+                str(trace.move),
+                str(trace.from_state),
+                str(trace.to_state),
+                now,
+                by.pk if by else None,
             )
             for trace in traces
-        ],
-        batch_size=5000,
+        ),
     )
     ledger.record_many(
         [
