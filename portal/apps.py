@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import navigation
+from portal import inbox, navigation
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -13,9 +13,9 @@ class PortalConfig(AppConfig):
     verbose_name = _("Companies and people")
 
     def ready(self) -> None:
-        from portal import inbox, onboarding_inbox
+        from portal.onboarding_inbox import for_operators
 
-        inbox.register(onboarding_inbox.for_operators)
+        inbox.register(for_operators)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),

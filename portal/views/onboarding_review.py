@@ -99,6 +99,7 @@ def answer(request: HttpRequest, admin: ModelAdmin, object_id: str) -> HttpRespo
     if not isinstance(proposal, Proposal):
         raise Http404
     act = four_eyes.act_of(proposal)
+    refusals: tuple[type[Exception], ...] = (*REFUSALS, *act.refusals)
     reason = request.POST.get("reason", "")
     if request.method == "POST":
         _only_operators(request)
@@ -110,7 +111,7 @@ def answer(request: HttpRequest, admin: ModelAdmin, object_id: str) -> HttpRespo
             else:
                 four_eyes.decline(proposal, reason=reason, by=by, now=now)
                 done = _("Declined; nothing was changed.")
-        except (*REFUSALS, *act.refusals) as refused:
+        except refusals as refused:
             messages.error(request, str(refused))
         else:
             messages.success(request, done)

@@ -158,6 +158,7 @@ HUB_PEOPLE: dict[str, tuple[Role, ...]] = {
     "helpdesk": (Role.HELPDESK,),
     "auditor": (Role.AUDITOR,),
     "administrator": (Role.ADMINISTRATOR,),
+    "operator2": (Role.OPERATOR,),
 }
 # People whose roles hold for one area or class of supply only.
 NARROW_PEOPLE: dict[str, tuple[Hold, ...]] = {

@@ -28,7 +28,7 @@ from metering.models import (
 from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
-from switching.demo import cases, estate, usage_files
+from switching.demo import cases, estate, newcomers, usage_files
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -129,6 +129,7 @@ class _Walk:
             usage_files.slip(kaze, [s for s in self.sites if s.wanted.area != "03"], clock),
             usage_files.publish(clock),
         ]
+        stories.append(newcomers.apply(self.market, clock))
         play(stories, until=clock.end)
         cases.sweep(clock.end)
 
