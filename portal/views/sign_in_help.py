@@ -1,19 +1,23 @@
 """Help before signing in: which of the usual failures a person has, and who can mend it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal import diagnosis
+from portal import diagnosis, gates
 from portal.access import public
 from portal.diagnosis import Diagnosis, Fault
 from portal.forms_people import HelpForm
+from portal.gates import Function
+from portal.templatetags.words import jst
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ def sign_in_help(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         found = diagnosis.diagnose(request, **form.cleaned_data, now=now)
         findings.append(_of_the_account(found))
+    if found is None or found.fault != Fault.TOO_MANY:
+        findings += _of_the_functions(gates.Hours(now))
     status = 429 if found and found.fault == Fault.TOO_MANY else 422 if form.errors else 200
     return render(
         request,
@@ -76,3 +82,20 @@ def _of_the_account(found: Diagnosis) -> Finding:
         advice = _("Please ask the hub operator.")
         return Finding(what, _("The password is right, but your company's use is suspended."), "stopped", advice)
     return Finding(what, _("The user id and the password are right, and the user id is not frozen."), "done")
+
+
+def _of_the_functions(hours: gates.Hours) -> list[Finding]:
+    """The calendar is public: what is closed now, and when it opens."""
+    closed: list[tuple[Any, Any]] = [
+        (function, closure) for function in Function if (closure := hours.closure(function)) is not None
+    ]
+    if not closed:
+        return [Finding(_("Opening hours"), _("Every function is open."), "done")]
+    head = ngettext("%(count)s function is closed.", "%(count)s functions are closed.", len(closed))
+    lines = [
+        _("%(function)s opens %(at)s.") % {"function": function.label, "at": jst(closure.opens_at)}
+        if closure.opens_at
+        else _("%(function)s: the opening is not settled yet.") % {"function": function.label}
+        for function, closure in closed
+    ]
+    return [Finding(_("Opening hours"), head % {"count": len(closed)}, "waiting", " ".join(lines))]

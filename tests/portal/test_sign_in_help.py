@@ -34,7 +34,7 @@ def freeze(username: str) -> None:
 
 def test_the_page_opens_for_everybody_and_says_what_the_connection_shows(db):
     page = Client().get(HELP).content.decode()
-    assert "調べる" in page
+    assert "すべての機能が利用できます" in page
 
 
 def test_right_entries_are_told_so_and_nobody_is_signed_in(sora_relay):
