@@ -11,7 +11,6 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 
 from portal import ledger
@@ -62,15 +61,16 @@ def is_over(request: HttpRequest, *, now: datetime) -> bool:
 
 
 def touch(request: HttpRequest, *, now: datetime) -> None:
-    """Note that the person is here, once a minute at most."""
+    """Note that the person is here, once a minute at most; guards of pages go by the same moment."""
+    request.moment = now  # type: ignore[attr-defined]
     if now.timestamp() - request.session[SEEN] >= NOTED_EVERY.total_seconds():
         request.session[SEEN] = now.timestamp()
         SignIn.objects.filter(session_key=request.session.session_key).update(seen_at=now)
 
 
-def own(user: User) -> list[SignIn]:
+def own(user: User, *, now: datetime) -> list[SignIn]:
     """The person's sign-ins that still hold, the one used last first."""
-    oldest = timezone.now() - timedelta(minutes=settings.SESSION_IDLE_MINUTES) - NOTED_EVERY
+    oldest = now - timedelta(minutes=settings.SESSION_IDLE_MINUTES) - NOTED_EVERY
     alive = Session.objects.values("session_key")
     return list(SignIn.objects.filter(user=user, seen_at__gte=oldest, session_key__in=alive))
 
@@ -138,7 +138,8 @@ def freshly_proven(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return view(request, *args, **kwargs) if is_fresh(request, now=timezone.now()) else to_proof(request)
+        is_open = is_fresh(request, now=request.moment)  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs) if is_open else to_proof(request)
 
     return guarded
 

@@ -19,7 +19,7 @@ from portal.sessions import freshly_proven
 @require_http_methods(["GET", "POST"])
 def sign_ins(request: HttpRequest) -> HttpResponse:
     """Where I am signed in; one sign-in or all the others end at a button."""
-    user, rows = person(request), sessions.own(person(request))
+    user, rows = person(request), sessions.own(person(request), now=timezone.now())
     here = request.session.session_key
     if request.method == "POST":
         others = [row.pk for row in rows if row.session_key != here]

@@ -74,7 +74,7 @@ def account(request: HttpRequest, username: str) -> HttpResponse:
     user = _own(request, username)
     frozen = frozenset({user.username} if people.is_frozen(user) else ())
     app = TOTPDevice.objects.filter(user=user, confirmed=True).first()
-    last = sessions.own(user)[:1]
+    last = sessions.own(user, now=timezone.now())[:1]
     return render(
         request,
         "portal/person.html",

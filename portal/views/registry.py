@@ -135,7 +135,7 @@ def me(request: HttpRequest) -> HttpResponse:
             "grants": user.grant_list,
             "device": device,
             "codes_left": people.recovery_codes_left(user),
-            "sign_ins": len(sessions.own(user)),
+            "sign_ins": len(sessions.own(user, now=timezone.now())),
         },
     )
 
