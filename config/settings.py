@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "portal.middleware.ClosedByDefault",
+    "portal.certificate_gate.CertificateGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.gatekeeper.Gatekeeper",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -189,6 +190,16 @@ HUB_KEY_FILE = Path(
     os.environ.get("KIRIKAE_HUB_KEY", DATA_DIR / ("test_hub_key.pem" if ENVIRONMENT == "test" else "hub_key.pem"))
 )
 HUB_FORMER_KEYS = csv_variable("KIRIKAE_HUB_FORMER_KEYS")  # public keys of seals made before the key was changed
+# Client certificates: the built-in authority is for the demo and the linkage test. Where TLS ends decides whom the web
+# processes believe: nobody's headers, those that come by nginx's Unix socket, or those with a secret nginx adds.
+BUILT_IN_AUTHORITY = not PRODUCTION or os.environ.get("KIRIKAE_BUILT_IN_AUTHORITY", "") == "1"
+AUTHORITY_DIR = Path(os.environ.get("KIRIKAE_AUTHORITY", DATA_DIR / "authority"))
+CERTIFICATE_SOURCE = os.environ.get("KIRIKAE_CERTIFICATE_SOURCE", "")
+if CERTIFICATE_SOURCE not in {"", "socket", "secret"}:
+    raise ImproperlyConfigured(f"KIRIKAE_CERTIFICATE_SOURCE is {CERTIFICATE_SOURCE!r}; it must be socket or secret.")
+CERTIFICATE_SECRET = required("KIRIKAE_CERTIFICATE_SECRET") if CERTIFICATE_SOURCE == "secret" else ""
+if CERTIFICATE_SOURCE == "secret" and len(CERTIFICATE_SECRET) < 32:
+    raise ImproperlyConfigured("KIRIKAE_CERTIFICATE_SECRET is too short; it needs 32 characters or more.")
 
 # --- Protection of pages ------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -268,6 +279,8 @@ CELERY_BEAT_SCHEDULE = {
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
         ("sweep sign-ins that are over", "portal.tasks.sweep_sign_ins", timedelta(hours=1)),
+        ("remind of certificates that end", "portal.tasks.remind_of_certificates", crontab(hour="8", minute="30")),
+        ("publish revoked certificates", "portal.tasks.publish_certificate_lists", timedelta(hours=6)),
         ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
         ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
@@ -316,3 +329,5 @@ INQUIRY_FOLLOW_UP_DAYS, INQUIRIES_WITHOUT_RESULT_ALARM = 14, 20
 INQUIRY_IDENTITY_SPAN, INQUIRY_IDENTITY_ALARM = timedelta(days=7), 5
 INQUIRY_EXPLAIN_WITHIN = timedelta(hours=24)
 ACCESS_LOG_DELAY_DAYS = 14  # until a retailer learns that another one asked about its customer: no help for win-back
+CERTIFICATE_DAYS = 730
+CERTIFICATE_REMINDER_DAYS = (60, 30, 14, 7, 1)

@@ -53,6 +53,8 @@ class Ability(TextChoices):
     SEE_ALARMS = "see_alarms", _("see alarms about inquiries")
     READ_LEDGER = "read_ledger", _("search the ledger")
     READ_ACCESS_LOG = "read_access_log", _("read who looked at a customer's supply point")
+    REQUEST_CERTIFICATE = "request_certificate", _("ask for a client certificate")
+    MANAGE_CERTIFICATES = "manage_certificates", _("decide on the own company's client certificates")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -90,6 +92,8 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEE_ALARMS: _by(Role.INQUIRY, Role.ADMINISTRATOR, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
     Ability.READ_LEDGER: _by(Role.ADMINISTRATOR, Role.AUDITOR),
     Ability.READ_ACCESS_LOG: _by(Role.ADMINISTRATOR, of=(_R,)),
+    Ability.REQUEST_CERTIFICATE: _by(*Role),
+    Ability.MANAGE_CERTIFICATES: _by(Role.ADMINISTRATOR),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

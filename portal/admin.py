@@ -12,11 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal import companies, four_eyes, gates, holidays, onboarding, outbox, people, quotas
+from portal import certificates, companies, four_eyes, gates, holidays, onboarding, outbox, people, quotas
 from portal.access import Role
 from portal.admin_people import PeopleDeeds
+from portal.certificate_files import MOST_BYTES
 from portal.companies import TakesPart
 from portal.models import (
+    Certificate,
+    CertificateRequest,
     Company,
     Delivery,
     ExtraHoliday,
@@ -30,6 +33,7 @@ from portal.models import (
     Participation,
     Proposal,
     Quota,
+    TrustedAuthority,
     UseApplication,
     User,
 )
@@ -37,7 +41,7 @@ from portal.people import Hold
 from portal.templatetags.words import jst
 from portal.views import onboarding_review
 
-REFUSALS = (companies.Refused, people.Refused, four_eyes.Refused, onboarding.Refused)
+REFUSALS = (certificates.Refused, companies.Refused, people.Refused, four_eyes.Refused, onboarding.Refused)
 
 
 def refusal_of(deed: Callable[[], Any]) -> str:
@@ -187,10 +191,13 @@ class CompanyAdmin(ByVerbs):
     list_display = ["name", "registration_number", "codes", "is_active"]
     list_filter = ["is_active", "participations__market_role", "participations__area"]
     search_fields = ["name", "name_en", "registration_number", "corporate_number", "participations__code"]
-    fields = ["name", "name_en", "registration_number", "corporate_number", "notice_address", "is_active"]
-    readonly_fields = ["is_active"]
+    fields = [
+        *["name", "name_en", "registration_number", "corporate_number", "notice_address"],
+        *["is_active", "web_certificate_required"],
+    ]
+    readonly_fields = ["is_active", "web_certificate_required"]
     inlines = [ParticipationInline]
-    actions = ["suspend", "thaw"]
+    actions = ["suspend", "thaw", "let_in_without_certificate"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Company]:
         return super().get_queryset(request).prefetch_related("participations")
@@ -213,6 +220,19 @@ class CompanyAdmin(ByVerbs):
     @admin.action(description=_("Let the chosen companies in again"), permissions=["change"])
     def thaw(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
         each(request, queryset, lambda company: companies.thaw(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+    @admin.action(description=_("Let the chosen companies in without a client certificate"), permissions=["change"])
+    def let_in_without_certificate(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
+        each(
+            request,
+            queryset,
+            lambda company: certificates.require_for_web(
+                company,
+                required=False,
+                by=request.user,  # type: ignore[arg-type]
+                now=timezone.now(),
+            ),
+        )
 
 
 class UserForm(VerbForm):
@@ -526,3 +546,80 @@ class QuotaAdmin(SetOrTakenBack):
 
     def delete_model(self, request: HttpRequest, obj: Quota) -> None:
         quotas.lift(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+
+class AuthorityForm(VerbForm):
+    file = forms.FileField(
+        label=_("Certificate file"),
+        help_text=_("The authority's own certificate, then those above it up to the root, as PEM."),
+    )
+
+    class Meta:
+        model = TrustedAuthority
+        fields = ["name"]
+
+
+@admin.register(TrustedAuthority)
+class TrustedAuthorityAdmin(ByVerbs):
+    form = AuthorityForm
+    list_display = ["name", "subject", "not_after", "proposed_by", "confirmed_by", "ended_at"]
+    list_select_related = ["proposed_by", "confirmed_by"]
+    search_fields = ["name", "subject", "sha256"]
+    fields = ["name", "file"]
+    actions = ["end_trust"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """What was proposed is confirmed or ended, never turned into another authority."""
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        shown = ["name", "subject", "sha256", "not_after", "proposed_by", "proposed_at", "confirmed_by"]
+        return [*shown, "confirmed_at", "ended_at", "pem"] if obj else list(self.fields)
+
+    def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> TrustedAuthority:
+        file = form.cleaned_data["file"]
+        file.seek(0)
+        return certificates.propose_authority(
+            name=form.cleaned_data["name"],
+            content=file.read(MOST_BYTES + 1),
+            by=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
+        )
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("portal.change_trustedauthority")
+
+    @admin.action(description=_("End the trust in the chosen authorities"), permissions=["decide"])
+    def end_trust(self, request: HttpRequest, queryset: QuerySet[TrustedAuthority]) -> None:
+        each(request, queryset, lambda row: certificates.end_trust(row, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+
+
+@admin.register(CertificateRequest)
+class CertificateRequestAdmin(ReadOnly):
+    list_display = ["id", "company", "terminal", "purpose", "way", "state", "requested_by", "requested_at"]
+    list_filter = ["state", "purpose", "way", "company"]
+    list_select_related = ["company", "requested_by"]
+    search_fields = ["terminal", "key_sha256", "company__name"]
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnly):
+    list_display = ["terminal", "company", "purpose", "environment", "serial", "not_after", "revoked_at"]
+    list_filter = ["purpose", "environment", "company"]
+    list_select_related = ["company"]
+    search_fields = ["terminal", "serial", "sha256", "subject", "issuer", "company__name"]
+    exclude = ["bundle"]
+    date_hierarchy = "not_after"
+    actions = ["revoke"]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("portal.change_certificate")
+
+    @admin.action(description=_("Revoke the chosen certificates"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Certificate]) -> None:
+        reason = str(_("Revoked by the hub operator"))
+        each(
+            request,
+            queryset,
+            lambda row: certificates.revoke(row, reason=reason, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
+        )

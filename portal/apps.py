@@ -13,13 +13,16 @@ class PortalConfig(AppConfig):
     verbose_name = _("Companies and people")
 
     def ready(self) -> None:
+        from portal.certificate_inbox import waiting
         from portal.onboarding_inbox import for_operators
 
+        inbox.register(waiting)
         inbox.register(for_operators)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
+            Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),
             Entry(_("Evidence"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
             Entry(_("Ledger"), "portal:ledger", Ability.READ_LEDGER, 87),
             Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),

@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import letters, outbox, seals, sessions
+from portal import certificates, jobs, letters, outbox, seals, sessions
+from portal.workdays import JST
 
 
 @shared_task
@@ -23,3 +24,18 @@ def seal_ledger() -> None:
 def sweep_sign_ins() -> None:
     """Take sessions and sign-ins that are over out of the tables."""
     sessions.sweep(now=timezone.now())
+
+
+@shared_task
+def remind_of_certificates() -> None:
+    """Tell companies which of their certificates end soon, once a day."""
+    now = timezone.now()
+    with jobs.once("remind_of_certificates", now.astimezone(JST).date().isoformat(), now=now) as run:
+        if run:
+            run.counts = {"reminders": certificates.remind(now=now)}
+
+
+@shared_task
+def publish_certificate_lists() -> None:
+    """Sign the list of revoked certificates anew before the last one runs out."""
+    certificates.publish(now=timezone.now())

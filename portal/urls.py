@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import evidence, health, home, me, onboarding, people, registry, sign_in, sign_in_help
+from portal.views import certificates, evidence, health, home, me, onboarding, people, registry, sign_in, sign_in_help
 from portal.views import ledger as ledger_views
 
 app_name = "portal"
@@ -52,6 +52,20 @@ urlpatterns = [
     path("use-applications/<uuid:key>/certificates/", onboarding.certificates, name="use-application-certificates"),
     path("use-applications/<uuid:key>/filing/", onboarding.filing, name="use-application-filing"),
     path("use-applications/<uuid:key>/withdrawal/", onboarding.withdrawal, name="use-application-withdrawal"),
+    path("certificates/", certificates.own, name="certificates"),
+    path("certificates/new/", certificates.new, name="certificate-new"),
+    path("certificates/registration/", certificates.registration, name="certificate-registration"),
+    path("certificates/policy/", certificates.policy, name="certificate-policy"),
+    path("certificates/check/", certificates.check, name="certificate-check"),
+    path("certificates/authority.pem", certificates.chain, name="certificate-authority"),
+    path("certificates/revoked.pem", certificates.revoked, name="certificates-revoked"),
+    path("certificates/requests/<int:pk>/", certificates.asked, name="certificate-request"),
+    path("certificates/requests/<int:pk>/decision/", certificates.decision, name="certificate-decision"),
+    path("certificates/requests/<int:pk>/collection/", certificates.collection, name="certificate-collection"),
+    path("certificates/<int:pk>/", certificates.one, name="certificate"),
+    path("certificates/<int:pk>/certificate.pem", certificates.download, name="certificate-download"),
+    path("certificates/<int:pk>/certificate.p12", certificates.bundle, name="certificate-bundle"),
+    path("certificates/<int:pk>/revocation/", certificates.revocation, name="certificate-revocation"),
     path("healthz", health.healthz, name="healthz"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

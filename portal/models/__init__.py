@@ -1,5 +1,12 @@
 """Tables of the ground floor, one module per noun."""
 
+from portal.models.certificates import (
+    Certificate,
+    CertificateEnvironment,
+    CertificatePurpose,
+    CertificateRequest,
+    TrustedAuthority,
+)
 from portal.models.companies import Company, Participation
 from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
 from portal.models.four_eyes import Proposal
@@ -14,6 +21,10 @@ from portal.models.sessions import SignIn
 from portal.models.workdays import ExtraHoliday
 
 __all__ = [
+    "Certificate",
+    "CertificateEnvironment",
+    "CertificatePurpose",
+    "CertificateRequest",
     "Company",
     "Delivery",
     "Environment",
@@ -32,6 +43,7 @@ __all__ = [
     "Registration",
     "Seal",
     "SignIn",
+    "TrustedAuthority",
     "UnsealedEntry",
     "UseApplication",
     "UsePerson",

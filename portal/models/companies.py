@@ -20,6 +20,7 @@ class Company(models.Model):
     is_hub_operator = models.BooleanField(_("hub operator"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     notice_address = models.EmailField(_("address for notices"), blank=True)
+    web_certificate_required = models.BooleanField(_("web pages only with a client certificate"), default=False)
     notices_posted = models.BigIntegerField(default=0, editable=False)
 
     class Meta:

@@ -4,6 +4,7 @@ from portal import onboarding, people
 from portal.models.onboarding import UseKind
 from tests.access_rows import Row
 from tests.cast import NOW
+from tests.portal import certificate_tools
 
 
 def an_account(cast):
@@ -24,6 +25,22 @@ def a_use_application(cast):
 def a_link(cast):
     letter = onboarding.ask_for_link(kind=UseKind.PRODUCTION, address="hoshi@hoshi.example", asked_from=None, now=NOW)
     return {"token": onboarding.link_of(letter).rstrip("/").rpartition("/")[2]}
+
+
+def a_certificate_request(cast):
+    return {"pk": certificate_tools.asked(cast["sora.administrator"]).pk}
+
+
+def an_approved_request(cast):
+    return {"pk": certificate_tools.approved(cast["sora.administrator"]).pk}
+
+
+def a_certificate(cast):
+    return {"pk": certificate_tools.issued(cast["sora.administrator"]).pk}
+
+
+def a_bundle(cast):
+    return {"pk": certificate_tools.collected(cast["sora.administrator"])[0].pk}
 
 
 ROWS = {
@@ -70,6 +87,28 @@ ROWS = {
     "portal:use-application-certificates": Row("public", kwargs=a_use_application, shared=True),
     "portal:use-application-filing": Row("public", kwargs=a_use_application, shared=True),
     "portal:use-application-withdrawal": Row("public", kwargs=a_use_application, shared=True),
+    "portal:certificates": Row("inside"),
+    "portal:certificate-new": Row("inside"),
+    "portal:certificate-registration": Row("ability", owner="sora.administrator"),
+    "portal:certificate-policy": Row("ability", owner="sora.administrator"),
+    "portal:certificate-check": Row("public"),
+    "portal:certificate-authority": Row("public"),
+    "portal:certificates-revoked": Row("public"),
+    "portal:certificate-request": Row("ability", owner="sora.administrator", kwargs=a_certificate_request),
+    "portal:certificate-decision": Row(
+        "ability",
+        owner="sora.administrator",
+        kwargs=a_certificate_request,
+        method="post",
+        data={"deed": "approve"},
+    ),
+    "portal:certificate-collection": Row(
+        "ability", owner="sora.administrator", kwargs=an_approved_request, method="post"
+    ),
+    "portal:certificate": Row("ability", owner="sora.administrator", kwargs=a_certificate),
+    "portal:certificate-download": Row("ability", owner="sora.administrator", kwargs=a_certificate),
+    "portal:certificate-bundle": Row("ability", owner="sora.administrator", kwargs=a_bundle, method="post"),
+    "portal:certificate-revocation": Row("ability", owner="sora.administrator", kwargs=a_certificate),
     "portal:healthz": Row("public"),
     "portal:ledger": Row("ability", owner="hub.auditor"),
 }
