@@ -277,6 +277,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": schedule}
     for name, task, schedule in [
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
+        ("mail announcements that begin", "portal.tasks.mail_announcements", timedelta(minutes=1)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
         ("sweep sign-ins that are over", "portal.tasks.sweep_sign_ins", timedelta(hours=1)),
         ("remind of certificates that end", "portal.tasks.remind_of_certificates", crontab(hour="8", minute="30")),
@@ -319,6 +320,7 @@ LEAD_BUSINESS_DAYS = {"LV": (1, 8), "FIT": (1, 8), "HV": (8, 20)}  # (without, w
 LEAD_EXTRA_DAYS = 2
 IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3
 CONSENT_MAX_AGE_DAYS = 90
+ATTACHMENT_MAX_BYTES = 10_000_000
 USAGE_FILE_MAX_BYTES = 2_000_000_000
 USAGE_XML_MAX_BYTES = 12_000_000_000
 USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one

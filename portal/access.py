@@ -49,6 +49,8 @@ class Ability(TextChoices):
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
     MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
+    PUBLISH = "publish", _("publish documents and announcements")
+    ANSWER_TICKETS = "answer_tickets", _("answer questions to the helpdesk")
     SEE_EVIDENCE = "see_evidence", _("see how the ledger stands and export proof packs")
     SEE_ALARMS = "see_alarms", _("see alarms about inquiries")
     READ_LEDGER = "read_ledger", _("search the ledger")
@@ -88,6 +90,8 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
     Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
+    Ability.PUBLISH: _by(Role.OPERATOR),
+    Ability.ANSWER_TICKETS: _by(Role.OPERATOR, Role.HELPDESK),
     Ability.SEE_EVIDENCE: _by(Role.OPERATOR, Role.AUDITOR),
     Ability.SEE_ALARMS: _by(Role.INQUIRY, Role.ADMINISTRATOR, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
     Ability.READ_LEDGER: _by(Role.ADMINISTRATOR, Role.AUDITOR),

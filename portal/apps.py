@@ -14,12 +14,17 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.certificate_inbox import waiting
+        from portal.desk_inbox import waiting as waits_at_the_desk
         from portal.onboarding_inbox import for_operators
 
         inbox.register(waiting)
         inbox.register(for_operators)
+        inbox.register(waits_at_the_desk)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
+            Entry(_("Announcements"), "portal:announcements", Ability.ENTER, 78),
+            Entry(_("Documents"), "portal:documents", Ability.ENTER, 92),
+            Entry(_("Helpdesk"), "portal:tickets", Ability.ENTER, 93),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
             Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import certificates, jobs, letters, outbox, seals, sessions
+from portal import announcements, certificates, jobs, letters, outbox, seals, sessions
 from portal.workdays import JST
 
 
@@ -11,6 +11,13 @@ from portal.workdays import JST
 def send_outbox() -> None:
     """Send what waits in the outbox, notices' mails and letters, until nothing is due."""
     while outbox.send_due(now=timezone.now()) + letters.send_due(now=timezone.now()):
+        pass
+
+
+@shared_task
+def mail_announcements() -> None:
+    """Tell companies by mail what is announced from now on."""
+    while announcements.mail_due(now=timezone.now()):
         pass
 
 

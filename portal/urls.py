@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from portal.views import certificates, evidence, health, home, me, onboarding, people, registry, sign_in, sign_in_help
+from portal.views import (
+    announcements,
+    certificates,
+    documents,
+    evidence,
+    health,
+    home,
+    me,
+    onboarding,
+    people,
+    registry,
+    sign_in,
+    sign_in_help,
+    tickets,
+)
 from portal.views import ledger as ledger_views
 
 app_name = "portal"
@@ -33,6 +47,23 @@ urlpatterns = [
     path("people/<str:username>/second-factor/", people.second_factor_reset, name="second-factor-reset"),
     path("people/<str:username>/password-link/", people.password_link, name="password-link"),
     path("people/<str:username>/departure/", people.departure, name="departure"),
+    path("announcements/", announcements.told, name="announcements"),
+    path("announcements/new/", announcements.new, name="announcement-new"),
+    path("announcements/<int:pk>/", announcements.announcement, name="announcement"),
+    path("announcements/<int:pk>/withdrawal/", announcements.withdrawal, name="announcement-withdrawal"),
+    path("documents/", documents.library, name="documents"),
+    path("documents/new/", documents.new, name="document-new"),
+    path("documents/requests/", documents.requests, name="document-requests"),
+    path("documents/requests/<int:pk>/", documents.asked, name="document-request"),
+    path("documents/<int:pk>/", documents.document, name="document"),
+    path("documents/<int:pk>/versions/new/", documents.new_version, name="document-version"),
+    path("documents/<int:pk>/versions/<int:version>/file/", documents.file, name="document-file"),
+    path("documents/<int:pk>/withdrawal/", documents.withdrawal, name="document-withdrawal"),
+    path("helpdesk/", tickets.desk, name="tickets"),
+    path("helpdesk/new/", tickets.new, name="ticket-new"),
+    path("helpdesk/<str:number>/", tickets.ticket, name="ticket"),
+    path("helpdesk/<str:number>/closing/", tickets.closing, name="ticket-closing"),
+    path("helpdesk/<str:number>/files/<int:pk>/", tickets.file, name="ticket-file"),
     path("evidence/", evidence.evidence, name="evidence"),
     path("evidence/public-key.txt", evidence.public_key, name="public-key"),
     path("use-applications/", onboarding.start, name="use-application-start"),

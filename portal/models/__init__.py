@@ -1,5 +1,6 @@
 """Tables of the ground floor, one module per noun."""
 
+from portal.models.announcements import Announcement
 from portal.models.certificates import (
     Certificate,
     CertificateEnvironment,
@@ -8,6 +9,7 @@ from portal.models.certificates import (
     TrustedAuthority,
 )
 from portal.models.companies import Company, Participation
+from portal.models.documents import Document, DocumentRequest, DocumentVersion
 from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
 from portal.models.four_eyes import Proposal
 from portal.models.gates import Environment, Function, Gate, MaintenanceWindow
@@ -18,15 +20,20 @@ from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
 from portal.models.quotas import Quota, Registration
 from portal.models.sessions import SignIn
+from portal.models.tickets import Ticket, TicketFile, TicketMessage
 from portal.models.workdays import ExtraHoliday
 
 __all__ = [
+    "Announcement",
     "Certificate",
     "CertificateEnvironment",
     "CertificatePurpose",
     "CertificateRequest",
     "Company",
     "Delivery",
+    "Document",
+    "DocumentRequest",
+    "DocumentVersion",
     "Environment",
     "ExtraHoliday",
     "Function",
@@ -44,6 +51,9 @@ __all__ = [
     "Seal",
     "SignIn",
     "TrustedAuthority",
+    "Ticket",
+    "TicketFile",
+    "TicketMessage",
     "UnsealedEntry",
     "UseApplication",
     "UsePerson",

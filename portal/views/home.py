@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from portal import inbox, quotas
 from portal.access import Ability, needs, person
-from portal.models import Notice
+from portal.models import Announcement, Notice
 from portal.notices import Told, told
 
 NEWEST = 10
@@ -26,6 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "title": _("What waits for me"),
             "tasks": inbox.tasks_of(person(request), now=now),
             "notices": notices,
+            "announcements": Announcement.objects.visible_to(person(request), now=now).current(now=now)[:NEWEST],
             "quotas": quotas.standing(person(request).company, now=now),
             "now": now,
         },

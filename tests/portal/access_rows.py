@@ -4,7 +4,7 @@ from portal import onboarding, people
 from portal.models.onboarding import UseKind
 from tests.access_rows import Row
 from tests.cast import NOW
-from tests.portal import certificate_tools
+from tests.portal import certificate_tools, desk
 
 
 def an_account(cast):
@@ -70,6 +70,23 @@ ROWS = {
     "portal:people": Row("ability", owner="sora.administrator"),
     "portal:suspension": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:thaw": Row("ability", owner="sora.administrator", kwargs=an_account),
+    "portal:announcements": Row("inside"),
+    "portal:announcement": Row("ability", owner="kaze.usage", kwargs=desk.an_announcement),
+    "portal:announcement-new": Row("ability", owner="hub.operator"),
+    "portal:announcement-withdrawal": Row("ability", owner="hub.operator", kwargs=desk.an_announcement),
+    "portal:documents": Row("public"),
+    "portal:document": Row("public", kwargs=desk.a_document, shared=True),
+    "portal:document-file": Row("public", kwargs=desk.a_file, shared=True),
+    "portal:document-new": Row("ability", owner="hub.operator"),
+    "portal:document-version": Row("ability", owner="hub.operator", kwargs=desk.a_document),
+    "portal:document-withdrawal": Row("ability", owner="hub.operator", kwargs=desk.a_document),
+    "portal:document-requests": Row("ability", owner="hub.operator"),
+    "portal:document-request": Row("ability", owner="hub.operator", kwargs=desk.a_request),
+    "portal:tickets": Row("inside"),
+    "portal:ticket-new": Row("inside"),
+    "portal:ticket": Row("ability", owner="sora.viewer", kwargs=desk.a_ticket),
+    "portal:ticket-closing": Row("ability", owner="sora.viewer", kwargs=desk.a_ticket),
+    "portal:ticket-file": Row("ability", owner="sora.viewer", kwargs=desk.a_ticket_file),
     "portal:evidence": Row("ability", owner="hub.auditor"),
     "portal:public-key": Row("public"),
     "portal:use-application-start": Row("public"),

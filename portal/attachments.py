@@ -1,0 +1,119 @@
+"""Files that people hand in beside words: checked by size, ending and first bytes, kept in the file store."""
+
+import hashlib
+import unicodedata
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+ZIP, TEXT = (b"PK\x03\x04", b"PK\x05\x06"), None
+# ending → media type and what the file begins with (None: text, which holds no zero byte)
+KINDS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
+    ".pdf": ("application/pdf", (b"%PDF-",)),
+    ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ZIP),
+    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ZIP),
+    ".pptx": ("application/vnd.openxmlformats-officedocument.presentationml.presentation", ZIP),
+    ".zip": ("application/zip", ZIP),
+    ".png": ("image/png", (b"\x89PNG\r\n\x1a\n",)),
+    ".jpg": ("image/jpeg", (b"\xff\xd8\xff",)),
+    ".jpeg": ("image/jpeg", (b"\xff\xd8\xff",)),
+    ".csv": ("text/csv", TEXT),
+    ".txt": ("text/plain", TEXT),
+    ".xml": ("application/xml", TEXT),
+}
+LONGEST_NAME = 120
+
+
+class Refused(Exception):
+    """A file that is not kept; `sentence` says which and why."""
+
+    sentence: str | Promise = ""
+
+    def __init__(self, name: str, **facts: str) -> None:
+        self.facts = {"name": name, **facts}
+
+    def __str__(self) -> str:
+        return str(self.sentence) % self.facts
+
+
+class Empty(Refused):
+    sentence = _("%(name)s is empty.")
+
+
+class TooLarge(Refused):
+    sentence = _("%(name)s has %(size)s MB; a file may have %(limit)s MB at most.")
+
+
+class UnknownKind(Refused):
+    sentence = _("%(name)s is of a kind that is not taken in. These are: %(kinds)s.")
+
+
+class OtherContent(Refused):
+    sentence = _("%(name)s is not what its ending says. Please save it anew and choose it again.")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file in the store: where, what people call it, and what it is."""
+
+    path: str
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+
+
+def check(file: File) -> tuple[str, str]:
+    """The name without folders and control characters, and the media type. Raises the refusals of this module."""
+    name = _name(file.name or "")
+    size = file.size or 0
+    if not size:
+        raise Empty(name)
+    if size > settings.ATTACHMENT_MAX_BYTES:
+        megabytes = f"{size / 1_000_000:.1f}"
+        raise TooLarge(name, size=megabytes, limit=f"{settings.ATTACHMENT_MAX_BYTES / 1_000_000:.0f}")
+    kind = KINDS.get(PurePosixPath(name).suffix.lower())
+    if kind is None:
+        raise UnknownKind(name, kinds=", ".join(ending[1:] for ending in KINDS))
+    content_type, begins = kind
+    file.seek(0)
+    head = file.read(4096)
+    if (begins is None and b"\0" in head) or (begins and not head.startswith(begins)):
+        raise OtherContent(name)
+    return name, content_type
+
+
+@contextmanager
+def keeping(files: Sequence[File], *, folder: str) -> Iterator[list[Kept]]:
+    """Check and store files for the length of a deed; when the deed fails they are taken out again."""
+    checked = [(file, *check(file)) for file in files]
+    kept: list[Kept] = []
+    try:
+        for file, name, content_type in checked:
+            digest = hashlib.sha256()
+            file.seek(0)
+            for chunk in file.chunks():
+                digest.update(chunk)
+            file.seek(0)
+            path = default_storage.save(f"{folder}/{uuid.uuid4().hex}{PurePosixPath(name).suffix.lower()}", file)
+            kept.append(Kept(path, name, content_type, file.size, digest.hexdigest()))
+        yield kept
+    except BaseException:
+        for item in kept:
+            default_storage.delete(item.path)
+        raise
+
+
+def _name(given: str) -> str:
+    name = unicodedata.normalize("NFC", given.replace("\\", "/").rsplit("/", 1)[-1])
+    name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip(" .") or "file"
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem[: LONGEST_NAME - len(ending) - 1]}{dot}{ending}" if dot and len(ending) < 10 else name[:LONGEST_NAME]
