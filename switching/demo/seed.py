@@ -28,7 +28,7 @@ from metering.models import (
 from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
-from switching.demo import cases, desk, estate, newcomers, usage_files
+from switching.demo import cases, desk, estate, newcomers, usage_files, watch
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -128,6 +128,8 @@ class _Walk:
             usage_files.correct(kaze, clock),
             usage_files.slip(kaze, [s for s in self.sites if s.wanted.area != "03"], clock),
             usage_files.publish(clock),
+            watch.set_hours(self.market, clock),
+            watch.leaf_through(self.market, clock),
             desk.publish(self.market, clock),
             desk.ask(self.market, clock),
         ]

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import product
 
-from metering import points, supply
+from metering import governance, points, supply
 from metering.models import SupplyPoint
 from portal import companies, people
 from portal.access import Role
@@ -92,6 +92,10 @@ def open_market(*, point_count: int, retailer_count: int, now: datetime, years: 
             auto_accept=n == 0,
             by=None,
             now=now,
+        )
+        # one clerk does the work of hundreds here
+        governance.set_rules(
+            retailer, daily_budget=1_000_000, hourly_alarm=1_000_000, is_watched=False, by=None, now=now
         )
         market.retailers.append(retailer)
         market.clerks[retailer.pk] = _clerk(retailer, f"retail{n}.clerk", now)
