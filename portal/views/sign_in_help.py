@@ -12,11 +12,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal import diagnosis, gates
+from portal import certificate_gate, certificates, diagnosis, gates
 from portal.access import public
+from portal.certificates import Standing
 from portal.diagnosis import Diagnosis, Fault
 from portal.forms_people import HelpForm
 from portal.gates import Function
+from portal.models import CertificatePurpose
 from portal.templatetags.words import jst
 
 
@@ -44,7 +46,7 @@ def sign_in_help(request: HttpRequest) -> HttpResponse:
         found = diagnosis.diagnose(request, **form.cleaned_data, now=now)
         findings.append(_of_the_account(found))
     if found is None or found.fault != Fault.TOO_MANY:
-        findings += _of_the_functions(gates.Hours(now))
+        findings += [_of_the_certificate(request, found), *_of_the_functions(gates.Hours(now))]
     status = 429 if found and found.fault == Fault.TOO_MANY else 422 if form.errors else 200
     return render(
         request,
@@ -82,6 +84,35 @@ def _of_the_account(found: Diagnosis) -> Finding:
         advice = _("Please ask the hub operator.")
         return Finding(what, _("The password is right, but your company's use is suspended."), "stopped", advice)
     return Finding(what, _("The user id and the password are right, and the user id is not frozen."), "done")
+
+
+def _of_the_certificate(request: HttpRequest, found: Diagnosis | None) -> Finding:
+    """Only what the visitor's own connection shows; the company's rule only to who belongs to it."""
+    user = found.user if found else None
+    company_id = user.company_id if user else None
+    standing = certificate_gate.standing(request, company_id=company_id, purpose=CertificatePurpose.WEB)
+    is_required = user is not None and certificates.is_required(user.company, CertificatePurpose.WEB)
+    advice = {
+        Standing.VALID: "",
+        Standing.NONE: _(
+            "Choose the certificate when the browser asks; close all its windows and open the page again."
+        ),
+        Standing.EXPIRED: _(
+            "Ask for a new one on the page of certificates; your company's administrator can do it for you."
+        ),
+        Standing.REVOKED: _(
+            "Ask for a new one on the page of certificates; your company's administrator can do it for you."
+        ),
+    }.get(standing, _("Choose another one, or ask your company's administrator to have this one registered."))
+    if user is not None and not is_required and standing == Standing.NONE:
+        return Finding(
+            _("Client certificate"), str(standing.label), "done", _("Your company does not ask for one here.")
+        )
+    if user is None and standing == Standing.NONE:
+        advice = _("Where your company asks for one: %(advice)s") % {"advice": advice}
+        return Finding(_("Client certificate"), str(standing.label), "waiting", advice)
+    tone = "done" if standing == Standing.VALID else "stopped" if is_required else "waiting"
+    return Finding(_("Client certificate"), str(standing.label), tone, advice)
 
 
 def _of_the_functions(hours: gates.Hours) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from unittest.mock import patch
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -9,9 +10,12 @@ from django.contrib.auth import hashers
 from django.test import Client
 from django.urls import reverse
 
-from portal import companies, diagnosis, people
+from portal import certificates, companies, diagnosis, gates, people
+from portal.certificates import Standing
+from portal.gates import Function
 from portal.models import LedgerEntry
 from tests.cast import NOW, PASSWORD
+from tests.portal.certificate_tools import issued, new_csr, outside_authority
 from tests.portal.test_sign_in import SIGN_IN, give_password
 
 HELP = reverse("portal:sign-in-help")
@@ -34,7 +38,7 @@ def freeze(username: str) -> None:
 
 def test_the_page_opens_for_everybody_and_says_what_the_connection_shows(db):
     page = Client().get(HELP).content.decode()
-    assert "すべての機能が利用できます" in page
+    assert "クライアント証明書" in page and "すべての機能が利用できます" in page
 
 
 def test_right_entries_are_told_so_and_nobody_is_signed_in(sora_relay):
@@ -128,3 +132,41 @@ def test_missing_entries_have_their_sentences(db):
 @pytest.mark.parametrize("username", ["\x00", "a" * 41, "ＳＯＲＡ", "' or 1=1"])
 def test_odd_entries_are_no_error(db, username):
     assert Client().post(HELP, {"username": username, "password": "x\x00"}).status_code in {200, 422}
+
+
+def with_certificate(settings, pem: str, username: str = "sora.relay") -> str:
+    """What the page says to a browser whose certificate nginx passes on."""
+    settings.CERTIFICATE_SOURCE, settings.CERTIFICATE_SECRET = "secret", "s" * 40
+    headers = {
+        "HTTP_X_PROXY_SECRET": "s" * 40,
+        "HTTP_X_CLIENT_CERTIFICATE": quote(pem),
+        "HTTP_X_CLIENT_VERIFY": "SUCCESS",
+    }
+    return Client(**headers).post(HELP, {"username": username, "password": PASSWORD}).content.decode()
+
+
+def test_the_failures_of_a_certificate_are_told_apart(cast, settings, tmp_path, clock):
+    cast["sora.relay"], cast["umi.relay"]
+    certificate = issued(cast["sora.administrator"])
+    certificates.require_for_web(cast.sora, required=True, by=cast["sora.administrator"], now=NOW)
+    assert str(Standing.NONE.label) in told("sora.relay")
+    assert str(Standing.VALID.label) in with_certificate(settings, certificate.pem)
+    assert str(Standing.ELSEWHERE.label) in with_certificate(settings, certificate.pem, "umi.relay")
+    stranger = outside_authority(tmp_path / "outside").sign(new_csr()).decode()
+    assert str(Standing.UNKNOWN.label) in with_certificate(settings, stranger)
+    certificates.revoke(certificate, reason="lost", by=cast["sora.administrator"], now=NOW)
+    assert str(Standing.REVOKED.label) in with_certificate(settings, certificate.pem)
+
+
+def test_an_expired_certificate_is_told(cast, settings, clock):
+    cast["sora.relay"]
+    certificate = issued(cast["sora.administrator"])
+    clock.move_to(certificate.not_after)
+    assert str(Standing.EXPIRED.label) in with_certificate(settings, certificate.pem)
+
+
+def test_a_closed_function_says_when_it_opens(cast):
+    cast["sora.relay"]
+    gates.open_function(Function.RELAYS, opened_from=NOW + timedelta(days=1), by=None, now=NOW)
+    page = told("sora.relay")
+    assert "1件の機能が閉じています" in page and "2026-04-02" in page

@@ -165,6 +165,7 @@ def test_supply_started_and_paperwork_completed_are_two_dated_facts(cast, pair):
         assert kaze.get(way).status_code == 200 and kaze.post(way).status_code == 200
         assert kaze.post(way, {"confirmed": "1"}).url == f"/applications/{start.number}/"
     with time_machine.travel(AFTER + timedelta(hours=2), tick=False):
+        kaze, sora = english(client_of(cast["kaze.application"])), english(client_of(cast["sora.viewer"]))
         page = said(sora.get(f"/applications/{start.number}/"))
         assert "Supply started on 2026-04-15" in page and "Paperwork completed at 2026-04-15" in page
         again = said(kaze.post(way, {"confirmed": "1"}, follow=True))
