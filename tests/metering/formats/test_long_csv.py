@@ -126,7 +126,7 @@ def test_the_same_line_twice_is_one():
         (file(header=HEADER + ",more"), "header_unknown"),
         (b"," * 1_000_000 + b"x\n", "too_many_columns"),
         (file(line()) + b"03\x81\x39,\n", "undecodable"),
-        (gzip.compress(file(line()))[:-9], "gzip_broken"),
+        (gzip.compress(file(line()), mtime=0)[:-9], "gzip_broken"),
     ],
 )
 def test_a_file_that_is_none_gets_a_sentence(data, code):
