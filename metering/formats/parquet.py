@@ -145,6 +145,7 @@ def read_parquet(
             and `quality` may be absent. `lines` count rows from 1.
     The sizes the file claims are compared with the limits before any of it is unpacked. Raises Unreadable, also
     midway: empty, parquet_not, parquet_columns, too_large, rows_many.
+    For files of trusted origin: pyarrow aborts the process on some damaged footers, so intake does not take Parquet.
     """
     stream.seek(0)
     if not stream.read(4):
