@@ -87,8 +87,8 @@ def record(
 ) -> Disclosure:
     """Keep that every item (ids in `acknowledged`) was explained and acknowledged one by one.
 
-    Raises NotYours, OutdatedVersion, ExplainedInFuture, NotAllAcknowledged, gates.Closed.
-    Source: domain notes, switching §7.
+    Raises NotYours, OutdatedVersion, ExplainedInFuture, ExplainedTooLongAgo, NotAllAcknowledged,
+    gates.Closed. Source: domain notes, switching §7.
     """
     gates.require(Function.RELAYS, now=now)
     if not covers(by, Ability.DISCLOSE, area=point.area, supply_class=point.supply_class):

@@ -92,6 +92,8 @@ def an_example(kind: type[Exception]) -> Exception:
         relays.NumberDoesNotFit: ("U and eight digits.", "U12345678"),
         relays.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
         applications.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
+        relays.QuotaSpent: (1200,),
+        applications.QuotaSpent: (1200,),
         relays.AlreadyMoved: (RelayState.WITHDRAWN,),
         applications.AlreadyMoved: (ApplicationState.CANCELLED,),
         disclosures.NotAllAcknowledged: ([DisclosureItem(text_ja="違約金", text_en="charge", code="c")],),
