@@ -442,9 +442,11 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def line(figure: dict[str, Any]) -> str:
     each = 1e6 * figure["seconds"] / figure["points"]
+    # The processor time of a worker's processes is not known here.
+    busy = "–" if figure["way"] == "tasks" else f"{1e6 * figure['cpu_each']:,.0f}"
     return (
         f"{PHASES[figure['phase']]:<18} {WAYS[figure['way']][0]:<40} {figure['cases']:>8,} {figure['seconds']:>8.2f} s "
-        f"{figure['per_second']:>9,.0f}/s {each:>8,.0f} µs each {1e6 * figure['cpu'] / figure['points']:>8,.0f} µs cpu "
+        f"{figure['per_second']:>9,.0f}/s {each:>8,.0f} µs each {busy:>8} µs cpu "
         f"{figure['peak_mb']:>5.0f} MB"
     )
 

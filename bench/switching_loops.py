@@ -12,7 +12,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from django.db import transaction  # noqa: E402
+from django.db import OperationalError, transaction  # noqa: E402
 
 from config.celery import app  # noqa: E402
 from metering import supply  # noqa: E402
@@ -49,18 +49,20 @@ def match(case: int, *, now: datetime) -> bool:
         pair = Match.objects.create(
             point=start.point, matched_at=now, switch_date=_switch_date(start, termination, today)
         )
+        posts: list[outbox.Post] = []
         for application in (start, termination):
             before, application.state, application.match = application.state, ApplicationState.MATCHED, pair
             application.save(update_fields=["state", "match"])
             told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
             moved = pair.switch_date != application.desired_date
-            _leave(
+            posts += _leave(
                 application, "match", before, now, "application_matched", told,
                 detail={"switch_date": pair.switch_date.isoformat()}, switch_date=pair.switch_date, moved=moved,
             )  # fmt: skip
         before, relay.state = relay.state, RelayState.MATCHED
         relay.save(update_fields=["state"])
-        _leave(relay, "match", before, now)
+        posts += _leave(relay, "match", before, now)
+        outbox.post_many(posts, now=now)
     return True
 
 
@@ -94,12 +96,15 @@ def close(case: int, *, now: datetime) -> bool:
             return False
         before, relay.state = relay.state, RelayState.MATCHING_FAILED
         relay.save(update_fields=["state"])
-        _leave(relay, "fail", before, now, "relay_failed", [relay.gaining_retailer_id, relay.losing_retailer_id])
+        posts = _leave(
+            relay, "fail", before, now, "relay_failed", [relay.gaining_retailer_id, relay.losing_retailer_id]
+        )
         for application in waiting:
             before, application.state = application.state, ApplicationState.UNMATCHED
             application.save(update_fields=["state"])
             told = [application.retailer_id, application.point.network_operator_id]
-            _leave(application, "fail", before, now, "application_unmatched", told)
+            posts += _leave(application, "fail", before, now, "application_unmatched", told)
+        outbox.post_many(posts, now=now)
     return True
 
 
@@ -124,16 +129,18 @@ def hand_over(case: int, *, now: datetime) -> bool:
         supply.hand_over([new], now=now)
         pair.handed_over_at = now
         pair.save(update_fields=["handed_over_at"])
+        posts: list[outbox.Post] = []
         for application in applications:
             before, application.state = application.state, ApplicationState.IN_EFFECT
             application.in_effect_on = pair.switch_date
             application.save(update_fields=["state", "in_effect_on"])
             told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
             kind = "supply_started" if application.is_start else "supply_ended"
-            _leave(
+            posts += _leave(
                 application, "take_effect", before, now, kind, told,
                 detail={"on": pair.switch_date.isoformat()}, switch_date=pair.switch_date,
             )  # fmt: skip
+        outbox.post_many(posts, now=now)
     return True
 
 
@@ -146,8 +153,11 @@ def _leave(
     told: list[int] | None = None,
     detail: dict[str, object] | None = None,
     **context: object,
-) -> None:
-    """Step, ledger row and notices of one move."""
+) -> list[outbox.Post]:
+    """Step and ledger row of one move; returns its notices, which a case posts at its end, all at once.
+
+    Posted one by one, two workers would lock the recipients' counters in different orders and stop one another.
+    """
     is_relay = isinstance(case, Relay)
     Step.objects.create(
         relay=case if is_relay else None,
@@ -161,14 +171,13 @@ def _leave(
     facts = {"from": before, "to": str(case.state), **(detail or {})}
     ledger.record(f"{subject.split()[0]}.{move}", subject, by=None, now=now, **facts)
     about = notices.about_relay if is_relay else notices.about_application
-    for notice in about(case, kind, *(told or []), **context):
-        outbox.post(notice, now=now)
+    return about(case, kind, *(told or []), **context)
 
 
 MOVES = {"match": match, "close": close, "hand_over": hand_over}
 
 
-@app.task(name="bench.move")
+@app.task(name="bench.move", autoretry_for=(OperationalError,), max_retries=None, default_retry_delay=0)
 def move(name: str, case: int, at: str) -> None:
     """One move of one case in a worker."""
     MOVES[name](case, now=datetime.fromisoformat(at))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Q
 
@@ -13,6 +13,10 @@ from metering.models import Contract, SupplyPeriod, SupplyPoint
 
 Ending = SupplyPeriod.Ending
 ContractState = SupplyPoint.ContractState
+WHEELING_CHANGED = """
+    UPDATE metering_supplypoint point SET last_wheeling_change = start.day
+    FROM unnest(%s::bigint[], %s::date[]) AS start (point_id, day) WHERE point.id = start.point_id
+"""
 
 
 class NotSupplied(Exception):
@@ -97,10 +101,8 @@ def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPer
         )
         since = {period.point_id: period.contract.holder_since for period in old}
         periods = _open(supplies, now=now, holder_since=since)
-        for day in set(starts.values()):
-            SupplyPoint.objects.filter(pk__in=[p for p, start in starts.items() if start == day]).update(
-                last_wheeling_change=day
-            )
+        with connection.cursor() as cursor:
+            cursor.execute(WHEELING_CHANGED, [list(starts), list(starts.values())])
     return periods
 
 

@@ -14,23 +14,23 @@ __all__ = ["about_application", "about_relay", "post_many", "to_the_hub"]
 
 def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
     """The same notice on a relay to each recipient; carries the case's number and dates, never the customer's data."""
-    return [
-        Post(
-            recipient_id=recipient_id,
-            kind=kind,
-            subject=relay.number,
-            link=reverse("switching:relay", args=[relay.number]),
-            area=relay.point.area,
-            ability=Ability.SEE_RELAYS,
-            context={
-                "supply_class": relay.point.supply_class,
-                "desired_date": relay.desired_date.isoformat(),
-                "due_at": relay.due_at.isoformat(),
-                **context,
-            },
-        )
-        for recipient_id in recipient_ids
-    ]
+    if not recipient_ids:
+        return []
+    pattern = Post(
+        recipient_id=recipient_ids[0],
+        kind=kind,
+        subject=relay.number,
+        link=reverse("switching:relay", args=[relay.number]),
+        area=relay.point.area,
+        ability=Ability.SEE_RELAYS,
+        context={
+            "supply_class": relay.point.supply_class,
+            "desired_date": relay.desired_date.isoformat(),
+            "due_at": relay.due_at.isoformat(),
+            **context,
+        },
+    )
+    return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
 
 
 def to_the_hub(relay: Relay, kind: str, hub_id: int) -> Post:
@@ -41,21 +41,21 @@ def to_the_hub(relay: Relay, kind: str, hub_id: int) -> Post:
 
 def about_application(application: Application, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
     """The same notice on an application to each recipient who may see that application."""
-    return [
-        Post(
-            recipient_id=recipient_id,
-            kind=kind,
-            subject=application.number,
-            link=reverse("switching:application", args=[application.number]),
-            area=application.point.area,
-            ability=Ability.SEE_APPLICATIONS,
-            context={
-                "supply_class": application.point.supply_class,
-                "kind_label": application.kind,
-                "point_number": application.point.number,
-                "desired_date": application.desired_date.isoformat(),
-                **{key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
-            },
-        )
-        for recipient_id in recipient_ids
-    ]
+    if not recipient_ids:
+        return []
+    pattern = Post(
+        recipient_id=recipient_ids[0],
+        kind=kind,
+        subject=application.number,
+        link=reverse("switching:application", args=[application.number]),
+        area=application.point.area,
+        ability=Ability.SEE_APPLICATIONS,
+        context={
+            "supply_class": application.point.supply_class,
+            "kind_label": application.kind,
+            "point_number": application.point.number,
+            "desired_date": application.desired_date.isoformat(),
+            **{key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
+        },
+    )
+    return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
