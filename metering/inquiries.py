@@ -180,9 +180,10 @@ def inquire(*, number: str, supply_class: str, consent: Consent | None, by: User
     """Ask about one point and keep the answer as given: every item of domain notes, switching §4, nothing personal.
 
     `number` may be typed in any of the ways `points.normalise_number` reads; what it raises comes through
-    (WrongNumber). Raises gates.Closed, Locked, BudgetSpent, ConsentMissing, ConsentOfAnotherCompany, ConsentInTheFuture,
-    ConsentTooOld, OutsideYourRoles, UnknownPoint. An answer and each of these refusals but the first leave a ledger row
-    and count (metering.governance): do not call this inside a transaction that the refusal rolls back.
+    (WrongNumber). Raises gates.Closed, Locked, BudgetSpent, ConsentMissing, ConsentOfAnotherCompany,
+    ConsentInTheFuture, ConsentTooOld, OutsideYourRoles, UnknownPoint. An answer and each of these refusals
+    but the first leave a ledger row and count (metering.governance): do not call this inside a
+    transaction that the refusal rolls back.
     """
     gates.require(Function.FACILITY_INQUIRY, now=now)
     number = normalise_number(number, supply_class=supply_class)

@@ -20,6 +20,7 @@ LONGEST_NAME, LONGEST_SERIAL = 500, 40
 BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 T = TypeVar("T")
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
 class Refused(Exception):
@@ -277,7 +278,9 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     return constraints is not None and constraints.ca
 
 
-def _extension(certificate: x509.Certificate, kind: type[x509.extensions.ExtensionTypeVar]) -> "object | None":
+def _extension(
+    certificate: x509.Certificate, kind: type[x509.extensions.ExtensionTypeVar]
+) -> x509.extensions.ExtensionTypeVar | None:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

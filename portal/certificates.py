@@ -534,7 +534,7 @@ def publish(*, now: datetime) -> None:
         .order_by("revoked_at")
         .values_list("serial", "revoked_at")
     )
-    issuer.publish_list((Revoked(int(serial, 16), at) for serial, at in revoked), now=now)
+    issuer.publish_list((Revoked(int(serial, 16), at) for serial, at in revoked if at), now=now)
     issuer.publish_trust(trusted.pem for trusted in trusted_authorities())
 
 

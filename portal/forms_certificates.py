@@ -14,7 +14,7 @@ Way = CertificateRequest.Way
 class Upload(forms.FileField):
     """A small file, read whole; a larger one is refused without being read. Cleans to bytes."""
 
-    def clean(self, data: Any, initial: Any = None) -> bytes:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> bytes:
         if data is not None and getattr(data, "size", 0) > MOST_BYTES:
             raise forms.ValidationError(str(TooLarge()))
         file = super().clean(data, initial)

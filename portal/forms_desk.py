@@ -49,7 +49,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         given = list(data) if isinstance(data, list | tuple) else [data]
         return [file for file in given if file not in self.empty_values]
 
@@ -142,7 +142,7 @@ class MessageForm(forms.Form):
         help_text=_("Please name no customer where a case number does."),
         error_messages={"required": _("Please write a message.")},
     )
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]
         label=_("Attachments"), required=False, help_text=_("Five files at most, each of 10 MB at most.")
     )
 

@@ -1,4 +1,8 @@
-"""Client certificates, the requests they come from and the authorities that may have issued them."""
+"""Client certificates, the requests they come from typing import Self, TypeVar
+
+from and the authorities that may have issued them."""
+
+from typing import Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -27,12 +31,15 @@ class CertificateEnvironment(models.TextChoices):
     DEMO = "demo", _("demo")
 
 
-class OwnOrCompanyWide(models.QuerySet["models.Model"]):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class OwnOrCompanyWide(models.QuerySet[Row]):
     """Rows with a company and a `person` path: all of the company for administrators, else the person's own."""
 
     person = ""
 
-    def visible_to(self, user: User) -> "OwnOrCompanyWide":
+    def visible_to(self, user: User) -> Self:
         """The company's for whoever manages its certificates, else what the person asked for."""
         if user.may(Ability.MANAGE_CERTIFICATES):
             return self.filter(company=user.company_id)
@@ -41,14 +48,14 @@ class OwnOrCompanyWide(models.QuerySet["models.Model"]):
         return self.none()
 
 
-class CertificateRequestQuerySet(OwnOrCompanyWide):
+class CertificateRequestQuerySet(OwnOrCompanyWide["CertificateRequest"]):
     person = "requested_by"
 
 
-class CertificateQuerySet(OwnOrCompanyWide):
+class CertificateQuerySet(OwnOrCompanyWide["Certificate"]):
     person = "request__requested_by"
 
-    def here(self) -> "CertificateQuerySet":
+    def here(self) -> Self:
         """Those bound to this site's environment."""
         return self.filter(environment=settings.ENVIRONMENT)
 

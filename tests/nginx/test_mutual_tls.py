@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from portal import certificates, four_eyes
 from portal.models import Certificate, Proposal, User
@@ -143,7 +144,7 @@ def test_an_outside_authoritys_certificate_comes_in_while_it_is_trusted(nginx, a
     four_eyes.confirm(Proposal.objects.get(), by=second, now=now)
     key = tools.new_key()
     signed = outside.sign(tools.new_csr("any words", key=key))
-    later = now + timedelta(seconds=2)
+    later = timezone.now() + timedelta(seconds=2)
     certificates.register(purpose="web", terminal="desk", content=signed, by=admin, now=later)
     required(admin, later)
     pair, cookie = stored(folder, "desk", key, signed), cookie_of(admin)
@@ -164,7 +165,7 @@ def test_a_registered_certificate_whose_authority_nginx_does_not_trust_stays_out
     four_eyes.confirm(Proposal.objects.get(), by=second, now=now)
     key = tools.new_key()
     signed = outside.sign(tools.new_csr("any words", key=key))
-    later = now + timedelta(seconds=2)
+    later = timezone.now() + timedelta(seconds=2)
     certificates.register(purpose="web", terminal="desk", content=signed, by=admin, now=later)
     required(admin, later)
     pair = stored(folder, "desk", key, signed)

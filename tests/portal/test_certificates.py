@@ -629,12 +629,12 @@ def test_a_number_from_openssl_is_found(admin):
     assert certificate.serial in page
 
 
-def test_chain_and_revocation_list_are_public():
+def test_chain_and_revocation_list_are_public(db):
     assert b"BEGIN CERTIFICATE" in Client().get("/certificates/authority.pem").content
     assert b"BEGIN X509 CRL" in Client().get("/certificates/revoked.pem").content
 
 
-def test_a_site_without_authority_publishes_none(settings):
+def test_a_site_without_authority_publishes_none(db, settings):
     settings.BUILT_IN_AUTHORITY = False
     assert Client().get("/certificates/authority.pem").status_code == 404
 
