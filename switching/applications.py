@@ -233,10 +233,10 @@ def _file(applications: list[Application]) -> list[traces.Trace]:
     ]
 
 
-def cancel(*, application_id: int, by: User, now: datetime) -> Application:
+def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
     """Cancel a waiting switch start by its own retailer. A termination follows its relay and is not cancelled alone.
 
-    Raises NotYours, Frozen, AlreadyMoved, gates.Closed.
+    Raises NotYours, Frozen, AlreadyMoved, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.APPLICATIONS, now=now)
     with transaction.atomic():
@@ -249,6 +249,9 @@ def cancel(*, application_id: int, by: User, now: datetime) -> Application:
             raise NotYours
         if application.state == ApplicationState.MATCHED:
             raise Frozen
+        if dry_run:
+            _next(application, ApplicationMove.CANCEL)
+            return application
         traces.leave(end_waiting([application], ApplicationMove.CANCEL), by=by, now=now)
     return application
 
@@ -275,16 +278,12 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
     kind = {ApplicationMove.CANCEL: "application_cancelled", ApplicationMove.FAIL: "application_unmatched"}[move]
     moved = []
     for application in applications:
-        try:
-            state = next_application_state(application.state, move)
-        except NotAllowed as refusal:
-            raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
         moved.append(
             traces.Trace(
                 case=application,
                 move=move,
                 from_state=application.state,
-                to_state=state,
+                to_state=_next(application, move),
                 notices=notices.about_application(
                     application, kind, application.retailer_id, application.point.network_operator_id
                 ),
@@ -298,10 +297,10 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
     return moved
 
 
-def complete(*, application_id: int, by: User, now: datetime) -> Application:
+def complete(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
     """The network operator reports the paperwork completed: a fact of its own beside "supply started".
 
-    Raises NotYours, AlreadyMoved, gates.Closed.
+    Raises NotYours, AlreadyMoved, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.APPLICATIONS, now=now)
     with transaction.atomic():
@@ -310,11 +309,10 @@ def complete(*, application_id: int, by: User, now: datetime) -> Application:
             by, Ability.COMPLETE_APPLICATION, application
         ):
             raise NotYours
-        before = application.state
-        try:
-            application.state = next_application_state(before, ApplicationMove.COMPLETE)
-        except NotAllowed as refusal:
-            raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
+        before, state = application.state, _next(application, ApplicationMove.COMPLETE)
+        if dry_run:
+            return application
+        application.state = state
         application.completed_at = now
         application.save(update_fields=["state", "completed_at"])
         traces.leave(
@@ -343,6 +341,13 @@ def pending_on(point_ids: list[int]) -> dict[int, list[dict[str, str]]]:
     ):
         pending.setdefault(point_id, []).append({"kind": kind, "date": desired.isoformat()})
     return pending
+
+
+def _next(application: Application, move: ApplicationMove) -> ApplicationState:
+    try:
+        return next_application_state(application.state, move)
+    except NotAllowed as refusal:
+        raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
 
 
 def _locked(application_id: int) -> Application:

@@ -20,6 +20,7 @@ from switching import applications, deadlines, disclosures, identity, notices, n
 from switching.models import Application, Disclosure, Match, Relay
 from switching.reasons import IDENTITY_REASONS, Reason
 from switching.states import (
+    OPEN_APPLICATIONS,
     OPEN_RELAYS,
     ApplicationMove,
     ApplicationState,
@@ -312,20 +313,26 @@ def judge(
     now: datetime,
     reasons: Collection[int] = (),
     reason_text: str = "",
+    dry_run: bool = False,
 ) -> Relay:
     """The losing retailer accepts (and thereby files the switch termination) or rejects with reasons.
 
     Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
+    With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.RELAYS, now=now)
     with transaction.atomic():
         relay = _locked(relay_id)
         if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
             raise NotYours
+        named = sorted({Reason(code) for code in reasons})
+        if dry_run:
+            _acceptable(relay, now=now) if verdict == Verdict.ACCEPT else _rejectable(relay, named, reason_text)
+            return relay
         if verdict == Verdict.ACCEPT:
             left = _accept(relay, by=by, now=now)
         else:
-            left = _reject(relay, sorted({Reason(code) for code in reasons}), reason_text, by=by, now=now)
+            left = _reject(relay, named, reason_text, by=by, now=now)
         traces.leave(left, by=by, now=now)
     if verdict == Verdict.REJECT and IDENTITY_REASONS & set(relay.reasons):
         _tell_of_identity(relay, now=now)
@@ -345,14 +352,24 @@ def _tell_of_identity(relay: Relay, *, now: datetime) -> None:
     )
 
 
-def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
-    before = relay.state
-    relay.state = _move(relay, RelayMove.ACCEPT)
+def _acceptable(relay: Relay, *, now: datetime) -> RelayState:
+    """Where accepting leads; raises what forbids it."""
+    state = _move(relay, RelayMove.ACCEPT)
     calendar = workdays.of_area(relay.point.area)
     if deadlines.matching_cut_off(relay.desired_date, calendar) < jst_date(now):
         raise TooLate
     if held_contract(relay, today=jst_date(now)) is None:
         raise NotSupplying
+    if Application.objects.filter(
+        point=relay.point_id, kind=Application.Kind.SWITCH_TERMINATION, state__in=OPEN_APPLICATIONS
+    ).exists():
+        raise applications.PointBusy
+    return state
+
+
+def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
+    before = relay.state
+    relay.state = _acceptable(relay, now=now)
     relay.judged_at, relay.judged_by, relay.judged_by_policy = now, by, by is None
     relay.save(update_fields=["state", "judged_at", "judged_by", "judged_by_policy"])
     return [
@@ -362,14 +379,20 @@ def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trac
     ]
 
 
+def _rejectable(relay: Relay, reasons: Sequence[Reason], reason_text: str) -> RelayState:
+    """Where rejecting leads; raises what forbids it."""
+    state = _move(relay, RelayMove.REJECT)
+    if not reasons or (Reason.OTHER in reasons and not reason_text.strip()):
+        raise ReasonsMissing
+    return state
+
+
 def _reject(
     relay: Relay, reasons: Sequence[Reason], reason_text: str, *, by: User, now: datetime
 ) -> list[traces.Trace]:
     before = relay.state
-    relay.state = _move(relay, RelayMove.REJECT)
+    relay.state = _rejectable(relay, reasons, reason_text)
     reason_text = reason_text.strip()
-    if not reasons or (Reason.OTHER in reasons and not reason_text):
-        raise ReasonsMissing
     relay.judged_at, relay.judged_by = now, by
     relay.reasons, relay.reason_text = list(reasons), reason_text if Reason.OTHER in reasons else ""
     relay.save(update_fields=["state", "judged_at", "judged_by", "reasons", "reason_text"])
@@ -377,18 +400,21 @@ def _reject(
     return [trace]
 
 
-def withdraw(*, relay_id: int, by: User, now: datetime) -> Relay:
+def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -> Relay:
     """The customer thought again before the match: relay, start (also one filed before it) and termination end.
 
     Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch), gates.Closed.
+    With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.RELAYS, now=now)
     with transaction.atomic():
         relay = _locked(relay_id)
         if relay.gaining_retailer_id != by.company_id or not _covers(by, Ability.REGISTER_RELAY, relay):
             raise NotYours
-        before = relay.state
-        relay.state = _move(relay, RelayMove.WITHDRAW)
+        before, state = relay.state, _move(relay, RelayMove.WITHDRAW)
+        if dry_run:
+            return relay
+        relay.state = state
         relay.save(update_fields=["state"])
         left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
         filed_before = Q(

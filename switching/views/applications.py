@@ -5,7 +5,9 @@ before supply has ended: it would be a list of the customers about to leave (dom
 own page shows it.
 """
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 import django_filters
@@ -27,7 +29,7 @@ from portal.market import Area, SupplyClass
 from portal.models import User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, traces
+from switching import applications, dry_runs, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, Relay
 from switching.sentences import field_of, sentence
@@ -234,19 +236,31 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
     form = StartForm(request.POST)
     if not form.is_valid():
         return _entries(request, form, point, relay, today, status=422)
-    is_confirmed = "confirmed" in request.POST
+    is_confirmed, only_check = "confirmed" in request.POST, "only_check" in request.POST
+    tell = partial(
+        dry_runs.outcome, deed="application.switch_start", subject=f"supply point {point.number}", by=user, now=now
+    )
     fitting = relay or _own_relay(user, point, form.cleaned_data["desired_date"])
     try:
         application = applications.file_start(
-            point=point, relay=fitting, by=user, now=now, dry_run=not is_confirmed, **form.cleaned_data
+            point=point,
+            relay=fitting,
+            by=user,
+            now=now,
+            dry_run=only_check or not is_confirmed,
+            **form.cleaned_data,
         )
     except applications.NotPossible as refusal:
+        checked = tell(refusal) if only_check else None
         form.add_error(field_of(refusal, form), sentence(refusal))
         own = Application.objects.visible_to(user).filter(
             point=point, kind=Application.Kind.SWITCH_START, state__in=OPEN_APPLICATIONS
         )
         busy = own.first() if isinstance(refusal, applications.PointBusy) else None
-        return _entries(request, form, point, relay, today, status=422, busy=busy)
+        return _entries(request, form, point, relay, today, status=422, busy=busy, checked=checked)
+    if only_check:
+        notes = tuple(_start_to_confirm(form, application)["notes"])
+        return _entries(request, form, point, relay, today, checked=tell(None, notes=notes))
     if is_confirmed:
         messages.success(
             request,
@@ -345,6 +359,7 @@ def _entries(
     *,
     status: int = 200,
     busy: Application | None = None,
+    checked: dry_runs.Outcome | None = None,
 ) -> HttpResponse:
     calendar = workdays.of_area(point.area)
     plain = applications.date_window(point, meter_work=False, today=today, calendar=calendar)
@@ -373,6 +388,7 @@ def _entries(
             "relay": relay,
             "dates": [relay.desired_date] if relay else [plain[0], *reading_dates(point, today)],
             "busy": busy,
+            "checked": checked,
             "steps": way(4),
         },
         status=status,
@@ -389,7 +405,10 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
     if application.state != ApplicationState.WAITING:
         is_frozen = application.state == ApplicationState.MATCHED
         return _see_the_case(request, application, applications.Frozen() if is_frozen else _moved(application))
-    if request.method == "POST" and "confirmed" in request.POST:
+    checked = None
+    if only_check := "only_check" in request.POST:
+        checked = _checked(applications.cancel, application, by=user)
+    if not only_check and "confirmed" in request.POST:
         try:
             applications.cancel(application_id=application.pk, by=user, now=timezone.now())
         except applications.NotPossible as refusal:
@@ -408,7 +427,7 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
                 _("This cannot be undone; a new start can be filed while the cut-off has not passed."),
             ],
         )
-        | {"is_danger": True},
+        | {"is_danger": True, "checked": checked},
     )
 
 
@@ -421,7 +440,10 @@ def completion(request: HttpRequest, number: str) -> HttpResponseBase:
         raise Http404
     if application.state != ApplicationState.IN_EFFECT:
         return _see_the_case(request, application, _moved(application))
-    if request.method == "POST" and "confirmed" in request.POST:
+    checked = None
+    if only_check := "only_check" in request.POST:
+        checked = _checked(applications.complete, application, by=user)
+    if not only_check and "confirmed" in request.POST:
         try:
             applications.complete(application_id=application.pk, by=user, now=timezone.now())
         except applications.NotPossible as refusal:
@@ -438,8 +460,21 @@ def completion(request: HttpRequest, number: str) -> HttpResponseBase:
             title=_("Report the paperwork completed?"),
             action_label=_("Report completed"),
             notes=[_("The retailer is told. The day on which supply changed stays as it is.")],
-        ),
+        )
+        | {"checked": checked},
     )
+
+
+def _checked(verb: Callable[..., Application], application: Application, *, by: User) -> dry_runs.Outcome:
+    """What would become of the verb's deed on the application."""
+    now = timezone.now()
+    refusal: Exception | None = None
+    try:
+        verb(application_id=application.pk, by=by, now=now, dry_run=True)
+    except applications.NotPossible as found:
+        refusal = found
+    deed, subject = f"application.{verb.__name__}", traces.subject_of(application)
+    return dry_runs.outcome(refusal, deed=deed, subject=subject, by=by, now=now)
 
 
 def _to_confirm(application: Application, *, title: str, action_label: str, notes: list[str]) -> dict[str, Any]:
@@ -458,6 +493,7 @@ def _to_confirm(application: Application, *, title: str, action_label: str, note
         ],
         "notes": notes,
         "action_label": action_label,
+        "may_check": True,
         "back_url": address,
         "back_label": _("Back to the application"),
     }

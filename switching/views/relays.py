@@ -7,7 +7,8 @@ a time; what the identity check needs, on the judgement page alone, where every 
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import django_filters
@@ -31,7 +32,7 @@ from portal.market import Area, MarketRole, SupplyClass
 from portal.models import Company, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, deadlines, disclosures, identity, policies, relays
+from switching import applications, deadlines, disclosures, dry_runs, identity, policies, relays, traces
 from switching.forms import RejectForm, RelayForm, hidden, hint
 from switching.models import Application, Disclosure, Relay
 from switching.reasons import Reason
@@ -338,14 +339,20 @@ def new(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _entries(request, form, inquiry, disclosure, today, status=422)
     wanted = relays.Request(point=inquiry.point, disclosure=disclosure, **form.cleaned_data)
-    is_confirmed = "confirmed" in request.POST
+    is_confirmed, only_check = "confirmed" in request.POST, "only_check" in request.POST
+    subject = f"supply point {inquiry.point.number}"
+    tell = partial(dry_runs.outcome, deed="relay.register", subject=subject, by=user, now=now)
     try:
-        relay = relays.register(wanted, by=user, now=now, dry_run=not is_confirmed)
+        relay = relays.register(wanted, by=user, now=now, dry_run=only_check or not is_confirmed)
     except (relays.NotPossible, applications.NotPossible) as refusal:
+        checked = tell(refusal) if only_check else None
         form.add_error(field_of(refusal, form), sentence(refusal))
         own = Relay.objects.visible_to(user).filter(point=inquiry.point, state__in=relays.OPEN_RELAYS).first()
         busy = own if isinstance(refusal, relays.PointBusy | applications.PointBusy) else None
-        return _entries(request, form, inquiry, disclosure, today, status=422, busy=busy)
+        return _entries(request, form, inquiry, disclosure, today, status=422, busy=busy, checked=checked)
+    if only_check:
+        notes = tuple(_relay_to_confirm(form, relay, disclosure, today)["notes"])
+        return _entries(request, form, inquiry, disclosure, today, checked=tell(None, notes=notes))
     if is_confirmed:
         messages.success(
             request,
@@ -400,6 +407,7 @@ def _entries(
     *,
     status: int = 200,
     busy: Relay | None = None,
+    checked: dry_runs.Outcome | None = None,
 ) -> HttpResponse:
     """The form: the number rule of the chosen retailer at its field, all rules below, the dates that can be had."""
     point = inquiry.point
@@ -436,6 +444,7 @@ def _entries(
             "reading_dates": readings,
             "steps": way(2),
             "busy": busy,
+            "checked": checked,
         },
         status=status,
     )
@@ -487,9 +496,12 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
     now = timezone.now()
     if relay.state != RelayState.WAITING:
         return _see_the_case(request, relay, relays.AlreadyMoved(RelayState(relay.state)))
-    verdict = request.POST.get("verdict", "")
+    only_check = request.POST.get("only_check", "")
+    verdict = only_check or request.POST.get("verdict", "")
     reject = RejectForm(request.POST) if verdict == "reject" else RejectForm()
     is_ready = verdict == "accept" or (verdict == "reject" and _names_a_reason(reject))
+    checked = _judgement_checked(relay, verdict, reject, by=user, now=now) if is_ready and only_check else None
+    is_ready = is_ready and not only_check
     refusal: Exception | None = None
     if is_ready and "confirmed" in request.POST:
         try:
@@ -529,9 +541,31 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
             "entries": hidden(reject) if is_ready and verdict == "reject" else [],
             "chosen": _chosen(reject) if is_ready and verdict == "reject" else [],
             "refusal": sentence(refusal) if refusal else "",
+            "checked": checked,
         },
         status=422 if refusal or reject.errors else 200,
     )
+
+
+def _judgement_checked(
+    relay: Relay, verdict: str, form: RejectForm, *, by: User, now: datetime
+) -> dry_runs.Outcome | None:
+    """What would become of this judgement."""
+    is_reject = verdict == relays.Verdict.REJECT
+    refusal: Exception | None = None
+    try:
+        relays.judge(
+            relay_id=relay.pk,
+            verdict=relays.Verdict(verdict),
+            reasons=form.cleaned_data["reasons"] if is_reject else (),
+            reason_text=form.cleaned_data["reason_text"] if is_reject else "",
+            by=by,
+            now=now,
+            dry_run=True,
+        )
+    except (relays.NotPossible, applications.NotPossible) as found:
+        refusal = found
+    return dry_runs.outcome(refusal, deed=f"relay.{verdict}", subject=traces.subject_of(relay), by=by, now=now)
 
 
 _ANSWERED: dict[str, Callable[[], str]] = {
@@ -584,7 +618,10 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
     relay = get_object_or_404(_detailed(Relay.objects.visible_to(user)), number=number, gaining_retailer=user.company)
     if not relay.is_open:
         return _see_the_case(request, relay, relays.AlreadyMoved(RelayState(relay.state)))
-    if request.method == "POST" and "confirmed" in request.POST:
+    checked = None
+    if only_check := "only_check" in request.POST:
+        checked = _withdrawal_checked(relay, by=user, now=timezone.now())
+    if not only_check and "confirmed" in request.POST:
         try:
             relays.withdraw(relay_id=relay.pk, by=user, now=timezone.now())
         except (relays.NotPossible, applications.NotPossible) as refusal:
@@ -611,10 +648,21 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
             ],
             "is_danger": True,
             "action_label": _("Withdraw the relay"),
+            "may_check": True,
+            "checked": checked,
             "back_url": _link(relay),
             "back_label": _("Back to the relay"),
         },
     )
+
+
+def _withdrawal_checked(relay: Relay, *, by: User, now: datetime) -> dry_runs.Outcome:
+    refusal: Exception | None = None
+    try:
+        relays.withdraw(relay_id=relay.pk, by=by, now=now, dry_run=True)
+    except (relays.NotPossible, applications.NotPossible) as found:
+        refusal = found
+    return dry_runs.outcome(refusal, deed="relay.withdraw", subject=traces.subject_of(relay), by=by, now=now)
 
 
 def _detailed(rows: QuerySet[Relay]) -> QuerySet[Relay]:
