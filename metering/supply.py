@@ -1,6 +1,6 @@
 """Who supplies which point: the only place that writes contracts and supply periods, many at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Q
 
 from metering.models import Contract, SupplyPeriod, SupplyPoint
+from portal import ahead
 
 Ending = SupplyPeriod.Ending
 ContractState = SupplyPoint.ContractState
@@ -118,11 +119,19 @@ def terminate(days: dict[int, date], *, cause: str, now: datetime) -> None:
 
 def current_period(point: SupplyPoint, day: date) -> SupplyPeriod | None:
     """The period that holds the point on the day, as known now; with retailer and contract."""
-    return (
-        SupplyPeriod.objects.filter(point=point, known_until__isnull=True, during__contains=day)
-        .select_related("retailer", "contract")
-        .first()
-    )
+    return period_of(point.pk, day)
+
+
+@ahead.question
+def period_of(point_id: int, day: date) -> SupplyPeriod | None:
+    """The same by the point's id."""
+    return periods_of([point_id], day).get(point_id)
+
+
+def periods_of(point_ids: Collection[int], day: date) -> dict[int, SupplyPeriod]:
+    """The same for many points in one query; a point nobody supplies on the day is left out."""
+    found = SupplyPeriod.objects.filter(point_id__in=point_ids, known_until__isnull=True, during__contains=day)
+    return {period.point_id: period for period in found.select_related("retailer", "contract")}
 
 
 def known_then(point: SupplyPoint, day: date, *, at: datetime) -> SupplyPeriod | None:

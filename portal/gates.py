@@ -12,7 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from portal import ledger
+from portal import ahead, ledger
 from portal.access import Ability, Role
 from portal.companies import Refused
 from portal.models import Environment, Function, Gate, MaintenanceWindow, User
@@ -136,8 +136,13 @@ def _is_open(at: datetime, gates: Iterable[Gate], windows: Iterable[MaintenanceW
 
 def require(function: Function, *, now: datetime) -> None:
     """Raise Closed while the function is closed in this environment (domain notes, switching §9); two queries."""
-    if closed := Hours(now).closure(function):
+    if closed := _closure(function, now, settings.ENVIRONMENT):
         raise closed
+
+
+@ahead.question
+def _closure(function: Function, now: datetime, environment: str) -> Closed | None:
+    return Hours(now).closure(function)
 
 
 def open_function(

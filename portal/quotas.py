@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 from django.db import connection, transaction
 from django.db.models import F, Q
@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from portal import ledger
+from portal import ahead, ledger
 from portal.access import Role
 from portal.companies import Refused
 from portal.market import MarketRole
@@ -99,14 +99,14 @@ def check(company: Company, registration: Registration, *, now: datetime, is_las
     With `is_last` the caller registers next, in the same transaction: two registrations of one company that come at
     the same time wait for one another here, so that together they do not pass the quota either.
     """
-    quota = Quota.objects.filter(_for(company), registration=registration).order_by(_OWN_FIRST).first()
+    quota = _holding(company.pk, registration)
     if quota is None:
         return
     if is_last:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, company.pk])
-    if _used(company, registration, now) >= quota.most:
-        raise Spent(registration, quota.most, _day_of(now)[1])
+    if used(company.pk, registration, jst_date(now)) >= quota.most:
+        raise Spent(registration, quota.most, datetime.combine(jst_date(now), time(), JST) + ONE_DAY)
 
 
 def standing(company: Company, *, now: datetime) -> list[Left]:
@@ -114,27 +114,31 @@ def standing(company: Company, *, now: datetime) -> list[Left]:
     if MarketRole.RETAILER not in company.market_roles:
         return []
     found: dict[str, Quota] = {}
-    for quota in Quota.objects.filter(_for(company)).order_by("registration", _OWN_FIRST):
+    for quota in Quota.objects.filter(_for(company.pk)).order_by("registration", _OWN_FIRST):
         found.setdefault(quota.registration, quota)
     return [
-        Left(Registration(name), quota.most, _used(company, Registration(name), now)) for name, quota in found.items()
+        Left(Registration(name), quota.most, used(company.pk, Registration(name), jst_date(now)))
+        for name, quota in found.items()
     ]
 
 
 _OWN_FIRST = F("company").asc(nulls_last=True)
 
 
-def _for(company: Company) -> Q:
-    return Q(company=company) | Q(company__isnull=True)
+def _for(company_id: int) -> Q:
+    return Q(company=company_id) | Q(company__isnull=True)
 
 
-def _used(company: Company, registration: Registration, now: datetime) -> int:
-    return counters[registration](company.pk, *_day_of(now))
+@ahead.question
+def _holding(company_id: int, registration: Registration) -> Quota | None:
+    return Quota.objects.filter(_for(company_id), registration=registration).order_by(_OWN_FIRST).first()
 
 
-def _day_of(now: datetime) -> tuple[datetime, datetime]:
-    begin = datetime.combine(jst_date(now), time(), JST)
-    return begin, begin + ONE_DAY
+@ahead.question
+def used(company_id: int, registration: Registration, day: date) -> int:
+    """How many registrations the company has made on the Japanese day."""
+    begin = datetime.combine(day, time(), JST)
+    return counters[registration](company_id, begin, begin + ONE_DAY)
 
 
 def _subject(quota: Quota) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import jpholiday
 from django.utils.translation import gettext as _
 
+from portal import ahead
 from portal.market import Area
 from portal.models import ExtraHoliday
 
@@ -63,6 +64,7 @@ class Workdays:
             day += ONE_DAY
 
 
+@ahead.question
 def of_area(area: str) -> Workdays:
     """The area's calendar with its extra holidays (one query)."""
     return Workdays(dict(ExtraHoliday.objects.filter(area=area).values_list("day", "name")))

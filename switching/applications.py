@@ -1,6 +1,6 @@
 """Applications: the whole life of a switch start and a switch termination is written here and in matching."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from metering.models import SupplyPoint
 from metering.supply import current_period
-from portal import gates, quotas, workdays
+from portal import ahead, gates, quotas, workdays
 from portal.access import Ability, covers
 from portal.market import MarketRole
 from portal.models import Company, Function, Participation, Registration, User
@@ -94,6 +94,7 @@ def date_window(
     return earliest, deadlines.furthest_date(today)
 
 
+@ahead.question
 def supplies_in(area: str, company_id: int) -> bool:
     """True when the company takes part as a retailer in the area."""
     return Participation.objects.filter(company=company_id, area=area, market_role=MarketRole.RETAILER).exists()
@@ -142,10 +143,7 @@ def file_start(
         earliest, latest = date_window(point, meter_work=meter_work, today=today, calendar=calendar)
         if not earliest <= desired_date <= latest:
             raise DateNotPossible(earliest, latest)
-        if (
-            Application.objects.filter(point=point, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS).exists()
-            or Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exclude(gaining_retailer=by.company).exists()
-        ):
+        if is_taken(point.pk, by.company_id):
             raise PointBusy
         _check_quota(by.company, now=now, is_last=not dry_run)
         application = Application(
@@ -166,6 +164,19 @@ def file_start(
         if not dry_run:
             traces.leave(_file([application]), by=by, now=now)
     return application
+
+
+@ahead.question
+def is_taken(point_id: int, company_id: int) -> bool:
+    """True when a start of anybody or another company's relay is open on the point."""
+    return bool(taken([point_id], company_id))
+
+
+def taken(point_ids: Collection[int], company_id: int) -> set[int]:
+    """The same for many points in two queries: those that are taken."""
+    starts = Application.objects.filter(point_id__in=point_ids, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS)
+    others = Relay.objects.filter(point_id__in=point_ids, state__in=OPEN_RELAYS).exclude(gaining_retailer=company_id)
+    return {*starts.values_list("point_id", flat=True), *others.values_list("point_id", flat=True)}
 
 
 def _check_quota(company: Company, *, now: datetime, is_last: bool) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from portal import ledger
+from portal import ahead, ledger
 from portal.models import Company, User
 from switching.models import RetailerPolicy as Policy
 
@@ -18,7 +18,12 @@ class BadPattern(Exception):
 
 def of(retailer: Company) -> Policy:
     """The retailer's policy; an empty one (any number, no automatic acceptance) where it laid down none."""
-    return Policy.objects.filter(retailer=retailer).first() or Policy(retailer=retailer)
+    return _laid_down(retailer.pk) or Policy(retailer=retailer)
+
+
+@ahead.question
+def _laid_down(retailer_id: int) -> Policy | None:
+    return Policy.objects.filter(retailer=retailer_id).first()
 
 
 def lay_down(

@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from metering import governance
 from metering.models import Contract, SupplyPoint
 from metering.supply import current_period
-from portal import gates, ledger, quotas, workdays
+from portal import ahead, gates, ledger, quotas, workdays
 from portal.access import Ability, covers
 from portal.models import Company, Function, Registration, User
 from portal.workdays import jst_date
@@ -249,27 +249,44 @@ def _check_request(
         raise PointNotInUse
     if period.retailer_id == by.company_id:
         raise AlreadyOurs
-    if tries_at_identity(point, by.company) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
+    if tries_at_identity(point.pk, by.company_id) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
         raise Throttled
-    if (
-        Relay.objects.filter(point=point, state__in=OPEN_RELAYS).exists()
-        or Match.objects.filter(point=point, handed_over_at__isnull=True).exists()
-    ):
+    if is_busy(point.pk):
         raise PointBusy
 
 
-def tries_at_identity(point: SupplyPoint, company: Company) -> int:
+@ahead.question
+def is_busy(point_id: int) -> bool:
+    """True when a relay of anybody is open on the point or a matched pair waits for its day."""
+    return bool(busy([point_id]))
+
+
+def busy(point_ids: Collection[int]) -> set[int]:
+    """The same for many points in two queries: those that are busy."""
+    relayed = Relay.objects.filter(point_id__in=point_ids, state__in=OPEN_RELAYS)
+    matched = Match.objects.filter(point_id__in=point_ids, handed_over_at__isnull=True)
+    return {*relayed.values_list("point_id", flat=True), *matched.values_list("point_id", flat=True)}
+
+
+@ahead.question
+def tries_at_identity(point_id: int, company_id: int) -> int:
     """How many of the company's relays on the point were tries at the customer's data.
 
     Those rejected because the customer was not the holder, and those that a retailer which accepts by itself did not
     accept at once and that were then withdrawn unanswered: that silence tells as much as a rejection.
     """
-    return Relay.objects.filter(
+    return tries([point_id], company_id).get(point_id, 0)
+
+
+def tries(point_ids: Collection[int], company_id: int) -> dict[int, int]:
+    """The same for many points in one query; a point without a try is left out."""
+    found = Relay.objects.filter(
         Q(state=RelayState.REJECTED, reasons__overlap=sorted(IDENTITY_REASONS))
         | Q(state=RelayState.WITHDRAWN, judged_at__isnull=True, losing_retailer__relay_policy__auto_accept=True),
-        point=point,
-        gaining_retailer=company,
-    ).count()
+        point_id__in=point_ids,
+        gaining_retailer=company_id,
+    )
+    return dict(found.values_list("point_id").annotate(Count("pk")).order_by())
 
 
 def held_contract(relay: Relay, *, today: date) -> Contract | None:
