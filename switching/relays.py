@@ -315,8 +315,7 @@ def compare(relay: Relay, *, today: date) -> identity.Report:
 
 def read_for_judgement(relay: Relay, *, by: User, now: datetime) -> identity.Report:
     """The comparison for the person who judges; the read of both sides' data is kept in the ledger."""
-    if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
-        raise NotYours
+    _require_losing(relay, by)
     report = compare(relay, today=jst_date(now))
     ledger.record("relay.read_identity", traces.subject_of(relay), by=by, now=now, purpose="identity check")
     return report
@@ -338,14 +337,15 @@ def judge(
     With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.RELAYS, now=now)
+    named = sorted({Reason(code) for code in reasons})
+    if dry_run:
+        relay = by_id(relay_id)
+        _require_losing(relay, by)
+        _acceptable(relay, now=now) if verdict == Verdict.ACCEPT else _rejectable(relay, named, reason_text)
+        return relay
     with transaction.atomic():
         relay = _locked(relay_id)
-        if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
-            raise NotYours
-        named = sorted({Reason(code) for code in reasons})
-        if dry_run:
-            _acceptable(relay, now=now) if verdict == Verdict.ACCEPT else _rejectable(relay, named, reason_text)
-            return relay
+        _require_losing(relay, by)
         if verdict == Verdict.ACCEPT:
             left = _accept(relay, by=by, now=now)
         else:
@@ -377,11 +377,23 @@ def _acceptable(relay: Relay, *, now: datetime) -> RelayState:
         raise TooLate
     if held_contract(relay, today=jst_date(now)) is None:
         raise NotSupplying
-    if Application.objects.filter(
-        point=relay.point_id, kind=Application.Kind.SWITCH_TERMINATION, state__in=OPEN_APPLICATIONS
-    ).exists():
+    if is_being_terminated(relay.point_id):
         raise applications.PointBusy
     return state
+
+
+@ahead.question
+def is_being_terminated(point_id: int) -> bool:
+    """True when a switch termination is open on the point."""
+    return bool(being_terminated([point_id]))
+
+
+def being_terminated(point_ids: Collection[int]) -> set[int]:
+    """The same for many points in one query."""
+    found = Application.objects.filter(
+        point_id__in=point_ids, kind=Application.Kind.SWITCH_TERMINATION, state__in=OPEN_APPLICATIONS
+    )
+    return set(found.values_list("point_id", flat=True))
 
 
 def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
@@ -424,14 +436,14 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
     With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.RELAYS, now=now)
+    if dry_run:
+        relay = by_id(relay_id)
+        _withdrawable(relay, by)
+        return relay
     with transaction.atomic():
         relay = _locked(relay_id)
-        if relay.gaining_retailer_id != by.company_id or not _covers(by, Ability.REGISTER_RELAY, relay):
-            raise NotYours
-        before, state = relay.state, _move(relay, RelayMove.WITHDRAW)
-        if dry_run:
-            return relay
-        relay.state = state
+        before = relay.state
+        relay.state = _withdrawable(relay, by)
         relay.save(update_fields=["state"])
         left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
         filed_before = Q(
@@ -444,6 +456,13 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
         left += applications.end_waiting(_waiting_applications([relay], filed_before), ApplicationMove.CANCEL)
         traces.leave(left, by=by, now=now)
     return relay
+
+
+def _withdrawable(relay: Relay, by: User) -> RelayState:
+    """Where withdrawing leads; raises what forbids it."""
+    if relay.gaining_retailer_id != by.company_id or not _covers(by, Ability.REGISTER_RELAY, relay):
+        raise NotYours
+    return _move(relay, RelayMove.WITHDRAW)
 
 
 def expire_overdue(*, now: datetime, limit: int = 1000) -> int:
@@ -508,6 +527,22 @@ def _waiting_applications(relays: Sequence[Relay], also: Q | None = None) -> lis
         .select_related("point")
         .order_by("pk")
     )
+
+
+@ahead.question
+def by_id(relay_id: int) -> Relay:
+    """The relay with its point and companies, as it stands now and not locked."""
+    return detailed([relay_id])[relay_id]
+
+
+def detailed(relay_ids: Collection[int]) -> dict[int, Relay]:
+    """The same for many relays in one query."""
+    return Relay.objects.select_related("point", "gaining_retailer", "losing_retailer").in_bulk(list(relay_ids))
+
+
+def _require_losing(relay: Relay, by: User) -> None:
+    if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
+        raise NotYours
 
 
 def _locked(relay_id: int) -> Relay:
