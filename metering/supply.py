@@ -9,7 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.db.models import Q
 
+from metering import owed
 from metering.models import Contract, SupplyPeriod, SupplyPoint
+from metering.owed import Change
 from portal import ahead
 
 Ending = SupplyPeriod.Ending
@@ -36,6 +38,14 @@ class AlreadySupplied(Exception):
         super().__init__(f"points {self.point_ids[:20]} have a supplier")
 
 
+class NotRestorable(Exception):
+    """These points were not handed over from the one retailer to the other on that day; nothing was changed."""
+
+    def __init__(self, point_ids: Iterable[int]) -> None:
+        self.point_ids = sorted(point_ids)
+        super().__init__(f"no such hand-over at points {self.point_ids[:20]}")
+
+
 @dataclass(frozen=True)
 class NewSupply:
     """A retailer takes a point over (or takes it up) from a day on, under a new contract with its holder."""
@@ -50,6 +60,17 @@ class NewSupply:
     holder_since: date | None = None
     cause: str = ""
     from_retailer_id: int | None = None  # whose supply a hand-over is meant to end; None: whoever it is
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """An erroneous switch to be undone: on `from_date` the point went from the rightful to the wrongful retailer."""
+
+    point_id: int
+    from_date: date
+    wrongful_retailer_id: int
+    rightful_retailer_id: int
+    cause: str = ""
 
 
 def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
@@ -77,6 +98,7 @@ def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]
             if "one_supplier_per_point_and_day" in str(error):
                 raise AlreadySupplied(starts) from error
             raise
+        owed.note((Change(s.point_id, s.from_date, None, None, s.retailer_id, s.cause) for s in supplies), now=now)
         SupplyPoint.objects.filter(
             pk__in=starts, contract_state__in=[ContractState.IDLE, ContractState.DISCONNECTED]
         ).update(contract_state=ContractState.ENERGISED)
@@ -102,6 +124,11 @@ def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPer
         )
         since = {period.point_id: period.contract.holder_since for period in old}
         periods = _open(supplies, now=now, holder_since=since)
+        former = {period.point_id: period.retailer_id for period in old}
+        owed.note(
+            (Change(s.point_id, s.from_date, None, former[s.point_id], s.retailer_id, s.cause) for s in supplies),
+            now=now,
+        )
         with connection.cursor() as cursor:
             cursor.execute(WHEELING_CHANGED, [list(starts), list(starts.values())])
     return periods
@@ -113,8 +140,94 @@ def terminate(days: dict[int, date], *, cause: str, now: datetime) -> None:
     Raises NotSupplied, and changes nothing, when a point has no open period begun before its day.
     """
     with transaction.atomic():
-        _close(days, ending=Ending.TERMINATED, causes=dict.fromkeys(days, cause), now=now)
+        old = _close(days, ending=Ending.TERMINATED, causes=dict.fromkeys(days, cause), now=now)
+        owed.note(
+            (Change(p.point_id, days[p.point_id], None, p.retailer_id, None, cause) for p in old),
+            now=now,
+        )
         SupplyPoint.objects.filter(pk__in=days).update(contract_state=ContractState.IDLE)
+
+
+def restore(items: Sequence[Restoration], *, now: datetime) -> list[SupplyPeriod]:
+    """Undo erroneous hand-overs as if supply had never been interrupted; returns the rightful retailers' periods.
+
+    The former retailer's period goes on through `from_date` under its own contract and holder, up to where the
+    wrongful one ends: open, terminated, or handed over to a third (who keeps the point). Both believed periods are
+    superseded, the wrongful retailer's contract is annulled. Days already over are noted as owed in the same
+    transaction: the next publication gives them to the rightful retailer and withdraws them from the other.
+    Raises NotRestorable, and changes nothing, when a point was not handed over on its day from the one retailer to
+    the other as believed now; ValueError when a point stands twice. Source: domain notes, switching §8.
+    """
+    wanted = {item.point_id: item for item in items}
+    if len(wanted) != len(items):
+        raise ValueError("a point stands twice in one call; restore it in two")
+    with transaction.atomic():
+        believed = (
+            SupplyPeriod.objects.select_for_update(of=("self",))
+            .filter(point_id__in=wanted, known_until__isnull=True)
+            .order_by("point_id", "during")
+        )
+        rightful, wrongful = {}, {}
+        for period in believed:
+            item = wanted[period.point_id]
+            if period.during.upper == item.from_date and period.retailer_id == item.rightful_retailer_id:
+                rightful[period.point_id] = period
+            if period.during.lower == item.from_date and period.retailer_id == item.wrongful_retailer_id:
+                wrongful[period.point_id] = period
+        fitting = {
+            point_id
+            for point_id in rightful.keys() & wrongful.keys()
+            if rightful[point_id].ending == Ending.HANDED_OVER
+        }
+        if missing := wanted.keys() - fitting:
+            raise NotRestorable(missing)
+        SupplyPeriod.objects.filter(
+            pk__in=[period.pk for side in (rightful, wrongful) for period in side.values()]
+        ).update(known_until=now)
+        Contract.objects.filter(pk__in=[period.contract_id for period in wrongful.values()]).update(annulled_at=now)
+        restored = SupplyPeriod.objects.bulk_create(
+            [
+                SupplyPeriod(
+                    point_id=point_id,
+                    retailer_id=item.rightful_retailer_id,
+                    contract_id=rightful[point_id].contract_id,
+                    during=DateRange(rightful[point_id].during.lower, wrongful[point_id].during.upper),
+                    ending=wrongful[point_id].ending,
+                    cause=item.cause,
+                    known_from=now,
+                )
+                for point_id, item in wanted.items()
+            ],
+            batch_size=5000,
+        )
+        owed.note(
+            (
+                Change(
+                    point_id,
+                    item.from_date,
+                    wrongful[point_id].during.upper,
+                    item.wrongful_retailer_id,
+                    item.rightful_retailer_id,
+                    item.cause,
+                )
+                for point_id, item in wanted.items()
+            ),
+            now=now,
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE metering_supplypoint point SET last_wheeling_change = start.day
+                FROM unnest(%s::bigint[], %s::date[], %s::date[]) AS start (point_id, switched, day)
+                WHERE point.id = start.point_id AND point.last_wheeling_change = start.switched
+                """,
+                [
+                    list(wanted),
+                    [item.from_date for item in wanted.values()],
+                    [rightful[point_id].during.lower for point_id in wanted],
+                ],
+            )
+    return restored
 
 
 def current_period(point: SupplyPoint, day: date) -> SupplyPeriod | None:

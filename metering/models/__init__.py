@@ -2,6 +2,7 @@
 
 from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
 from metering.models.inquiries import Consent, FacilityInquiry
+from metering.models.owed import OwedDay
 from metering.models.points import Meter, ReadingDate, SupplyPoint
 from metering.models.supply import Contract, SupplyPeriod
 from metering.models.usage import (
@@ -27,6 +28,7 @@ __all__ = [
     "Layer",
     "Meter",
     "MonthlyUsage",
+    "OwedDay",
     "Publication",
     "PublishedFile",
     "ReadingDate",

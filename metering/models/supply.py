@@ -21,11 +21,31 @@ class Contract(models.Model):
     holder_kana = models.CharField(_("contract holder (kana)"), max_length=120, blank=True)
     holder_address = models.CharField(_("address"), max_length=250)
     holder_since = models.DateField(_("holder since"))
+    annulled_at = models.DateTimeField(
+        _("annulled at"), null=True, help_text=_("Since when it counts as never having been: an erroneous switch.")
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("contract"), _("contracts")
         ordering = ["retailer", "number"]
         indexes = [models.Index(fields=["retailer", "number"], name="contracts_by_number")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="an_annulled_contract_supplies_nothing",
+                operation=pgtrigger.UpdateOf("annulled_at"),
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Q(new__annulled_at__isnull=False),
+                func="""
+                    IF EXISTS (SELECT FROM metering_supplyperiod p WHERE p.point_id = NEW.point_id
+                                  AND p.contract_id = NEW.id AND p.known_until IS NULL) THEN
+                        RAISE EXCEPTION 'an_annulled_contract_supplies_nothing: contract %', NEW.id
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'an_annulled_contract_supplies_nothing';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -130,6 +150,67 @@ class SupplyPeriod(models.Model):
                         RAISE EXCEPTION 'no_day_without_supplier_unless_terminated: supply period %', orphan
                             USING ERRCODE = 'check_violation',
                                   CONSTRAINT = 'no_day_without_supplier_unless_terminated';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="a_past_day_that_changed_hands_is_owed",
+                operation=pgtrigger.UpdateOf("known_until"),
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Q(new__known_until__isnull=False),
+                declare=[("past", "daterange"), ("lost", "date")],
+                func="""
+                    past := NEW.during * daterange(NULL, (NEW.known_until AT TIME ZONE 'Asia/Tokyo')::date);
+                    IF isempty(past) OR EXISTS (
+                        SELECT FROM metering_supplyperiod p WHERE p.point_id = NEW.point_id AND p.known_until IS NULL
+                           AND p.retailer_id = NEW.retailer_id AND p.during @> past)
+                    THEN RETURN NULL; END IF;
+                    SELECT u.day INTO lost FROM metering_usageday u
+                    WHERE u.point_id = NEW.point_id AND u.day >= lower(past) AND u.day < upper(past)
+                      AND NOT EXISTS (SELECT FROM metering_supplyperiod p
+                                      WHERE p.point_id = NEW.point_id AND p.known_until IS NULL
+                                        AND p.retailer_id = NEW.retailer_id AND p.during @> u.day)
+                      AND NOT EXISTS (SELECT FROM metering_owedday o
+                                      WHERE o.point_id = NEW.point_id AND o.day = u.day
+                                        AND o.from_retailer_id = NEW.retailer_id AND o.known_at = NEW.known_until)
+                    LIMIT 1;
+                    IF lost IS NOT NULL THEN
+                        RAISE EXCEPTION 'a_past_day_that_changed_hands_is_owed: supply period % on %', NEW.id, lost
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'a_past_day_that_changed_hands_is_owed';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="a_past_day_taken_up_is_owed",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                # What was handed over stood there before: its retailer took nothing up.
+                condition=pgtrigger.Condition(
+                    "NEW.ending <> 'handed_over' "
+                    "AND lower(NEW.during) < (NEW.known_from AT TIME ZONE 'Asia/Tokyo')::date"
+                ),
+                declare=[("past", "daterange"), ("lost", "date")],
+                func="""
+                    IF NOT EXISTS (SELECT FROM metering_publication) THEN RETURN NULL; END IF;
+                    past := NEW.during * daterange(NULL, (NEW.known_from AT TIME ZONE 'Asia/Tokyo')::date);
+                    SELECT u.day INTO lost FROM metering_usageday u
+                    JOIN metering_usagebatch b ON b.id = u.batch_id
+                    JOIN metering_publication done ON done.id = b.publication_id AND done.published_at < NEW.known_from
+                    WHERE u.point_id = NEW.point_id AND u.day >= lower(past) AND u.day < upper(past)
+                      AND NOT EXISTS (SELECT FROM metering_supplyperiod p
+                                      WHERE p.point_id = NEW.point_id AND p.known_until = NEW.known_from
+                                        AND p.during @> u.day)
+                      AND NOT EXISTS (SELECT FROM metering_owedday o
+                                      WHERE o.point_id = NEW.point_id AND o.day = u.day
+                                        AND o.to_retailer_id = NEW.retailer_id AND o.known_at = NEW.known_from)
+                    LIMIT 1;
+                    IF lost IS NOT NULL THEN
+                        RAISE EXCEPTION 'a_past_day_taken_up_is_owed: supply period % on %', NEW.id, lost
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'a_past_day_taken_up_is_owed';
                     END IF;
                     RETURN NULL;
                 """,

@@ -33,7 +33,7 @@ def own_folder(settings, tmp_path):
 
 @pytest.fixture
 def houses(cast):
-    return make_points(cast, 6)
+    return make_points(cast, 6, now=NOW - ONE_DAY)
 
 
 def bytes_of(file: PublishedFile) -> bytes:
