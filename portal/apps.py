@@ -28,7 +28,7 @@ class PortalConfig(AppConfig):
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
             Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),
-            Entry(_("Evidence"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
+            Entry(_("Seals and proof packs"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
             Entry(_("Ledger"), "portal:ledger", Ability.READ_LEDGER, 87),
             Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),
         )

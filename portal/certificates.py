@@ -466,7 +466,7 @@ def _what_is_trusted(proposal: Proposal) -> list[tuple[str, Any]]:
     row = TrustedAuthority.objects.get(pk=proposal.payload["authority"])
     return [
         (gettext("Name"), row.name),
-        (gettext("Subject"), row.subject),
+        (gettext("Name in the certificate"), row.subject),
         (gettext("SHA-256"), row.sha256),
         (gettext("Valid until"), jst(row.not_after)),
     ]

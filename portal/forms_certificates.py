@@ -22,7 +22,7 @@ class Upload(forms.FileField):
 
 
 class _Terminal(forms.Form):
-    purpose = forms.ChoiceField(label=_("Purpose"), choices=CertificatePurpose.choices)
+    purpose = forms.ChoiceField(label=_("Used for"), choices=CertificatePurpose.choices)
     terminal = forms.CharField(
         label=_("Terminal"),
         max_length=40,

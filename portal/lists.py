@@ -83,6 +83,8 @@ class Column:
         else:
             value = self.of(row)
             content = self.show(value) if self.show else plain(value)
+            if isinstance(value, date):
+                content = format_html('<span class="moment">{}</span>', content)
         address = self.link(row) if self.link else ""
         return format_html('<a href="{}">{}</a>', address, content) if address else conditional_escape(content)
 

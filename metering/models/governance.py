@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.access import Ability, Role
 from portal.models import Company, User
@@ -72,7 +73,7 @@ class InquiryAlarm(models.Model):
 
     class State(models.TextChoices):
         OPEN = "open", _("explanation wanted")
-        EXPLAINED = "explained", _("explained")
+        EXPLAINED = "explained", pgettext_lazy("alarm", "explained")
         LOCKED = "locked", _("inquiries locked")
         LIFTED = "lifted", _("lifted")
 

@@ -5,6 +5,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from metering.models.points import SupplyPoint
 from portal.access import Ability, within
@@ -30,7 +31,7 @@ class UsageFile(models.Model):
     """A usage file a network operator sent: uploaded or dropped, taken in once (by its SHA-256)."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
+        WAITING = "waiting", pgettext_lazy("usage file", "waiting")
         TAKEN_IN = "taken_in", _("taken in")
         UNREADABLE = "unreadable", _("cannot be read")
 

@@ -80,7 +80,7 @@ def alarms(request: HttpRequest) -> HttpResponseBase:
             value=lambda alarm: alarm.state(now).label,
             draw=lambda alarm: _badge(alarm.state(now)),
         ),
-        Column("explanation", gettext_lazy("Explanation"), csv_only=True),
+        Column("explanation", gettext_lazy("What was explained"), csv_only=True),
         Column("lift_reason", gettext_lazy("Why the lock is lifted"), csv_only=True),
     ]
     return lists.show(
@@ -178,7 +178,7 @@ def _facts(found: InquiryAlarm) -> list[tuple[str, Any]]:
     if found.numbers:
         facts.append((_("From – to"), _range(found.numbers)))
     if found.explained_at:
-        facts += [(_("Explained at"), jst(found.explained_at)), (_("Explanation"), found.explanation)]
+        facts += [(_("Explained at"), jst(found.explained_at)), (_("What was explained"), found.explanation)]
     if found.lifted_at and found.lifted_by:
         facts += [
             (_("Lifted at"), jst(found.lifted_at)),

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.access import Ability
 from portal.models.companies import Company
@@ -116,7 +117,7 @@ class CertificateRequest(models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="+", verbose_name=_("company"))
-    purpose = models.CharField(_("purpose"), max_length=3, choices=CertificatePurpose)
+    purpose = models.CharField(pgettext_lazy("certificate", "purpose"), max_length=3, choices=CertificatePurpose)
     environment = models.CharField(_("environment"), max_length=10, choices=CertificateEnvironment)
     terminal = models.CharField(_("terminal"), max_length=40)
     way = models.CharField(_("way"), max_length=6, choices=Way)
@@ -158,7 +159,7 @@ class Certificate(models.Model):
     """A client certificate bound to one company, purpose and environment; matched by its SHA-256, never by a name."""
 
     company = models.ForeignKey(Company, models.PROTECT, related_name="+", verbose_name=_("company"))
-    purpose = models.CharField(_("purpose"), max_length=3, choices=CertificatePurpose)
+    purpose = models.CharField(pgettext_lazy("certificate", "purpose"), max_length=3, choices=CertificatePurpose)
     environment = models.CharField(_("environment"), max_length=10, choices=CertificateEnvironment)
     terminal = models.CharField(_("terminal"), max_length=40)
     request = models.OneToOneField(

@@ -4,7 +4,7 @@ from datetime import date
 
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal.access import Ability
@@ -84,7 +84,7 @@ class DocumentRequest(models.Model):
     """A company asks to see a document that is given out on application."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
+        WAITING = "waiting", pgettext_lazy("request", "waiting")
         GRANTED = "granted", _("granted")
         REFUSED = "refused", _("refused")
 

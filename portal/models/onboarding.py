@@ -99,7 +99,7 @@ class UseStep(models.Model):
     application = models.ForeignKey(UseApplication, models.PROTECT, related_name="steps")
     at = models.DateTimeField(_("at"))
     state = models.CharField(_("state"), max_length=12, choices=UseState)
-    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=pgettext_lazy("done", "by"))
     message = models.TextField(_("message"), max_length=2000, blank=True)
 
     class Meta:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.access import Ability
 from portal.checkdigits import luhn
@@ -58,7 +59,7 @@ class TicketMessage(models.Model):
 
     ticket = models.ForeignKey(Ticket, models.PROTECT, related_name="messages", verbose_name=_("ticket"))
     at = models.DateTimeField(_("at"))
-    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=pgettext_lazy("done", "by"))
     is_answer = models.BooleanField(_("from the helpdesk"))
     body = models.TextField(_("message"), max_length=5000)
 

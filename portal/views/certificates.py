@@ -52,7 +52,7 @@ def state_of(certificate: Certificate) -> tuple[str, str]:
 
 class CertificateFilter(django_filters.FilterSet):
     terminal = django_filters.CharFilter(label=gettext_lazy("Terminal"), lookup_expr="icontains")
-    purpose = django_filters.ChoiceFilter(label=gettext_lazy("Purpose"), choices=CertificatePurpose.choices)
+    purpose = django_filters.ChoiceFilter(label=gettext_lazy("Used for"), choices=CertificatePurpose.choices)
     serial = django_filters.CharFilter(label=gettext_lazy("Serial number"), method="by_number")
 
     class Meta:
@@ -70,7 +70,7 @@ CERTIFICATES = [
         sort="terminal",
         link=lambda row: reverse("portal:certificate", args=[row.pk]),
     ),
-    Column("purpose", gettext_lazy("Purpose"), value=lambda row: row.get_purpose_display(), sort="purpose"),
+    Column("purpose", gettext_lazy("Used for"), value=lambda row: row.get_purpose_display(), sort="purpose"),
     Column("environment", gettext_lazy("Environment"), value=lambda row: row.get_environment_display()),
     Column(
         "state",
@@ -210,9 +210,9 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     facts = [
         (_("State"), badge(*state_of(row))),
         (_("Company"), company_name(row.company)),
-        (_("Purpose"), row.get_purpose_display()),
+        (_("Used for"), row.get_purpose_display()),
         (_("Environment"), row.get_environment_display()),
-        (_("Subject"), row.subject),
+        (_("Name in the certificate"), row.subject),
         (_("Issuer"), row.issuer),
         (_("Serial number"), row.serial),
         (_("SHA-256"), row.sha256),
@@ -289,7 +289,7 @@ def revocation(request: HttpRequest, pk: int) -> HttpResponse:
             "intro": _("Whoever uses it is shut out from the next click or call on. This cannot be taken back."),
             "facts": [
                 (_("Terminal"), row.terminal),
-                (_("Purpose"), row.get_purpose_display()),
+                (_("Used for"), row.get_purpose_display()),
                 (_("Serial number"), row.serial),
                 (_("Valid until"), jst(row.not_after)),
             ],
@@ -374,9 +374,9 @@ def check(request: HttpRequest) -> HttpResponse:
     facts: list[tuple[str, Any]] = []
     if row:
         facts = [
-            (_("Subject"), row.subject),
+            (_("Name in the certificate"), row.subject),
             (_("Serial number"), row.serial),
-            (_("Purpose"), row.get_purpose_display()),
+            (_("Used for"), row.get_purpose_display()),
             (_("Valid until"), jst(row.not_after)),
         ]
     return render(
@@ -421,7 +421,7 @@ def _request_page(
     facts = [
         (_("State"), request_badge(row)),
         (_("Terminal"), row.terminal),
-        (_("Purpose"), row.get_purpose_display()),
+        (_("Used for"), row.get_purpose_display()),
         (_("Environment"), row.get_environment_display()),
         (_("Way"), row.get_way_display()),
         (_("SHA-256 of the public key"), row.key_sha256),

@@ -47,7 +47,7 @@ def evidence(request: HttpRequest) -> HttpResponse:
         request,
         "portal/evidence.html",
         {
-            "title": _("Evidence"),
+            "title": _("Seals and proof packs"),
             "form": form,
             "newest": Seal.objects.defer("links").order_by("-number").first(),
             "waiting": UnsealedEntry.objects.count(),

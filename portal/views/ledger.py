@@ -48,6 +48,14 @@ def _detail(entry: LedgerEntry) -> str:
     return json.dumps(entry.detail, ensure_ascii=False) if entry.detail else ""
 
 
+def _drawn_detail(entry: LedgerEntry) -> str:
+    """For the eye: `name: value` side by side, values that are lists or tables as JSON."""
+    return " · ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in (entry.detail or {}).items()
+    )
+
+
 COLUMNS = [
     Column("id", gettext_lazy("No."), show=str, numeric=True, sort="id"),
     Column("at", gettext_lazy("At"), sort="at"),
@@ -61,7 +69,7 @@ COLUMNS = [
     Column("action", gettext_lazy("Action"), sort="action"),
     Column("subject", gettext_lazy("Subject"), sort="subject"),
     Column("purpose", gettext_lazy("Purpose")),
-    Column("detail", gettext_lazy("Detail"), value=_detail),
+    Column("detail", gettext_lazy("Detail"), value=_detail, draw=_drawn_detail),
 ]
 
 

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.models import User, append_only
 from switching.models.applications import Application
@@ -21,7 +22,7 @@ class Step(models.Model):
     from_state = models.CharField(_("from"), max_length=10, blank=True)
     to_state = models.CharField(_("to"), max_length=10)
     at = models.DateTimeField(_("at"))
-    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=pgettext_lazy("done", "by"))
 
     class Meta:
         verbose_name, verbose_name_plural = _("step"), _("steps")
