@@ -27,6 +27,7 @@ FUNCTION_OF: dict[str, Function] = {
     Ability.JUDGE_RELAY: Function.RELAYS,
     Ability.SEE_APPLICATIONS: Function.APPLICATIONS,
     Ability.FILE_APPLICATION: Function.APPLICATIONS,
+    Ability.ANSWER_APPLICATION: Function.APPLICATIONS,
     Ability.COMPLETE_APPLICATION: Function.APPLICATIONS,
     Ability.SEE_POINTS: Function.USAGE,
     Ability.SEND_USAGE: Function.USAGE,

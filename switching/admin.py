@@ -77,22 +77,29 @@ class StuckFilter(admin.SimpleListFilter):
     parameter_name = "handing_over"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("stuck", _("stuck")), ("waiting", _("waiting for its day")), ("done", _("done"))]
+        return [
+            ("stuck", _("stuck")),
+            ("waiting", _("waiting for its day")),
+            ("done", _("done")),
+            ("dissolved", _("dissolved")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Match]) -> QuerySet[Match]:
         match self.value():
             case "stuck":
-                return queryset.filter(handed_over_at__isnull=True).exclude(stuck_because="")
+                return queryset.filter(handed_over_at__isnull=True, dissolved_at__isnull=True).exclude(stuck_because="")
             case "waiting":
-                return queryset.filter(handed_over_at__isnull=True, stuck_because="")
+                return queryset.filter(handed_over_at__isnull=True, dissolved_at__isnull=True, stuck_because="")
             case "done":
                 return queryset.filter(handed_over_at__isnull=False)
+            case "dissolved":
+                return queryset.filter(dissolved_at__isnull=False)
         return queryset
 
 
 @admin.register(Match)
 class MatchAdmin(ReadOnly):
-    list_display = ["point", "switch_date", "matched_at", "handed_over_at", "stuck_because"]
+    list_display = ["point", "switch_date", "matched_at", "handed_over_at", "stuck_because", "dissolved_at"]
     list_filter = [StuckFilter, "switch_date"]
     list_select_related = ["point"]
     search_fields = ["point__number__exact", "applications__number__startswith"]

@@ -13,9 +13,11 @@ from portal.access import Ability, covers
 from portal.market import MarketRole
 from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
-from switching import deadlines, notices, numbers, traces
-from switching.models import Application, Relay
+from switching import deadlines, network_policies, notices, numbers, revisions, traces
+from switching.models import Application, Relay, Revision
 from switching.states import (
+    BEFORE_MATCH,
+    FROZEN,
     OPEN_APPLICATIONS,
     OPEN_RELAYS,
     ApplicationMove,
@@ -25,6 +27,7 @@ from switching.states import (
 )
 
 Kind = Application.Kind
+ENDS_IN = {ApplicationMove.CANCEL: ApplicationState.CANCELLED, ApplicationMove.FAIL: ApplicationState.UNMATCHED}
 
 
 class NotPossible(Exception):
@@ -116,6 +119,7 @@ def file_start(
 ) -> Application:
     """File the gaining retailer's switch start; it waits for the termination of the same point and date.
 
+    With meter work, or where the network operator wishes so, a person there accepts it first.
     Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.APPLICATIONS, now=now)
@@ -223,8 +227,12 @@ def file_terminations(relays: Sequence[Relay], *, by: User | None, now: datetime
 
 
 def _file(applications: list[Application]) -> list[traces.Trace]:
+    policies = network_policies.of_many({application.point.network_operator_id for application in applications})
+    moves = []
     for application, number in zip(applications, numbers.issue(numbers.APPLICATION, len(applications)), strict=True):
         application.number = number
+        moves.append(_way_in(application, policies[application.point.network_operator_id]))
+        application.state = next_application_state(None, moves[-1])
     try:
         with transaction.atomic():
             Application.objects.bulk_create(applications, batch_size=2000)
@@ -235,17 +243,32 @@ def _file(applications: list[Application]) -> list[traces.Trace]:
     return [
         traces.Trace(
             case=application,
-            move=ApplicationMove.FILE,
+            move=move,
             from_state="",
-            to_state=ApplicationState.WAITING,
-            notices=notices.about_application(application, "application_filed", application.point.network_operator_id),
+            to_state=ApplicationState(application.state),
+            notices=notices.about_application(
+                application,
+                "application_filed" if move == ApplicationMove.FILE else "application_submitted",
+                application.point.network_operator_id,
+            ),
+            revision=Revision(number=1, act=revisions.Act.REGISTERED, entries=revisions.entries_of(application)),
         )
-        for application in applications
+        for application, move in zip(applications, moves, strict=True)
     ]
 
 
+def _way_in(application: Application, policy: network_policies.Policy) -> ApplicationMove:
+    """Whether the hub takes it by its tables or a person at the network operator looks at it first."""
+    needs_person = policy.needs_person(
+        application.kind, application.point.supply_class, meter_work=application.meter_work
+    )
+    return ApplicationMove.SUBMIT if needs_person else ApplicationMove.FILE
+
+
 def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
-    """Cancel a waiting switch start by its own retailer. A termination follows its relay and is not cancelled alone.
+    """Cancel an application by its own retailer before it is matched or its work is scheduled.
+
+    A switch termination follows its relay and is not cancelled alone.
 
     Raises NotYours, Frozen, AlreadyMoved, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
@@ -253,12 +276,12 @@ def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = Fals
     with transaction.atomic():
         application = _locked(application_id)
         if (
-            not application.is_start
+            application.kind == Kind.SWITCH_TERMINATION
             or application.retailer_id != by.company_id
             or not _covers(by, Ability.FILE_APPLICATION, application)
         ):
             raise NotYours
-        if application.state == ApplicationState.MATCHED:
+        if application.state in FROZEN:
             raise Frozen
         if dry_run:
             _next(application, ApplicationMove.CANCEL)
@@ -268,13 +291,13 @@ def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = Fals
 
 
 def end_competing_starts(relay: Relay) -> list[traces.Trace]:
-    """The first accepted relay for a point wins: other companies' waiting starts on it end; returns the traces.
+    """The first accepted relay for a point wins: other companies' starts on it end; returns the traces.
 
     Source: domain notes, switching §5.
     """
     competing = list(
         Application.objects.select_for_update(of=("self",))
-        .filter(point=relay.point_id, kind=Kind.SWITCH_START, state=ApplicationState.WAITING)
+        .filter(point=relay.point_id, kind=Kind.SWITCH_START, state__in=BEFORE_MATCH)
         .exclude(retailer=relay.gaining_retailer_id)
         .select_related("point")
     )
@@ -282,13 +305,24 @@ def end_competing_starts(relay: Relay) -> list[traces.Trace]:
 
 
 def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> list[traces.Trace]:
-    """Move waiting applications (locked by the caller) to their end by CANCEL or FAIL.
+    """Move applications without a counterpart yet (locked by the caller) to their end by CANCEL or FAIL.
 
     Returns the traces for the caller to leave with its own, all at once. Raises AlreadyMoved.
     """
     kind = {ApplicationMove.CANCEL: "application_cancelled", ApplicationMove.FAIL: "application_unmatched"}[move]
+    is_cancelled = move == ApplicationMove.CANCEL
+    at = revisions.next_numbers([application.pk for application in applications]) if is_cancelled else {}
     moved = []
     for application in applications:
+        revision = (
+            Revision(
+                number=at[application.pk],
+                act=revisions.Act.CANCELLED,
+                entries=revisions.entries_of(application),
+            )
+            if is_cancelled
+            else None
+        )
         moved.append(
             traces.Trace(
                 case=application,
@@ -298,13 +332,12 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
                 notices=notices.about_application(
                     application, kind, application.retailer_id, application.point.network_operator_id
                 ),
+                revision=revision,
             )
         )
     for trace in moved:
         trace.case.state = trace.to_state
-    Application.objects.filter(pk__in=[a.pk for a in applications]).update(
-        state=next_application_state(ApplicationState.WAITING, move)
-    )
+    Application.objects.filter(pk__in=[a.pk for a in applications]).update(state=ENDS_IN[move])
     return moved
 
 

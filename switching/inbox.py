@@ -13,7 +13,7 @@ from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
 from switching.models import Application, Match, Relay
-from switching.states import OPEN_APPLICATIONS, ApplicationState, RelayState
+from switching.states import FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 
 LAST_MINUTE = time(23, 59)
 LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
@@ -120,7 +120,7 @@ def soon(user: User, now: datetime) -> Iterator[Task]:
         Application.objects.visible_to(user)
         .filter(
             Q(retailer=user.company) | Q(kind=Application.Kind.SWITCH_START),
-            state=ApplicationState.MATCHED,
+            state__in=FROZEN,
             match__switch_date__range=(today, today + LOOK_AHEAD),
         )
         .values("kind", is_own=Q(retailer=user.company))
@@ -147,7 +147,9 @@ def stuck(user: User, now: datetime) -> Iterator[Task]:
     """Matches that could not be handed over, for the hub operator."""
     if not user.may(Ability.ADMINISTER):
         return
-    count = Match.objects.filter(handed_over_at__isnull=True).exclude(stuck_because="").count()
+    count = (
+        Match.objects.filter(handed_over_at__isnull=True, dissolved_at__isnull=True).exclude(stuck_because="").count()
+    )
     yield Task(
         ngettext("stuck match", "stuck matches", count),
         reverse("admin:switching_match_changelist") + "?handing_over=stuck",

@@ -15,9 +15,17 @@ from metering.models import ReadingDate
 from portal import ledger, workdays
 from portal.models import User
 from portal.workdays import jst_date
-from switching import applications, deadlines, notices, relays, traces
-from switching.models import Application, Match, Relay
-from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
+from switching import applications, deadlines, notices, relays, revisions, traces
+from switching.models import Application, Match, Relay, Revision
+from switching.states import (
+    BEFORE_MATCH,
+    ApplicationMove,
+    ApplicationState,
+    RelayMove,
+    RelayState,
+    next_application_state,
+    next_relay_state,
+)
 
 CLAIM_PAIRS = """
     SELECT s.id, t.id, r.id
@@ -155,14 +163,17 @@ def _freeze(pairs: list[tuple[int, int, int]], match_ids: list[int]) -> None:
 
 
 def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
-    """End up to `limit` waiting applications whose matching cut-off has passed, and their accepted relays."""
+    """End up to `limit` switches without a counterpart at their matching cut-off, and their accepted relays.
+
+    Also those that the network operator has not answered: what was not accepted in time does not come about.
+    """
     today = jst_date(now)
     with transaction.atomic():
         accepted = list(
             Relay.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(
                 state=RelayState.ACCEPTED,
-                applications__state=ApplicationState.WAITING,
+                applications__state__in=BEFORE_MATCH,
                 applications__kind=Application.Kind.SWITCH_TERMINATION,
                 applications__matching_deadline__lt=today,
             )
@@ -174,7 +185,7 @@ def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
             .filter(
                 # Not those whose accepted relay somebody else holds just now: they end together, at the next sweep.
                 Q(relay__isnull=True) | ~Q(relay__state=RelayState.ACCEPTED) | Q(relay__in=accepted),
-                state=ApplicationState.WAITING,
+                state__in=BEFORE_MATCH,
                 matching_deadline__lt=today,
             )
             .select_related("point")
@@ -196,7 +207,12 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
     with transaction.atomic():
         due = list(
             Match.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(handed_over_at__isnull=True, stuck_because="", switch_date__lte=jst_date(now))
+            .filter(
+                handed_over_at__isnull=True,
+                dissolved_at__isnull=True,
+                stuck_because="",
+                switch_date__lte=jst_date(now),
+            )
             .order_by("switch_date", "pk")[:limit]
         )
         if not due:
@@ -214,12 +230,13 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
         left = []
         for match in done:
             for application in by_match[match.pk]:
-                application.state, application.in_effect_on = ApplicationState.IN_EFFECT, match.switch_date
+                before, application.state = application.state, ApplicationState.IN_EFFECT
+                application.in_effect_on = match.switch_date
                 left.append(
                     traces.Trace(
                         case=application,
                         move=ApplicationMove.TAKE_EFFECT,
-                        from_state=ApplicationState.MATCHED,
+                        from_state=before,
                         to_state=ApplicationState.IN_EFFECT,
                         notices=notices.about_application(
                             application,
@@ -236,9 +253,65 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
     return len(due)
 
 
+class NotMatched(Exception):
+    """The match is carried out or dissolved already, so there is nothing to stop."""
+
+
+def dissolve(match_id: int, *, now: datetime) -> list[traces.Trace]:
+    """Stop a match before its day: start, termination and relay end, the old contract goes on.
+
+    Returns the traces for the caller to leave with its own, all at once; each side is told. Raises NotMatched.
+    """
+    match = Match.objects.select_for_update(of=("self",)).get(pk=match_id)
+    if match.handed_over_at or match.dissolved_at:
+        raise NotMatched
+    match.dissolved_at = now
+    match.save(update_fields=["dissolved_at"])
+    pair = list(
+        Application.objects.select_for_update(of=("self",)).filter(match=match).select_related("point").order_by("kind")
+    )
+    relay = Relay.objects.select_for_update(of=("self",)).select_related("point").get(
+        applications__in=[application for application in pair if not application.is_start]
+    )  # fmt: skip
+    at = revisions.next_numbers([application.pk for application in pair])
+    left = [
+        traces.Trace(
+            case=application,
+            move=ApplicationMove.STOP,
+            from_state=application.state,
+            to_state=next_application_state(application.state, ApplicationMove.STOP),
+            notices=notices.about_application(
+                application,
+                "application_stopped",
+                application.retailer_id,
+                *([application.point.network_operator_id] if application.is_start else []),
+            ),
+            revision=Revision(
+                number=at[application.pk],
+                act=revisions.Act.CANCELLED,
+                entries=revisions.entries_of(application),
+            ),
+        )
+        for application in pair
+    ]
+    left.append(
+        traces.Trace(
+            case=relay,
+            move=RelayMove.STOP,
+            from_state=relay.state,
+            to_state=next_relay_state(relay.state, RelayMove.STOP),
+        )
+    )
+    Application.objects.filter(match=match).update(state=ApplicationState.CANCELLED)
+    Relay.objects.filter(pk=relay.pk).update(state=RelayState.WITHDRAWN)
+    return left
+
+
 def waits_for_hand_over(day: date) -> bool:
     """True while a match due by the day is not carried out; a stuck one holds nobody up, it is the operator's."""
-    return Match.objects.filter(handed_over_at__isnull=True, stuck_because="", switch_date__lte=day).exists()
+    return Match.objects.filter(
+        handed_over_at__isnull=True, dissolved_at__isnull=True, stuck_because="", switch_date__lte=day
+    ).exists()
 
 
 def _take_effect(match_ids: list[int]) -> None:
@@ -286,7 +359,7 @@ def try_again(match_ids: list[int], *, by: User | None, now: datetime) -> int:
     with transaction.atomic():
         stuck = list(
             Match.objects.select_for_update(of=("self",))
-            .filter(pk__in=match_ids, handed_over_at__isnull=True)
+            .filter(pk__in=match_ids, handed_over_at__isnull=True, dissolved_at__isnull=True)
             .exclude(stuck_because="")
             .select_related("point")
             .order_by("pk")

@@ -52,6 +52,7 @@ def _facts(found: Relay | Application) -> dict[str, Any]:
             "matched_at": _plain(found.match.matched_at),
             "switch_date": _plain(found.match.switch_date),
             "handed_over_at": _plain(found.match.handed_over_at),
+            "dissolved_at": _plain(found.match.dissolved_at),
         }
     return facts
 
@@ -105,6 +106,6 @@ def _plain(value: Any) -> Any:
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):
         return value.isoformat()
-    if value is None or isinstance(value, bool | int | str | list):
+    if value is None or isinstance(value, bool | int | str | list | dict):
         return value
     return str(value)

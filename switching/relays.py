@@ -20,10 +20,10 @@ from switching import applications, deadlines, disclosures, identity, notices, n
 from switching.models import Application, Disclosure, Match, Relay
 from switching.reasons import IDENTITY_REASONS, Reason
 from switching.states import (
+    BEFORE_MATCH,
     OPEN_APPLICATIONS,
     OPEN_RELAYS,
     ApplicationMove,
-    ApplicationState,
     NotAllowed,
     RelayMove,
     RelayState,
@@ -264,7 +264,7 @@ def is_busy(point_id: int) -> bool:
 def busy(point_ids: Collection[int]) -> set[int]:
     """The same for many points in two queries: those that are busy."""
     relayed = Relay.objects.filter(point_id__in=point_ids, state__in=OPEN_RELAYS)
-    matched = Match.objects.filter(point_id__in=point_ids, handed_over_at__isnull=True)
+    matched = Match.objects.filter(point_id__in=point_ids, handed_over_at__isnull=True, dissolved_at__isnull=True)
     return {*relayed.values_list("point_id", flat=True), *matched.values_list("point_id", flat=True)}
 
 
@@ -523,7 +523,7 @@ def _waiting_applications(relays: Sequence[Relay], also: Q | None = None) -> lis
     theirs = Q(relay__in=relays)
     return list(
         Application.objects.select_for_update(of=("self",))
-        .filter(theirs | also if also else theirs, state=ApplicationState.WAITING)
+        .filter(theirs | also if also else theirs, state__in=BEFORE_MATCH)
         .select_related("point")
         .order_by("pk")
     )

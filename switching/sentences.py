@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.templatetags.words import jst
-from switching import applications, disclosures, policies, relays
+from switching import answers, applications, disclosures, policies, relays
 from switching.models import DisclosureItem
 
 Refusal = relays.NotPossible | applications.NotPossible | disclosures.NotPossible | policies.BadPattern
@@ -116,6 +116,8 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "In the meantime the application has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
         "stands."
     ),
+    # Answers of the network operator
+    answers.CodesMissing: _("Please choose at least one code of the answer. With “other”, please say in words which."),
     # Disclosures
     disclosures.NotPossible: _("The explanation cannot be recorded. Please begin again from the facility inquiry."),
     disclosures.NotYours: _NOT_YOUR_ROLE,

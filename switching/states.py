@@ -24,6 +24,7 @@ class RelayMove(TextChoices):
     EXPIRE = "expire", _("expired")
     MATCH = "match", _("matched")
     FAIL = "fail", _("matching failed")
+    STOP = "stop", _("stopped by the network operator")
 
 
 RELAY_MOVES: dict[tuple[RelayState | None, RelayMove], RelayState] = {
@@ -35,6 +36,7 @@ RELAY_MOVES: dict[tuple[RelayState | None, RelayMove], RelayState] = {
     (RelayState.ACCEPTED, RelayMove.WITHDRAW): RelayState.WITHDRAWN,
     (RelayState.ACCEPTED, RelayMove.MATCH): RelayState.MATCHED,
     (RelayState.ACCEPTED, RelayMove.FAIL): RelayState.MATCHING_FAILED,
+    (RelayState.MATCHED, RelayMove.STOP): RelayState.WITHDRAWN,
 }
 OPEN_RELAYS = frozenset({RelayState.WAITING, RelayState.ACCEPTED})
 
@@ -42,32 +44,78 @@ OPEN_RELAYS = frozenset({RelayState.WAITING, RelayState.ACCEPTED})
 class ApplicationState(TextChoices):
     """States of an application (domain notes, switching §8)."""
 
+    DRAFT = "draft", _("draft")
+    SUBMITTED = "submitted", _("with the network operator")
+    ACCEPTED = "accepted", _("accepted")
     WAITING = "waiting", _("waiting for counterpart")
     MATCHED = "matched", _("matched (frozen)")
-    IN_EFFECT = "in_effect", _("supply started or ended")
+    SCHEDULED = "scheduled", _("work scheduled")
+    IN_EFFECT = "in_effect", _("in effect")
     COMPLETED = "completed", _("completed")
+    REJECTED = "rejected", _("rejected")
     UNMATCHED = "unmatched", _("unmatched at the cut-off")
     CANCELLED = "cancelled", _("cancelled")
 
 
 class ApplicationMove(TextChoices):
+    SAVE = "save", _("saved as a draft")
+    SUBMIT = "submit", _("submitted to the network operator")
     FILE = "file", _("filed")
+    CORRECT = "correct", _("corrected")
     CANCEL = "cancel", _("cancelled")
+    ACCEPT = "accept", _("accepted by the network operator")
+    REJECT = "reject", _("rejected by the network operator")
+    AWAIT = "await", _("waits for its counterpart")
     MATCH = "match", _("matched")
     FAIL = "fail", _("unmatched at the cut-off")
-    TAKE_EFFECT = "take_effect", _("supply handed over")
+    SCHEDULE = "schedule", _("work scheduled")
+    STOP = "stop", _("stopped by the network operator")
+    TAKE_EFFECT = "take_effect", _("took effect")
     COMPLETE = "complete", _("paperwork completed")
 
 
+_S, _M = ApplicationState, ApplicationMove
 APPLICATION_MOVES: dict[tuple[ApplicationState | None, ApplicationMove], ApplicationState] = {
-    (None, ApplicationMove.FILE): ApplicationState.WAITING,
-    (ApplicationState.WAITING, ApplicationMove.CANCEL): ApplicationState.CANCELLED,
-    (ApplicationState.WAITING, ApplicationMove.MATCH): ApplicationState.MATCHED,
-    (ApplicationState.WAITING, ApplicationMove.FAIL): ApplicationState.UNMATCHED,
-    (ApplicationState.MATCHED, ApplicationMove.TAKE_EFFECT): ApplicationState.IN_EFFECT,
-    (ApplicationState.IN_EFFECT, ApplicationMove.COMPLETE): ApplicationState.COMPLETED,
+    (None, _M.SAVE): _S.DRAFT,
+    # FILE: the hub takes it by its tables and it waits for its counterpart. SUBMIT: a person at the network operator
+    # looks at it first.
+    (None, _M.FILE): _S.WAITING,
+    (None, _M.SUBMIT): _S.SUBMITTED,
+    (_S.DRAFT, _M.CORRECT): _S.DRAFT,
+    (_S.DRAFT, _M.FILE): _S.WAITING,
+    (_S.DRAFT, _M.SUBMIT): _S.SUBMITTED,
+    (_S.DRAFT, _M.CANCEL): _S.CANCELLED,
+    (_S.SUBMITTED, _M.CORRECT): _S.SUBMITTED,
+    (_S.SUBMITTED, _M.FILE): _S.WAITING,
+    (_S.SUBMITTED, _M.CANCEL): _S.CANCELLED,
+    (_S.SUBMITTED, _M.ACCEPT): _S.ACCEPTED,
+    (_S.SUBMITTED, _M.REJECT): _S.REJECTED,
+    (_S.SUBMITTED, _M.FAIL): _S.UNMATCHED,
+    (_S.ACCEPTED, _M.AWAIT): _S.WAITING,
+    (_S.ACCEPTED, _M.SUBMIT): _S.SUBMITTED,
+    (_S.ACCEPTED, _M.CANCEL): _S.CANCELLED,
+    (_S.ACCEPTED, _M.SCHEDULE): _S.SCHEDULED,
+    (_S.ACCEPTED, _M.STOP): _S.CANCELLED,
+    (_S.ACCEPTED, _M.TAKE_EFFECT): _S.IN_EFFECT,
+    (_S.WAITING, _M.CORRECT): _S.WAITING,
+    (_S.WAITING, _M.SUBMIT): _S.SUBMITTED,
+    (_S.WAITING, _M.CANCEL): _S.CANCELLED,
+    (_S.WAITING, _M.MATCH): _S.MATCHED,
+    (_S.WAITING, _M.FAIL): _S.UNMATCHED,
+    (_S.MATCHED, _M.SCHEDULE): _S.SCHEDULED,
+    (_S.MATCHED, _M.STOP): _S.CANCELLED,
+    (_S.MATCHED, _M.TAKE_EFFECT): _S.IN_EFFECT,
+    (_S.SCHEDULED, _M.SCHEDULE): _S.SCHEDULED,
+    (_S.SCHEDULED, _M.STOP): _S.CANCELLED,
+    (_S.SCHEDULED, _M.TAKE_EFFECT): _S.IN_EFFECT,
+    (_S.IN_EFFECT, _M.COMPLETE): _S.COMPLETED,
 }
-OPEN_APPLICATIONS = frozenset({ApplicationState.WAITING, ApplicationState.MATCHED})
+FREE_TO_CANCEL = frozenset(state for state, move in APPLICATION_MOVES if move == _M.CANCEL and state)
+"""Where its own retailer cancels an application at a stroke; later it is a request to the network operator."""
+BEFORE_MATCH = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.WAITING})
+"""Where a switch start or termination still has no counterpart."""
+FROZEN = frozenset({_S.MATCHED, _S.SCHEDULED})
+OPEN_APPLICATIONS = BEFORE_MATCH | FROZEN
 
 
 class NotAllowed(Exception):
@@ -86,9 +134,10 @@ def next_relay_state(state: str, move: RelayMove) -> RelayState:
         raise NotAllowed(RelayState(state), move) from None
 
 
-def next_application_state(state: str, move: ApplicationMove) -> ApplicationState:
-    """Where the move leads; raises NotAllowed."""
+def next_application_state(state: str | None, move: ApplicationMove) -> ApplicationState:
+    """Where the move leads, from None for an application that is yet to be made; raises NotAllowed."""
+    stands = ApplicationState(state) if state else None
     try:
-        return APPLICATION_MOVES[ApplicationState(state), move]
+        return APPLICATION_MOVES[stands, move]
     except KeyError:
-        raise NotAllowed(ApplicationState(state), move) from None
+        raise NotAllowed(stands or ApplicationState.DRAFT, move) from None

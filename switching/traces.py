@@ -1,4 +1,4 @@
-"""What every move of a case leaves behind: Step, ledger row and notices, written together for one or many cases."""
+"""What every move of a case leaves behind: Step, revision, ledger row and notices, together for one or many cases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 from portal import ledger, outbox
 from portal.copying import copy_rows
 from portal.models import User
-from switching.models import Application, Relay, Step
+from switching.models import Application, Relay, Revision, Step
 from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
 
 
@@ -21,6 +21,7 @@ class Trace:
     to_state: RelayState | ApplicationState
     notices: list[outbox.Post] = field(default_factory=list)
     detail: dict[str, object] = field(default_factory=dict)
+    revision: Revision | None = None  # of the application's entries; time and person are the trace's
 
     @property
     def subject(self) -> str:
@@ -33,7 +34,7 @@ def subject_of(case: Relay | Application) -> str:
 
 
 def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
-    """Write the steps, ledger rows and notices of these moves; call it inside the transaction that moved the cases."""
+    """Write what these moves leave behind; call it inside the transaction that moved the cases."""
     traces = list(traces)
     copy_rows(
         Step,
@@ -51,6 +52,15 @@ def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
             for trace in traces
         ),
     )
+    if revised := [(trace.case.pk, trace.revision) for trace in traces if trace.revision]:
+        copy_rows(
+            Revision,
+            ("application_id", "number", "act", "entries", "reason", "at", "by_id"),
+            (
+                (pk, made.number, str(made.act), made.entries, made.reason, now, by.pk if by else None)
+                for pk, made in revised
+            ),
+        )
     ledger.record_many(
         [
             ledger.Entry(

@@ -2,8 +2,10 @@
 
 from switching.models.applications import Application, Match
 from switching.models.disclosures import Acknowledgement, Disclosure, DisclosureItem, DisclosureVersion
+from switching.models.network import MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
 from switching.models.relays import Relay
+from switching.models.revisions import Cancellation, Revision
 from switching.models.statistics import AnswerMonth, DayCount, StatisticsAudience
 from switching.models.steps import Step
 
@@ -11,13 +13,18 @@ __all__ = [
     "Acknowledgement",
     "AnswerMonth",
     "Application",
+    "Cancellation",
     "DayCount",
     "Disclosure",
     "DisclosureItem",
     "DisclosureVersion",
     "Match",
+    "MeterWork",
+    "NetworkAnswer",
+    "NetworkPolicy",
     "Relay",
     "RetailerPolicy",
+    "Revision",
     "StatisticsAudience",
     "Step",
 ]

@@ -1,5 +1,7 @@
 """Applications to the network operator 託送異動申込 and the match of a start with a termination."""
 
+from datetime import date
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -8,13 +10,20 @@ from metering.models import SupplyPoint
 from portal.access import Ability, within
 from portal.models import Company, User
 from switching.models.relays import Relay
-from switching.states import OPEN_APPLICATIONS, ApplicationState
+from switching.states import BEFORE_MATCH, OPEN_APPLICATIONS, ApplicationState
+
+SWITCHES = ("switch_start", "switch_termination")
+MATCHED = ("matched", "scheduled", "in_effect", "completed")
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def visible_to(self, user: User) -> "ApplicationQuerySet":
-        """The own company's applications, or those on the own network; inside the person's areas and classes."""
-        return self.filter(Q(retailer=user.company) | Q(point__network_operator=user.company)).filter(
+        """The own company's applications, or those on the own network; inside the person's areas and classes.
+
+        A draft is its own company's alone.
+        """
+        on_own_network = Q(point__network_operator=user.company) & ~Q(state=ApplicationState.DRAFT)
+        return self.filter(Q(retailer=user.company) | on_own_network).filter(
             within(user, Ability.SEE_APPLICATIONS, area="point__area", supply_class="point__supply_class")
         )
 
@@ -27,6 +36,7 @@ class Match(models.Model):
     switch_date = models.DateField(_("switch date"))
     handed_over_at = models.DateTimeField(_("handed over at"), null=True)
     stuck_because = models.CharField(_("stuck because"), max_length=200, blank=True)
+    dissolved_at = models.DateTimeField(_("dissolved at"), null=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("match"), _("matches")
@@ -34,16 +44,20 @@ class Match(models.Model):
         indexes = [
             models.Index(
                 fields=["switch_date"],
-                condition=Q(handed_over_at__isnull=True, stuck_because=""),
+                condition=Q(handed_over_at__isnull=True, dissolved_at__isnull=True, stuck_because=""),
                 name="matches_to_hand_over",
             )
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["point"],
-                condition=Q(handed_over_at__isnull=True),
+                condition=Q(handed_over_at__isnull=True, dissolved_at__isnull=True),
                 name="one_match_at_a_time_per_point",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(handed_over_at__isnull=True) | Q(dissolved_at__isnull=True),
+                name="what_was_handed_over_is_not_dissolved",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -51,11 +65,33 @@ class Match(models.Model):
 
 
 class Application(models.Model):
-    """What a retailer asks of the network operator for a point: here a switch start or a switch termination."""
+    """What a retailer asks of the network operator for a point; what each kind asks for stands in `switching.kinds`."""
 
     class Kind(models.TextChoices):
         SWITCH_START = "switch_start", _("switch start")
         SWITCH_TERMINATION = "switch_termination", _("switch termination")
+        RECONNECTION = "reconnection", _("reconnection")
+        TERMINATION = "termination", _("termination")
+        AMPERE_CHANGE = "ampere_change", _("ampere change")
+        CONSUMER_CHANGE = "consumer_change", _("consumer data change")
+
+    class Ampere(models.IntegerChoices):
+        """The sizes of an ampere breaker (domain notes, switching §3)."""
+
+        A10 = 10, "10 A"
+        A15 = 15, "15 A"
+        A20 = 20, "20 A"
+        A30 = 30, "30 A"
+        A40 = 40, "40 A"
+        A50 = 50, "50 A"
+        A60 = 60, "60 A"
+
+    class Change(models.TextChoices):
+        """What a consumer data change is about; only a new holder makes the holder's time begin anew."""
+
+        CORRECTION = "correction", _("the data was recorded wrongly")
+        NEW_NAME = "new_name", _("the holder has a new name or address")
+        NEW_HOLDER = "new_holder", _("somebody else becomes the holder")
 
     number = models.CharField(_("application number"), max_length=12, unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
@@ -65,19 +101,29 @@ class Application(models.Model):
         Relay, models.PROTECT, null=True, related_name="applications", verbose_name=_("cancellation relay")
     )
     desired_date = models.DateField(_("desired date"))
-    matching_deadline = models.DateField(_("matching cut-off"))
+    matching_deadline = models.DateField(_("matching cut-off"), null=True)
     meter_work = models.BooleanField(_("meter work needed"), default=False)
-    # The new contract a start brings; empty on a termination.
+    # The contract a start or a reconnection brings, or the holder's data as it is to be.
     contract_number = models.CharField(_("new contract number"), max_length=40, blank=True)
     holder_name = models.CharField(_("contract holder"), max_length=80, blank=True)
     holder_kana = models.CharField(_("contract holder (kana)"), max_length=120, blank=True)
     holder_address = models.CharField(_("address"), max_length=250, blank=True)
+    # What the point is to be like.
+    ampere = models.PositiveSmallIntegerField(_("new ampere"), null=True, choices=Ampere)
+    capacity_method = models.CharField(
+        _("new capacity determination method"), max_length=20, blank=True, choices=SupplyPoint.CapacityMethod
+    )
+    contract_size = models.DecimalField(_("new contract size"), max_digits=8, decimal_places=1, null=True)
+    contract_size_unit = models.CharField(_("unit"), max_length=3, blank=True, choices=SupplyPoint.SizeUnit)
+    removal = models.BooleanField(_("equipment is removed"), default=False)
+    details = models.JSONField(_("details"), default=dict, blank=True)
     # Where it stands.
     state = models.CharField(_("state"), max_length=10, choices=ApplicationState, default=ApplicationState.WAITING)
     match = models.ForeignKey(Match, models.PROTECT, null=True, related_name="applications", verbose_name=_("match"))
     filed_at = models.DateTimeField(_("filed at"))
     filed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("filed by"))
-    in_effect_on = models.DateField(_("supply started or ended on"), null=True)
+    planned_on = models.DateField(_("takes effect on"), null=True)
+    in_effect_on = models.DateField(_("in effect since"), null=True)
     completed_at = models.DateTimeField(_("paperwork completed at"), null=True)
 
     objects = ApplicationQuerySet.as_manager()
@@ -87,7 +133,16 @@ class Application(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["point", "desired_date"], condition=Q(state="waiting"), name="applications_to_match"),
-            models.Index(fields=["matching_deadline"], condition=Q(state="waiting"), name="applications_by_cut_off"),
+            models.Index(
+                fields=["matching_deadline"],
+                condition=Q(state__in=sorted(BEFORE_MATCH)),
+                name="applications_by_cut_off",
+            ),
+            models.Index(
+                fields=["planned_on"],
+                condition=Q(state__in=["accepted", "scheduled"], match__isnull=True),
+                name="applications_to_take_effect",
+            ),
             models.Index(fields=["retailer", "-id"], name="applications_of_a_retailer"),
         ]
         constraints = [
@@ -98,9 +153,20 @@ class Application(models.Model):
             ),
             models.UniqueConstraint(fields=["match", "kind"], name="a_match_is_one_start_and_one_termination"),
             models.CheckConstraint(
-                condition=Q(state__in=["matched", "in_effect", "completed"], match__isnull=False)
-                | Q(state__in=["waiting", "unmatched", "cancelled"], match__isnull=True),
+                condition=Q(kind__in=SWITCHES, state__in=MATCHED, match__isnull=False)
+                | Q(state="cancelled", kind__in=SWITCHES)
+                | (Q(match__isnull=True) & ~(Q(kind__in=SWITCHES) & Q(state__in=MATCHED)) & ~Q(state="matched")),
                 name="an_application_is_matched_when_its_state_says_so",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=SWITCHES, matching_deadline__isnull=False)
+                | (~Q(kind__in=SWITCHES) & Q(matching_deadline__isnull=True) & ~Q(state__in=["waiting", "unmatched"])),
+                name="a_switch_and_nothing_else_waits_for_a_counterpart",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=SWITCHES, planned_on__isnull=True)
+                | (~Q(kind__in=SWITCHES) & (~Q(state__in=["accepted", *MATCHED]) | Q(planned_on__isnull=False))),
+                name="what_is_accepted_has_a_day_on_which_it_takes_effect",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["in_effect", "completed"], in_effect_on__isnull=False)
@@ -113,9 +179,24 @@ class Application(models.Model):
                 name="paperwork_completed_is_a_dated_fact",
             ),
             models.CheckConstraint(
-                condition=Q(kind="switch_start") & ~Q(contract_number="") & ~Q(holder_name="")
-                | Q(kind="switch_termination", relay__isnull=False),
+                condition=(
+                    ~Q(kind__in=["switch_start", "reconnection"]) | (~Q(contract_number="") & ~Q(holder_name=""))
+                )
+                & (~Q(kind="switch_termination") | Q(relay__isnull=False)),
                 name="a_start_brings_a_contract_and_a_termination_a_relay",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="consumer_change") | ~Q(holder_name=""),
+                name="a_consumer_change_names_the_holder",
+            ),
+            models.CheckConstraint(
+                condition=(~Q(kind="ampere_change") | Q(ampere__isnull=False))
+                & (Q(ampere__isnull=True) | Q(ampere__in=[10, 15, 20, 30, 40, 50, 60])),
+                name="an_ampere_change_names_one_of_the_seven_sizes",
+            ),
+            models.CheckConstraint(
+                condition=Q(removal=False) | Q(kind="termination"),
+                name="only_a_termination_removes_equipment",
             ),
             models.CheckConstraint(
                 condition=Q(matching_deadline__lt=F("desired_date")),
@@ -131,5 +212,18 @@ class Application(models.Model):
         return self.kind == self.Kind.SWITCH_START
 
     @property
+    def is_switch(self) -> bool:
+        """One of the two kinds that are paired with one another."""
+        return self.kind in SWITCHES
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN_APPLICATIONS
+
+    @property
+    def effective_on(self) -> date:
+        """The day on which it took, takes or is wished to take effect, as far as that is known."""
+        return (
+            self.in_effect_on or (self.match.switch_date if self.match else None) or self.planned_on
+            or self.desired_date
+        )  # fmt: skip

@@ -52,6 +52,7 @@ FACTS = {
         SELECT count(*) FROM (
             SELECT m.id FROM switching_match m LEFT JOIN switching_application a ON a.match_id = m.id
             LEFT JOIN switching_relay r ON r.id = a.relay_id AND a.kind = 'switch_termination' AND r.state = '04'
+            WHERE m.dissolved_at IS NULL
             GROUP BY m.id HAVING count(a.id) <> 2 OR count(r.id) <> 1
             UNION ALL
             SELECT r.id FROM switching_relay r LEFT JOIN switching_application a
@@ -72,7 +73,7 @@ FACTS = {
     """,
     "no match is overdue or stuck": """
         SELECT count(*) FROM switching_match
-        WHERE handed_over_at IS NULL AND (switch_date <= %(last)s OR stuck_because <> '')
+        WHERE handed_over_at IS NULL AND dissolved_at IS NULL AND (switch_date <= %(last)s OR stuck_because <> '')
     """,
     "every step has its ledger row": """
         SELECT abs((SELECT count(*) FROM switching_step)

@@ -1,6 +1,7 @@
 """Words of a case in notices, whose context holds plain JSON values: ISO days and moments, codes.
 
-{{ desired_date|day }}   {{ due_at|moment }}   {{ kind_label|kind_words }}   {{ reasons|reason_words }}
+{{ desired_date|day }}   {{ due_at|moment }}   {{ kind_label|kind_words }}
+{{ reasons|reason_words }}   {{ codes|code_words }}
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from django import template
 
 from portal.market import SupplyClass
 from portal.templatetags.words import NOTHING, jst
+from switching.codes import AnswerCode
 from switching.models import Application
 from switching.reasons import Reason
 
@@ -44,3 +46,9 @@ def class_words(code: str) -> str:
 def reason_words(codes: Iterable[int]) -> str:
     """The reasons of a rejection; the words of an "other" stand on the relay's page alone."""
     return " / ".join(str(Reason(code).label) for code in codes)
+
+
+@register.filter
+def code_words(codes: Iterable[str]) -> str:
+    """The codes of a network operator's answer with their words."""
+    return " / ".join(f"{code} {AnswerCode(code).label}" for code in codes)

@@ -33,7 +33,7 @@ from switching import applications, dry_runs, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, Relay
 from switching.sentences import field_of, sentence
-from switching.states import OPEN_APPLICATIONS, OPEN_RELAYS, ApplicationState
+from switching.states import FREE_TO_CANCEL, FROZEN, OPEN_APPLICATIONS, OPEN_RELAYS, ApplicationState
 from switching.views import inquiries, turns
 from switching.views.relays import reading_dates, typed_number, way
 
@@ -67,7 +67,8 @@ class ApplicationFilter(django_filters.FilterSet):
 
 
 def _is_own_leaving(application: Application, user: User) -> bool:
-    return not application.is_start and application.is_open and application.retailer_id == user.company_id
+    is_termination = application.kind == Application.Kind.SWITCH_TERMINATION
+    return is_termination and application.is_open and application.retailer_id == user.company_id
 
 
 def _columns(user: User) -> list[Column]:
@@ -141,7 +142,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     application = _visible(user, number)
     is_own = application.retailer_id == user.company_id
-    if application.is_start and not is_own:
+    if application.holder_name and not is_own:
         ledger.record(
             "application.read",
             traces.subject_of(application),
@@ -178,13 +179,14 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "clock": turns.of_application(application, reader=user.company, calendar=workdays.of_area(point.area)),
             "facts": facts,
             "dates": _dates(application),
-            "contract": contract if application.is_start else [],
+            "contract": contract if application.holder_name else [],
             "relay": relay,
             "may_open_relay": relay is not None and Relay.objects.visible_to(user).filter(pk=relay.pk).exists(),
             "steps": turns.steps_of(application, reader=user.company),
+            "answers": application.answers.all(),
             "may_cancel": is_own
-            and application.is_start
-            and application.state == ApplicationState.WAITING
+            and application.kind != Application.Kind.SWITCH_TERMINATION
+            and application.state in FREE_TO_CANCEL
             and _may(user, Ability.FILE_APPLICATION, point),
             "may_complete": application.state == ApplicationState.IN_EFFECT
             and point.network_operator_id == user.company_id
@@ -400,10 +402,10 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
     """The retailer cancels its waiting switch start, after a page that says so."""
     user: User = request.user  # type: ignore[assignment]
     application = _visible(user, number)
-    if application.retailer_id != user.company_id or not application.is_start:
+    if application.retailer_id != user.company_id or application.kind == Application.Kind.SWITCH_TERMINATION:
         raise Http404
-    if application.state != ApplicationState.WAITING:
-        is_frozen = application.state == ApplicationState.MATCHED
+    if application.state not in FREE_TO_CANCEL:
+        is_frozen = application.state in FROZEN
         return _see_the_case(request, application, applications.Frozen() if is_frozen else _moved(application))
     checked = None
     if only_check := "only_check" in request.POST:

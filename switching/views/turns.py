@@ -24,10 +24,15 @@ RELAY_TONES = {
     RelayState.EXPIRED: "stopped",
 }
 APPLICATION_TONES = {
+    ApplicationState.DRAFT: "stopped",
+    ApplicationState.SUBMITTED: "waiting",
+    ApplicationState.ACCEPTED: "going",
     ApplicationState.WAITING: "waiting",
     ApplicationState.MATCHED: "frozen",
+    ApplicationState.SCHEDULED: "frozen",
     ApplicationState.IN_EFFECT: "going",
     ApplicationState.COMPLETED: "done",
+    ApplicationState.REJECTED: "refused",
     ApplicationState.UNMATCHED: "refused",
     ApplicationState.CANCELLED: "stopped",
 }
@@ -48,7 +53,12 @@ def application_badge(application: Application) -> str:
 def application_state(application: Application) -> str:
     """The state in words that fit the kind."""
     if application.state == ApplicationState.IN_EFFECT:
-        return _("supply started") if application.is_start else _("supply ended")
+        match application.kind:
+            case Application.Kind.SWITCH_START | Application.Kind.RECONNECTION:
+                return _("supply started")
+            case Application.Kind.SWITCH_TERMINATION | Application.Kind.TERMINATION:
+                return _("supply ended")
+        return _("the change is in effect")
     return str(ApplicationState(application.state).label)
 
 
@@ -172,7 +182,21 @@ def why_switch_date(match: Match, desired: date) -> str:
 
 def of_application(application: Application, *, reader: Company, calendar: Workdays) -> Clock:
     """The application's clock as its retailer or the network operator may know it."""
+    is_operator = application.point.network_operator_id == reader.pk
     match application.state:
+        case ApplicationState.DRAFT:
+            return Clock(_("Your turn: a draft is filed or thrown away. Nobody else sees it."))
+        case ApplicationState.SUBMITTED:
+            return Clock(
+                _("Your turn: accept or reject the application.")
+                if is_operator
+                else _("The network operator's turn: it accepts or rejects the application."),
+                application.matching_deadline or application.desired_date,
+                why_cut_off(application.desired_date, calendar) if application.is_switch else _("The desired date."),
+                _("What is not accepted and paired by then ends as unmatched, and the customer's contract goes on.")
+                if application.is_switch
+                else _("Without an answer it stays with the network operator, and the day passes."),
+            )
         case ApplicationState.WAITING:
             return Clock(
                 _("The hub's turn: it pairs the start with the termination of the same point and date."),
@@ -180,7 +204,16 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
                 why_cut_off(application.desired_date, calendar),
                 _("What is not paired by then ends as unmatched, and the customer's contract goes on."),
             )
-        case ApplicationState.MATCHED if application.match:
+        case ApplicationState.ACCEPTED | ApplicationState.SCHEDULED if application.planned_on:
+            return Clock(
+                _("The hub's turn: it carries the application out on its day."),
+                application.planned_on,
+                _("The desired date.")
+                if application.planned_on == application.desired_date
+                else _("The day on which the network operator works at the meter."),
+                happens=True,
+            )
+        case ApplicationState.MATCHED | ApplicationState.SCHEDULED if application.match:
             if application.match.stuck_because:
                 return Clock(
                     _("The hub operator's turn: the point could not be handed over. Please call the helpdesk."),
@@ -195,13 +228,15 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
         case ApplicationState.IN_EFFECT:
             return Clock(
                 _("Your turn: report the paperwork completed.")
-                if application.point.network_operator_id == reader.pk
+                if is_operator
                 else _(
                     "The network operator's turn: it reports the paperwork completed. Supply is not touched by that."
                 )
             )
         case ApplicationState.COMPLETED:
             return Clock(_("Nobody's turn: everything is done."))
+        case ApplicationState.REJECTED:
+            return Clock(_("Nobody's turn: the network operator rejected the application. A new one can be filed."))
         case ApplicationState.CANCELLED:
             return Clock(_("Nobody's turn: the application was cancelled."))
     return Clock(

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal import inbox
 from portal.models import LedgerEntry
-from switching import applications, matching
+from switching import answers, applications, matching
 from switching.models import Application
 from tests.cast import NOW, client_of
 from tests.switching.cases import ADDRESS, DESIRED, HOLDER, KANA
@@ -178,6 +178,7 @@ def test_a_moved_switch_date_says_why(cast, play):
     point = play.point()
     relay = play.accepted(point)
     start = play.start(point, relay=relay, meter_work=True)
+    answers.accept(application_id=start.pk, by=cast["kaze.application"], now=NOW)
     with time_machine.travel(NOW + timedelta(days=1), tick=False):
         matching.match_waiting(now=NOW + timedelta(days=1))
         page = said(english(client_of(cast["sora.application"])).get(f"/applications/{start.number}/"))

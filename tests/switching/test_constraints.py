@@ -3,9 +3,17 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from switching import matching
+from switching import answers, matching
 
 pytestmark = pytest.mark.django_db
+
+CANCELLATION = """INSERT INTO switching_cancellation (application_id, requested_at, requested_by_id, status, reason,
+    answered_at, answered_by_id, answer) VALUES (%(start)s, now(), %(person)s, {});"""
+ANSWER = """INSERT INTO switching_networkanswer (application_id, at, by_id, verdict, codes, text)
+    VALUES (%(start)s, now(), %(person)s, {})"""
+WORK = """INSERT INTO switching_meterwork (point_id, application_id, planned_on, planned_at, planned_by_id, kind,
+    done_on, reported_at, reported_by_id, old_reading_wh)
+    VALUES (%(other_point)s, %(start)s, now(), now(), %(person)s, {});"""
 
 ATTEMPTS = {
     "an_answer_has_a_person_and_a_time": "UPDATE switching_relay SET state = '02' WHERE id = %(relay)s",
@@ -33,6 +41,40 @@ ATTEMPTS = {
         SELECT point_id, now(), switch_date, '' FROM switching_match WHERE id = %(match)s""",
     "a_step_belongs_to_one_case": """INSERT INTO switching_step (move, from_state, to_state, at)
         VALUES ('register', '', '01', now())""",
+    "a_switch_and_nothing_else_waits_for_a_counterpart": """UPDATE switching_application SET matching_deadline = NULL
+        WHERE id = %(start)s""",
+    "what_is_accepted_has_a_day_on_which_it_takes_effect": """UPDATE switching_application SET kind = 'ampere_change',
+        ampere = 30, matching_deadline = NULL, state = 'accepted' WHERE id = %(start)s""",
+    "a_consumer_change_names_the_holder": """UPDATE switching_application SET kind = 'consumer_change',
+        matching_deadline = NULL, state = 'submitted', holder_name = '' WHERE id = %(start)s""",
+    "an_ampere_change_names_one_of_the_seven_sizes": """UPDATE switching_application SET ampere = 25
+        WHERE id = %(start)s""",
+    "only_a_termination_removes_equipment": "UPDATE switching_application SET removal = true WHERE id = %(start)s",
+    "what_was_handed_over_is_not_dissolved": """UPDATE switching_match SET handed_over_at = now(), dissolved_at = now()
+        WHERE id = %(match)s""",
+    "a_revision_number_stands_once": """INSERT INTO switching_revision
+        (application_id, number, act, entries, reason, at)
+        SELECT application_id, number, act, entries, '', now() FROM switching_revision
+        WHERE application_id = %(start)s""",
+    "the_first_revision_registers_and_the_others_do_not": """INSERT INTO switching_revision
+        (application_id, number, act, entries, reason, at) VALUES (%(start)s, 2, 'registered', '{}', '', now())""",
+    "one_open_cancellation_per_application": CANCELLATION.format("'requested', 'x', NULL, NULL, ''") * 2,
+    "an_answered_cancellation_has_a_person_and_a_time": CANCELLATION.format("'done', 'x', now(), NULL, ''"),
+    "a_refused_cancellation_says_why": CANCELLATION.format("'refused', 'x', now(), %(person)s, ''"),
+    "a_cancellation_says_why": CANCELLATION.format("'requested', '', NULL, NULL, ''"),
+    "a_network_policy_stands_once": """INSERT INTO switching_networkpolicy
+        (network_operator_id, kind, supply_class, meter_work, needs_person)
+        SELECT %(operator)s, 'switch_start', 'LV', true, true FROM generate_series(1, 2)""",
+    "the_codes_of_an_answer_fit_its_verdict": ANSWER.format("'accept', '{R01}', ''"),
+    "an_answer_names_a_code": ANSWER.format("'reject', '{}', ''"),
+    "an_other_answer_is_told_in_words": ANSWER.format("'reject', '{R99}', ''"),
+    "one_meter_work_to_do_per_application": WORK.format("'exchange', NULL, NULL, NULL, NULL") * 2,
+    "done_work_has_a_person_and_a_time": WORK.format("'ampere', now(), NULL, NULL, NULL"),
+    "done_work_is_not_cancelled": """INSERT INTO switching_meterwork (point_id, kind, planned_on, planned_at,
+        planned_by_id, done_on, reported_at, reported_by_id, cancelled_at)
+        VALUES (%(other_point)s, 'ampere', now(), now(), %(person)s, now(), now(), %(person)s, now())""",
+    "done_work_names_the_meters_of_its_kind": WORK.format("'exchange', now(), now(), %(person)s, NULL"),
+    "a_reading_is_not_negative_and_belongs_to_a_meter": WORK.format("'exchange', NULL, NULL, NULL, 5"),
 }
 
 
@@ -40,14 +82,22 @@ ATTEMPTS = {
 def rows(play):
     """One open relay with its start, and beside it a matched pair on another point."""
     matched_point, point, other = play.point(), play.point(), play.point()
-    play.start(matched_point, relay=play.accepted(matched_point))
+    first = play.start(matched_point, relay=play.accepted(matched_point), meter_work=True)
+    answers.accept(application_id=first.pk, by=play.cast["kaze.application"], now=play.now)
     matching.match_waiting(now=play.now)
     relay = play.relay(point)
     start = play.start(point, relay=relay)
     play.relay(other)
     play.start(other)
     match = matched_point.matches.get()
-    return {"relay": relay.pk, "start": start.pk, "other_point": other.pk, "match": match.pk}
+    return {
+        "relay": relay.pk,
+        "start": start.pk,
+        "other_point": other.pk,
+        "match": match.pk,
+        "person": play.cast["kaze.application"].pk,
+        "operator": play.cast.kaze.pk,
+    }
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
@@ -59,7 +109,15 @@ def test_the_database_refuses(name, rows):
 
 @pytest.mark.parametrize(
     "table",
-    ["switching_step", "portal_ledgerentry", "portal_notice", "switching_disclosure", "switching_acknowledgement"],
+    [
+        "switching_step",
+        "switching_revision",
+        "switching_networkanswer",
+        "portal_ledgerentry",
+        "portal_notice",
+        "switching_disclosure",
+        "switching_acknowledgement",
+    ],
 )
 @pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 def test_evidence_is_neither_changed_nor_removed(table, deed, rows):

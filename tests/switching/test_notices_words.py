@@ -10,7 +10,7 @@ from django.utils import translation
 
 from portal import outbox
 from portal.models import Notice
-from switching import applications, disclosures, matching, policies, relays
+from switching import answers, applications, disclosures, matching, policies, relays, traces
 from switching.models import DisclosureItem, DisclosureVersion
 from switching.sentences import SENTENCES, item_sentence, sentence
 from switching.states import ApplicationState, RelayState
@@ -23,7 +23,7 @@ KINDS = sorted(
             r'"((?:relay|application|supply)_[a-z]+)"',
             "".join(
                 (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
-                for name in ("relays", "applications", "matching")
+                for name in ("relays", "applications", "answers", "matching")
             ),
         )
     )
@@ -40,9 +40,16 @@ def every_notice(cast, play):
     start = play.start(switched, relay=relay)
     matching.match_waiting(now=NOW)
     moved = play.point()
-    play.start(moved, relay=play.accepted(moved), meter_work=True)
+    with_work = play.start(moved, relay=play.accepted(moved), meter_work=True)
+    answers.accept(application_id=with_work.pk, by=cast["kaze.application"], now=NOW)
     matching.match_waiting(now=NOW + timedelta(days=1))
     play.rejected(play.point(), 2, 9, text="x")
+    refused = play.start(play.point(), meter_work=True)
+    answers.reject(application_id=refused.pk, codes=["R04"], by=cast["kaze.application"], now=NOW)
+    stopped = play.point()
+    play.start(stopped, relay=play.accepted(stopped))
+    matching.match_waiting(now=NOW)
+    traces.leave(matching.dissolve(stopped.matches.get().pk, now=NOW), by=cast["kaze.application"], now=NOW)
     withdrawn = play.point()
     relays.withdraw(relay_id=play.accepted(withdrawn).pk, by=cast["sora.relay"], now=NOW)
     play.accepted(play.point())

@@ -7,6 +7,8 @@ import pytest
 from switching import states
 from switching.states import (
     APPLICATION_MOVES,
+    FREE_TO_CANCEL,
+    FROZEN,
     OPEN_APPLICATIONS,
     OPEN_RELAYS,
     RELAY_MOVES,
@@ -40,13 +42,34 @@ def test_every_state_can_be_reached_and_every_move_is_used(table, state_type, mo
     assert {move for _, move in table} == set(move_type)
 
 
-def test_an_ended_relay_is_never_reopened():
+def test_an_ended_relay_is_never_reopened_and_a_matched_one_is_only_stopped_by_the_network_operator():
     ended = set(RelayState) - OPEN_RELAYS
-    assert not [key for key in RELAY_MOVES if key[0] in ended]
+    assert [key for key in RELAY_MOVES if key[0] in ended] == [(RelayState.MATCHED, RelayMove.STOP)]
 
 
-def test_a_matched_application_can_only_take_effect():
-    assert [move for state, move in APPLICATION_MOVES if state == ApplicationState.MATCHED] == [
-        ApplicationMove.TAKE_EFFECT
-    ]
-    assert ApplicationState.MATCHED in OPEN_APPLICATIONS
+def test_a_frozen_application_is_moved_by_the_network_operator_and_the_hub_alone():
+    for state in FROZEN:
+        assert {move for stands, move in APPLICATION_MOVES if stands == state} == {
+            ApplicationMove.SCHEDULE,
+            ApplicationMove.STOP,
+            ApplicationMove.TAKE_EFFECT,
+        }
+    assert FROZEN < OPEN_APPLICATIONS and not FROZEN & FREE_TO_CANCEL
+
+
+def test_what_has_ended_does_not_move_any_more():
+    ended = {
+        ApplicationState.COMPLETED,
+        ApplicationState.REJECTED,
+        ApplicationState.UNMATCHED,
+        ApplicationState.CANCELLED,
+    }
+    assert not [key for key in APPLICATION_MOVES if key[0] in ended]
+    assert set(ApplicationState) - ended == OPEN_APPLICATIONS | {ApplicationState.DRAFT, ApplicationState.IN_EFFECT}
+
+
+def test_an_application_begins_as_a_draft_or_waiting_or_with_the_network_operator():
+    begins = {state for (stands, _move), state in APPLICATION_MOVES.items() if stands is None}
+    assert begins == {ApplicationState.DRAFT, ApplicationState.WAITING, ApplicationState.SUBMITTED}
+    with pytest.raises(NotAllowed):
+        states.next_application_state(None, ApplicationMove.MATCH)
