@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "axes",
     "csp",
     "crispy_forms",
@@ -171,6 +172,10 @@ LOGIN_URL = "portal:sign-in"
 LOGIN_REDIRECT_URL = "portal:home"
 OTP_TOTP_ISSUER = "Kirikae"
 OTP_TOTP_SYNC = False  # a code used a step early must not shift the clock of the next sign-in
+# Passkeys hold for the site's own address alone (portal.passkeys).
+OTP_WEBAUTHN_RP_NAME = "Kirikae"
+OTP_WEBAUTHN_RP_ID_CALLABLE = "portal.passkeys.domain"
+OTP_WEBAUTHN_EXCEPTION_LOGGER_NAME = ""  # what is refused stands in the ledger; a stranger must not fill the log
 AXES_FAILURE_LIMIT = 5
 AXES_LOCKOUT_PARAMETERS = ["username"]
 AXES_COOLOFF_TIME = None
@@ -305,7 +310,10 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING" if ENVIRONMENT == "test" else "INFO"},
 }
-SILENCED_SYSTEM_CHECKS = ["axes.W006"]  # a user id is frozen whatever the address or browser the guesses come from
+SILENCED_SYSTEM_CHECKS = [
+    "axes.W006",  # a user id is frozen whatever the address or browser the guesses come from
+    "otp_webauthn.E030",  # the origin of passkeys is SITE_ADDRESS; portal.passkeys looks whether it serves
+]
 
 # --- Rules: defaults of the domain notes that an operator may change ----------------------------------------------
 # An application for use is due so many business days before its start: for 1 March 2016 by 19 February 2016.

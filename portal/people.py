@@ -24,6 +24,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from portal import ledger, letters, outbox, sessions
 from portal.access import HUB_ROLES, Role
@@ -31,7 +32,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Company, Grant, Letter, User
 from portal.outbox import Post
 
-SECOND_FACTORS: tuple[Any, ...] = (TOTPDevice, StaticDevice)
+SECOND_FACTORS: tuple[Any, ...] = (TOTPDevice, StaticDevice, WebAuthnCredential)
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
 CHANGEABLE = frozenset({"name", "email"})
 TAKES_TWO_OPERATORS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})

@@ -25,6 +25,7 @@ def begin(request: HttpRequest, user: User, *, now: datetime) -> None:
     """The second factor was proven: take the session in under a new key, with its hours."""
     session = request.session
     session.cycle_key()  # what was known of it before is worth nothing
+    session.set_expiry(None)  # as the settings say, not as for a visitor who was asked for a passkey
     session[BEGAN] = session[SEEN] = session[PROVEN] = now.timestamp()
     SignIn.objects.create(
         user=user,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import lists, people, sessions
+from portal import lists, passkeys, people, sessions
 from portal.access import Ability, needs, person
 from portal.demo import roles_of
 from portal.forms_people import HoldFormSet, InvitationForm, PersonForm, ReasonForm
@@ -89,7 +89,8 @@ def account(request: HttpRequest, username: str) -> HttpResponse:
                 (_("State"), _drawn(user, frozen)),
                 (_("Registered at"), jst(user.created_at)),
                 (_("Password"), _("set") if user.has_usable_password() else _("not set yet")),
-                (_("Second factor"), _("set up %(at)s") % {"at": jst(app.created_at)} if app else _("not set up yet")),
+                (_("Authenticator app"), _("set up %(at)s") % {"at": jst(app.created_at)} if app else _("not set up")),
+                (_("Passkeys"), ", ".join(key.name for key in passkeys.of(user)) or _("not set up")),
                 (_("Signed in now"), _("yes, seen %(at)s") % {"at": jst(last[0].seen_at)} if last else _("no")),
             ],
             "grants": user.grant_list,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import lists, people, sessions
+from portal import lists, passkeys, people, sessions
 from portal.access import Ability, needs, person
 from portal.forms import PasswordForm
 from portal.lists import Column
@@ -134,6 +134,7 @@ def me(request: HttpRequest) -> HttpResponse:
             ],
             "grants": user.grant_list,
             "device": device,
+            "passkeys": passkeys.of(user),
             "codes_left": people.recovery_codes_left(user),
             "sign_ins": len(sessions.own(user, now=timezone.now())),
         },

@@ -20,11 +20,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 from django_otp import login as otp_login
+from django_otp.models import Device
 from django_otp.oath import hotp
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import demo, ledger, people, sessions
+from portal import demo, ledger, passkeys, people, sessions
 from portal.access import Ability, half_signed_in, needs, person, public
 from portal.forms import CodeForm, SignInForm
 from portal.forms_people import NewPasswordForm, ProofForm
@@ -41,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """User id and password; a right pair leads on to the second factor."""
     if request.method == "GET" and request.user.is_authenticated:
         is_verified = request.user.is_verified()  # type: ignore[attr-defined]
-        return redirect(_onwards(request) if is_verified else _with_next(request, "portal:code"))
+        return redirect(onwards(request) if is_verified else _with_next(request, "portal:code"))
     form = SignInForm(request.POST) if request.method == "POST" else SignInForm(initial=_asked_for(request))
     if request.method == "POST" and form.is_valid():
         username, now = form.cleaned_data["username"], timezone.now()
@@ -60,7 +61,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "portal/sign_in.html",
-        {"title": _("Sign in"), "form": form, "next": _next(request), **_demo_users()},
+        {
+            "title": _("Sign in"),
+            "form": form,
+            "next": _next(request),
+            "offers_passkey": passkeys.are_offered(request),
+            **_demo_users(),
+        },
         status=422 if form.is_bound else 200,
     )
 
@@ -72,16 +79,16 @@ def code(request: HttpRequest) -> HttpResponse:
     """The second factor's code; without a device yet, on to its set-up."""
     user = person(request)
     if user.is_verified():  # type: ignore[attr-defined]
-        return redirect(_onwards(request))
-    if not TOTPDevice.objects.filter(user=user, confirmed=True).exists():
+        return redirect(onwards(request))
+    if not passkeys.is_enrolled(user):
         return redirect(_with_next(request, "portal:second-factor"))
     form = ProofForm(request.POST) if request.method == "POST" else ProofForm()
     if request.method == "POST" and form.is_valid():
         device, why = _shown(user, form)
         now = timezone.now()
         if device:
-            _let_in(request, user, device)
-            return redirect(_onwards(request))
+            let_in(request, user, device)
+            return redirect(onwards(request))
         ledger.record(
             "second factor failed", f"user {user.username}", by=user, now=now, address=sessions.address_of(request)
         )
@@ -94,6 +101,7 @@ def code(request: HttpRequest) -> HttpResponse:
             "form": form,
             "next": _next(request),
             "demo_code": demo.code_of(user) if demo.is_demo() else "",
+            "offers_passkey": passkeys.are_offered(request) and passkeys.are_held_by(user),
         },
         status=422 if form.is_bound else 200,
     )
@@ -111,7 +119,7 @@ def proof(request: HttpRequest) -> HttpResponse:
         if device:
             sessions.prove_again(request, now=now)
             ledger.record("second factor shown again", f"user {user.username}", by=user, now=now)
-            return redirect(_onwards(request))
+            return redirect(onwards(request))
         ledger.record(
             "second factor failed", f"user {user.username}", by=user, now=now, address=sessions.address_of(request)
         )
@@ -125,6 +133,7 @@ def proof(request: HttpRequest) -> HttpResponse:
             "next": _next(request),
             "minutes": settings.STEP_UP_MINUTES,
             "demo_code": demo.code_of(user) if demo.is_demo() else "",
+            "offers_passkey": passkeys.are_offered(request) and passkeys.are_held_by(user),
         },
         status=422 if form.is_bound else 200,
     )
@@ -170,11 +179,15 @@ def invitation(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
-    """First set-up of the second factor: a picture for the app, the key for typing, and a code as proof."""
-    user = person(request)
+    """Set-up of the authenticator app, for who has no second factor yet or a passkey alone; a passkey does instead."""
+    user, now = person(request), timezone.now()
+    is_inside = user.is_verified()  # type: ignore[attr-defined]
+    if passkeys.is_enrolled(user) and not is_inside:
+        return redirect(_with_next(request, "portal:code"))
     if TOTPDevice.objects.filter(user=user, confirmed=True).exists():
-        return redirect("portal:me" if user.is_verified() else _with_next(request, "portal:code"))  # type: ignore[attr-defined]
-    now = timezone.now()
+        return redirect("portal:me")
+    if is_inside and not sessions.is_fresh(request, now=now):
+        return sessions.to_proof(request)
     device = TOTPDevice.objects.filter(user=user, confirmed=False).first() or people.enrol_totp(
         user, confirmed=False, by=user, now=now
     )
@@ -183,7 +196,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         proven, why = _verify(user, form.cleaned_data["code"], confirmed=False)
         if proven:
             people.confirm_totp(proven, now=now)
-            _let_in(request, user, proven)
+            if not is_inside:
+                let_in(request, user, proven)
             messages.success(
                 request,
                 _(
@@ -191,7 +205,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
                     "profile now, for the day the telephone is lost."
                 ),
             )
-            return redirect(_onwards(request))
+            return redirect(onwards(request))
         form.add_error("code", why)
     return render(
         request,
@@ -202,6 +216,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             "next": _next(request),
             "key": _in_fours(device),
             "account": f"{settings.OTP_TOTP_ISSUER}: {user.username}",
+            "offers_passkey": passkeys.are_offered(request) and not is_inside,
+            "longest_name": passkeys.LONGEST_NAME,
         },
         status=422 if form.is_bound else 200,
     )
@@ -211,7 +227,10 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 @never_cache
 def qr(request: HttpRequest) -> HttpResponse:
     """The unconfirmed device's address as an SVG picture; once it is confirmed the picture is gone."""
-    device = TOTPDevice.objects.filter(user=request.user, confirmed=False).select_related("user").first()
+    user = person(request)
+    if passkeys.is_enrolled(user) and not user.is_verified():  # type: ignore[attr-defined]
+        return HttpResponse(status=404)
+    device = TOTPDevice.objects.filter(user=user, confirmed=False).select_related("user").first()
     if device is None:
         return HttpResponse(status=404)
     picture = segno.make(device.config_url, error="m").svg_inline(scale=6, border=4, light="#fff")
@@ -279,6 +298,8 @@ def _verify(user: User, code: str, *, confirmed: bool) -> tuple[TOTPDevice | Non
     with transaction.atomic():
         device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=confirmed).first()
         if device is None:
+            if passkeys.are_held_by(user):
+                return None, _("No authenticator app is set up. Please use your passkey or a recovery code.")
             return None, _("Your second factor was reset. Please sign in again.")
         if wait := _wait(device):
             return None, wait
@@ -296,7 +317,7 @@ def _was_last(device: TOTPDevice, code: str, step: int) -> bool:
     return int(code) == hotp(device.bin_key, step, device.digits)
 
 
-def _let_in(request: HttpRequest, user: User, device: TOTPDevice | StaticDevice) -> None:
+def let_in(request: HttpRequest, user: User, device: Device) -> None:
     """Mark the session as verified and take it in."""
     now = timezone.now()
     otp_login(request, device)
@@ -326,7 +347,7 @@ def _next(request: HttpRequest) -> str:
     return wanted if safe and wanted.startswith("/") else ""
 
 
-def _onwards(request: HttpRequest) -> str:
+def onwards(request: HttpRequest) -> str:
     return _next(request) or reverse("portal:home")
 
 
