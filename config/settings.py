@@ -291,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
         ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
+        ("register what waits over the quota", "switching.tasks.register_queued", crontab()),
         ("hand over what is due", "switching.tasks.hand_over", timedelta(minutes=1)),
         ("count the statistics", "switching.tasks.count_statistics", timedelta(minutes=10)),
         ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),

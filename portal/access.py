@@ -46,6 +46,7 @@ class Ability(TextChoices):
     SEE_APPLICATIONS = "see_applications", _("see applications")
     FILE_APPLICATION = "file_application", _("file and cancel an application")
     ANSWER_APPLICATION = "answer_application", _("accept or reject applications on the own network")
+    SEE_QUEUE = "see_queue", _("see what of the own company waits over the quota")
     COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
@@ -88,6 +89,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEE_APPLICATIONS: _by(Role.APPLICATION, Role.VIEWER, of=(_R, _N)),
     Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
+    Ability.SEE_QUEUE: _by(Role.RELAY, Role.APPLICATION, of=(_R,)),
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),

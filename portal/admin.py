@@ -536,8 +536,8 @@ class MaintenanceWindowAdmin(SetOrTakenBack):
 
 @admin.register(Quota)
 class QuotaAdmin(SetOrTakenBack):
-    list_display = ["registration", "company", "most"]
-    list_filter = ["registration"]
+    list_display = ["registration", "company", "most", "over"]
+    list_filter = ["registration", "over"]
     list_select_related = ["company"]
     autocomplete_fields = ["company"]
 

@@ -63,11 +63,11 @@ class DateNotPossible(NotPossible):
 
 
 class QuotaSpent(NotPossible):
-    """The company has filed as many switch starts today as its quota allows: `most`."""
+    """The company has filed as many switch starts today as its quota allows: `most`; `is_queued`: it may wait."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, is_queued: bool = False) -> None:
         super().__init__(most)
-        self.most = most
+        self.most, self.is_queued = most, is_queued
 
 
 class RelayDoesNotFit(NotPossible):
@@ -116,11 +116,13 @@ def file_start(
     meter_work: bool = False,
     relay: Relay | None = None,
     dry_run: bool = False,
+    from_queue: bool = False,
 ) -> Application:
     """File the gaining retailer's switch start; it waits for the termination of the same point and date.
 
     With meter work, or where the network operator wishes so, a person there accepts it first.
-    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
+    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written;
+    `from_queue`: its turn in the queue has come (see switching.registration_queue).
     """
     gates.require(Function.APPLICATIONS, now=now)
     if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
@@ -149,7 +151,7 @@ def file_start(
             raise DateNotPossible(earliest, latest)
         if is_taken(point.pk, by.company_id):
             raise PointBusy
-        _check_quota(by.company, now=now, is_last=not dry_run)
+        _check_quota(by.company, now=now, is_last=not dry_run, from_queue=from_queue)
         application = Application(
             kind=Kind.SWITCH_START,
             point=point,
@@ -183,11 +185,11 @@ def taken(point_ids: Collection[int], company_id: int) -> set[int]:
     return {*starts.values_list("point_id", flat=True), *others.values_list("point_id", flat=True)}
 
 
-def _check_quota(company: Company, *, now: datetime, is_last: bool) -> None:
+def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: bool) -> None:
     try:
-        quotas.check(company, Registration.SWITCH_START, now=now, is_last=is_last)
+        quotas.check(company, Registration.SWITCH_START, now=now, is_last=is_last, from_queue=from_queue)
     except quotas.Spent as spent:
-        raise QuotaSpent(spent.most) from spent
+        raise QuotaSpent(spent.most, is_queued=spent.is_queued) from spent
 
 
 def filed_between(company_id: int, begin: datetime, end: datetime) -> int:

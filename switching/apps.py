@@ -17,7 +17,7 @@ class SwitchingConfig(AppConfig):
         from portal import quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
-        from switching import applications, matching, relays
+        from switching import applications, matching, registration_queue, relays
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -39,4 +39,5 @@ class SwitchingConfig(AppConfig):
                 governance.follow_ups.append(follow_up)
         quotas.counters[Registration.RELAY] = relays.registered_between
         quotas.counters[Registration.SWITCH_START] = applications.filed_between
+        quotas.queues.update(registration_queue.COUNTERS)
         inquiries.pending_labels.update({kind.value: kind.label for kind in Application.Kind})

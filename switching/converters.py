@@ -19,6 +19,12 @@ class ApplicationNumber(RelayNumber):
     regex = "A[0-9]{10}"
 
 
+class QueueNumber(RelayNumber):
+    """Q and ten digits."""
+
+    regex = "Q[0-9]{10}"
+
+
 class Id:
     """An id that fits a database's bigint."""
 

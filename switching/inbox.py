@@ -12,7 +12,7 @@ from portal.access import Ability, within
 from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
-from switching.models import Application, Match, Relay
+from switching.models import Application, Match, QueuedRegistration, Relay
 from switching.states import FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 
 LAST_MINUTE = time(23, 59)
@@ -159,4 +159,19 @@ def stuck(user: User, now: datetime) -> Iterator[Task]:
     )
 
 
-PROVIDERS = (to_judge, rejected, without_start, paperwork, soon, stuck)
+def refused_from_queue(user: User, now: datetime) -> Iterator[Task]:
+    """Registrations that waited over the quota and were refused in the last seven days."""
+    if not user.may(Ability.SEE_QUEUE):
+        return
+    refused = QueuedRegistration.State.REFUSED
+    count = QueuedRegistration.objects.visible_to(user).filter(state=refused, ended_at__gte=now - LOOK_BACK).count()
+    yield Task(
+        ngettext("registration refused from the queue", "registrations refused from the queue", count),
+        f"{reverse('switching:queue')}?state={refused}",
+        None,
+        count,
+        "queue.refused",
+    )
+
+
+PROVIDERS = (to_judge, rejected, without_start, paperwork, soon, stuck, refused_from_queue)

@@ -105,11 +105,11 @@ class Throttled(NotPossible):
 
 
 class QuotaSpent(NotPossible):
-    """The company has registered as many relays today as its quota allows: `most`."""
+    """The company has registered as many relays today as its quota allows: `most`; `is_queued`: it may wait."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, is_queued: bool = False) -> None:
         super().__init__(most)
-        self.most = most
+        self.most, self.is_queued = most, is_queued
 
 
 class AlreadyMoved(NotPossible):
@@ -145,11 +145,12 @@ class Request:
     disclosure: Disclosure
 
 
-def register(request: Request, *, by: User, now: datetime, dry_run: bool = False) -> Relay:
+def register(request: Request, *, by: User, now: datetime, dry_run: bool = False, from_queue: bool = False) -> Relay:
     """Register a relay; it stands in the losing retailer's inbox until its judgement is due.
 
     Where that retailer wishes so and the identity check allows it, it is accepted at once.
-    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
+    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written;
+    `from_queue`: its turn in the queue has come (see switching.registration_queue).
     """
     gates.require(Function.RELAYS, now=now)
     point, today = request.point, jst_date(now)
@@ -158,7 +159,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     calendar = workdays.of_area(point.area)
     policy = policies.of(request.losing_retailer)
     _check_request(request, calendar, policy, by=by, today=today)
-    _check_quota(by.company, now=now, is_last=False)
+    _check_quota(by.company, now=now, is_last=False, from_queue=from_queue)
     relay = Relay(
         point=point,
         gaining_retailer=by.company,
@@ -178,7 +179,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     if dry_run:
         return relay
     with transaction.atomic():
-        _check_quota(by.company, now=now, is_last=True)
+        _check_quota(by.company, now=now, is_last=True, from_queue=from_queue)
         relay.number = numbers.issue(numbers.RELAY)[0]
         try:
             with transaction.atomic():
@@ -202,11 +203,18 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     return relay
 
 
-def _check_quota(company: Company, *, now: datetime, is_last: bool) -> None:
+def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: bool) -> None:
     try:
-        quotas.check(company, Registration.RELAY, now=now, is_last=is_last)
+        quotas.check(company, Registration.RELAY, now=now, is_last=is_last, from_queue=from_queue)
     except quotas.Spent as spent:
-        raise QuotaSpent(spent.most) from spent
+        raise QuotaSpent(spent.most, is_queued=spent.is_queued) from spent
+
+
+def open_relay_of(company: Company, point: SupplyPoint, desired_date: date) -> Relay | None:
+    """The company's open relay on the point and date: a start belongs to it, also when nobody named it."""
+    return Relay.objects.filter(
+        point=point, gaining_retailer=company, desired_date=desired_date, state__in=OPEN_RELAYS
+    ).first()
 
 
 def registered_between(company_id: int, begin: datetime, end: datetime) -> int:

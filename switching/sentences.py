@@ -8,10 +8,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.templatetags.words import jst
-from switching import answers, applications, disclosures, policies, relays
+from switching import answers, applications, disclosures, policies, registration_queue, relays
 from switching.models import DisclosureItem
 
-Refusal = relays.NotPossible | applications.NotPossible | disclosures.NotPossible | policies.BadPattern
+Refusal = (
+    relays.NotPossible
+    | applications.NotPossible
+    | disclosures.NotPossible
+    | policies.BadPattern
+    | registration_queue.NotPossible
+)
 
 
 def _dates(refusal: Any) -> dict[str, str]:
@@ -131,6 +137,21 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     disclosures.ExplainedTooLongAgo: _(
         "Only an explanation since %(oldest)s still counts. Please explain the disadvantages to the customer again."
     ),
+    # Queue over the quota
+    registration_queue.NotPossible: _("The queue entry cannot be changed this way. Please open it again."),
+    registration_queue.NotYours: _NOT_YOUR_ROLE,
+    registration_queue.AlreadyWaiting: _(
+        "A registration for this supply point waits in your company's queue already: %(number)s. It need not be "
+        "entered again."
+    ),
+    registration_queue.AlreadyEnded: _(
+        "In the meantime the queue entry has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
+        "stands."
+    ),
+    registration_queue.PersonGone: _(
+        "The person who entered it has left or is suspended. Nothing was registered; please let a colleague enter it "
+        "again."
+    ),
     # Policies
     policies.BadPattern: _("The pattern is no regular expression, or the sample does not follow it: %(what)s"),
 }
@@ -146,6 +167,8 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},
     disclosures.ExplainedTooLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
+    registration_queue.AlreadyWaiting: lambda refusal: {"number": refusal.number},
+    registration_queue.AlreadyEnded: _state,
     policies.BadPattern: lambda refusal: {"what": str(refusal)},
 }
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from switching import matching, relays, statistics
+from switching import matching, queue_sweep, relays, statistics
 
 
 def _until_done(verb: Callable[..., int], at: str | None) -> None:
@@ -43,6 +43,12 @@ def close_unmatched(at: str | None = None) -> None:
 def hand_over(at: str | None = None) -> None:
     """Hand over the points whose switch date has come."""
     _until_done(matching.hand_over_due, at)
+
+
+@shared_task
+def register_queued(at: str | None = None) -> None:
+    """Register what waits in the queues over the quota as far as there is room."""
+    _until_done(queue_sweep.register_waiting, at)
 
 
 @shared_task

@@ -2,11 +2,12 @@
 
 from django.urls import path, register_converter
 
-from switching.converters import ApplicationNumber, Id, RelayNumber
-from switching.views import applications, disclosures, identity, relays, statistics
+from switching.converters import ApplicationNumber, Id, QueueNumber, RelayNumber
+from switching.views import applications, disclosures, identity, queue, relays, statistics
 
 register_converter(RelayNumber, "relay_number")
 register_converter(ApplicationNumber, "application_number")
+register_converter(QueueNumber, "queue_number")
 register_converter(Id, "case_id")
 
 app_name = "switching"
@@ -23,6 +24,9 @@ urlpatterns = [
     path("applications/<application_number:number>/", applications.page, name="application"),
     path("applications/<application_number:number>/cancellation/", applications.cancellation, name="cancellation"),
     path("applications/<application_number:number>/completion/", applications.completion, name="completion"),
+    path("queue/", queue.listing, name="queue"),
+    path("queue/<queue_number:number>/", queue.page, name="queued"),
+    path("queue/<queue_number:number>/withdrawal/", queue.withdrawal, name="queue-withdrawal"),
     path("identity-check/", identity.rules, name="identity-rules"),
     path("statistics/", statistics.page, name="statistics"),
     path("statistics/counts.csv", statistics.counts_csv, name="statistics-counts"),

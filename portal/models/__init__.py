@@ -18,7 +18,7 @@ from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
 from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
-from portal.models.quotas import Quota, Registration
+from portal.models.quotas import Over, Quota, Registration
 from portal.models.sessions import SignIn
 from portal.models.tickets import Ticket, TicketFile, TicketMessage
 from portal.models.workdays import ExtraHoliday
@@ -44,6 +44,7 @@ __all__ = [
     "Letter",
     "MaintenanceWindow",
     "Notice",
+    "Over",
     "Participation",
     "Proposal",
     "Quota",

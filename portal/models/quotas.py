@@ -13,6 +13,13 @@ class Registration(models.TextChoices):
     SWITCH_START = "switch_start", _("filings of switch starts")
 
 
+class Over(models.TextChoices):
+    """What becomes of a registration over the quota."""
+
+    REFUSE = "refuse", _("refused, to be tried again the next day")
+    QUEUE = "queue", _("queued, registered by itself as soon as there is room")
+
+
 class Quota(models.Model):
     """The most registrations of one kind in a day: one company's own, or what holds for every other retailer."""
 
@@ -27,6 +34,7 @@ class Quota(models.Model):
     )
     registration = models.CharField(_("what is counted"), max_length=12, choices=Registration)
     most = models.PositiveIntegerField(_("at most per day"))
+    over = models.CharField(_("what comes over it"), max_length=6, choices=Over, default=Over.REFUSE)
 
     class Meta:
         verbose_name, verbose_name_plural = _("daily quota"), _("daily quotas")
@@ -34,7 +42,10 @@ class Quota(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["company", "registration"], nulls_distinct=False, name="one_quota_per_company_and_registration"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(over=Over.REFUSE) | models.Q(most__gt=0), name="a_quota_that_queues_lets_some_in"
+            ),
         ]
 
     def __str__(self) -> str:

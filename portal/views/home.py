@@ -28,6 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "notices": notices,
             "announcements": Announcement.objects.visible_to(person(request), now=now).current(now=now)[:NEWEST],
             "quotas": quotas.standing(person(request).company, now=now),
+            "may_see_queue": person(request).may(Ability.SEE_QUEUE),
             "now": now,
         },
     )

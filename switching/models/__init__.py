@@ -4,6 +4,7 @@ from switching.models.applications import Application, Match
 from switching.models.disclosures import Acknowledgement, Disclosure, DisclosureItem, DisclosureVersion
 from switching.models.network import MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
+from switching.models.queue import QueuedRegistration
 from switching.models.relays import Relay
 from switching.models.revisions import Cancellation, Revision
 from switching.models.statistics import AnswerMonth, DayCount, StatisticsAudience
@@ -22,6 +23,7 @@ __all__ = [
     "MeterWork",
     "NetworkAnswer",
     "NetworkPolicy",
+    "QueuedRegistration",
     "Relay",
     "RetailerPolicy",
     "Revision",

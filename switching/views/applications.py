@@ -6,7 +6,7 @@ own page shows it.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -22,19 +22,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering.models import SupplyPoint
-from portal import ledger, lists, workdays
-from portal.access import Ability, covers, needs, within
+from portal import ledger, lists, quotas, workdays
+from portal.access import Ability, covers, needs, person, within
 from portal.lists import Column
 from portal.market import Area, SupplyClass
-from portal.models import User
+from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, dry_runs, traces
+from switching import applications, dry_runs, registration_queue, relays, traces
 from switching.forms import StartForm, hidden, hint
-from switching.models import Application, Relay
+from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
 from switching.states import FREE_TO_CANCEL, FROZEN, OPEN_APPLICATIONS, OPEN_RELAYS, ApplicationState
-from switching.views import inquiries, turns
+from switching.views import inquiries, queue, turns
 from switching.views.relays import reading_dates, typed_number, way
 
 
@@ -242,9 +242,9 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
     tell = partial(
         dry_runs.outcome, deed="application.switch_start", subject=f"supply point {point.number}", by=user, now=now
     )
-    fitting = relay or _own_relay(user, point, form.cleaned_data["desired_date"])
+    fitting = relay or relays.open_relay_of(user.company, point, form.cleaned_data["desired_date"])
     try:
-        application = applications.file_start(
+        application = registration_queue.file_start(
             point=point,
             relay=fitting,
             by=user,
@@ -252,7 +252,7 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
             dry_run=only_check or not is_confirmed,
             **form.cleaned_data,
         )
-    except applications.NotPossible as refusal:
+    except (applications.NotPossible, registration_queue.NotPossible) as refusal:
         checked = tell(refusal) if only_check else None
         form.add_error(field_of(refusal, form), sentence(refusal))
         own = Application.objects.visible_to(user).filter(
@@ -261,8 +261,10 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
         busy = own.first() if isinstance(refusal, applications.PointBusy) else None
         return _entries(request, form, point, relay, today, status=422, busy=busy, checked=checked)
     if only_check:
-        notes = tuple(_start_to_confirm(form, application)["notes"])
+        notes = tuple(_start_to_confirm(form, application, now)["notes"])
         return _entries(request, form, point, relay, today, checked=tell(None, notes=notes))
+    if is_confirmed and isinstance(application, QueuedRegistration):
+        return queue.entered(request, application, now=now)
     if is_confirmed:
         messages.success(
             request,
@@ -270,13 +272,14 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
             % {"number": application.number},
         )
         return redirect("switching:application", application.number)
-    return render(request, "switching/confirm.html", _start_to_confirm(form, application))
+    return render(request, "switching/confirm.html", _start_to_confirm(form, application, now))
 
 
-def _start_to_confirm(form: StartForm, application: Application) -> dict[str, Any]:
+def _start_to_confirm(form: StartForm, application: Application | QueuedRegistration, now: datetime) -> dict[str, Any]:
     point = application.point
+    waits = isinstance(application, QueuedRegistration)
     return {
-        "title": _("File this switch start?"),
+        "title": _("Put this switch start into the queue?") if waits else _("File this switch start?"),
         "supply_class": point.supply_class,
         "trail": [(_("Applications"), reverse("switching:applications"))],
         "steps": way(4),
@@ -291,7 +294,9 @@ def _start_to_confirm(form: StartForm, application: Application) -> dict[str, An
             (_("Contract holder in kana"), application.holder_kana),
             (_("Address"), application.holder_address),
         ],
-        "notes": [
+        "notes": queue.notes(application, now=now)
+        if isinstance(application, QueuedRegistration)
+        else [
             _("It is paired with the switch termination of the same point and date until %(day)s. %(why)s")
             % {
                 "day": jst(application.matching_deadline),
@@ -299,7 +304,7 @@ def _start_to_confirm(form: StartForm, application: Application) -> dict[str, An
             }
         ],
         "entries": hidden(form),
-        "action_label": _("File the switch start"),
+        "action_label": _("Put into the queue") if waits else _("File the switch start"),
     }
 
 
@@ -329,13 +334,6 @@ def _waiting_for_a_start(user: User) -> QuerySet[Relay]:
         relay=OuterRef("pk"), kind=Application.Kind.SWITCH_START, state__in=OPEN_APPLICATIONS
     )
     return _startable(user).filter(~Exists(starts), state__in=OPEN_RELAYS).order_by("desired_date", "pk")[:200]
-
-
-def _own_relay(user: User, point: SupplyPoint, day: date) -> Relay | None:
-    """The company's open relay on the same point and date: the start belongs to it, also when nobody named it."""
-    return Relay.objects.filter(
-        point=point, gaining_retailer=user.company, desired_date=day, state__in=OPEN_RELAYS
-    ).first()
 
 
 def _prefilled(user: User, relay: Relay | None, point: SupplyPoint, today: date) -> dict[str, Any]:
@@ -392,6 +390,9 @@ def _entries(
             "busy": busy,
             "checked": checked,
             "steps": way(4),
+            "quotas": quotas.standing(
+                person(request).company, now=timezone.now(), registration=Registration.SWITCH_START
+            ),
         },
         status=status,
     )

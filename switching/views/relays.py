@@ -25,20 +25,30 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from metering.models import FacilityInquiry, SupplyPoint
 from metering.points import next_reading_date
-from portal import ledger, lists, workdays
-from portal.access import Ability, covers, needs
+from portal import ledger, lists, quotas, workdays
+from portal.access import Ability, covers, needs, person
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
-from portal.models import Company, User
+from portal.models import Company, Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, deadlines, disclosures, dry_runs, identity, policies, relays, traces
+from switching import (
+    applications,
+    deadlines,
+    disclosures,
+    dry_runs,
+    identity,
+    policies,
+    registration_queue,
+    relays,
+    traces,
+)
 from switching.forms import RejectForm, RelayForm, hidden, hint
-from switching.models import Application, Disclosure, Relay
+from switching.models import Application, Disclosure, QueuedRegistration, Relay
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
 from switching.states import RelayState
-from switching.views import inquiries, turns
+from switching.views import inquiries, queue, turns
 
 VERDICT_TONES = {
     identity.Verdict.EXACT: "done",
@@ -343,16 +353,18 @@ def new(request: HttpRequest) -> HttpResponseBase:
     subject = f"supply point {inquiry.point.number}"
     tell = partial(dry_runs.outcome, deed="relay.register", subject=subject, by=user, now=now)
     try:
-        relay = relays.register(wanted, by=user, now=now, dry_run=only_check or not is_confirmed)
-    except (relays.NotPossible, applications.NotPossible) as refusal:
+        relay = registration_queue.register_relay(wanted, by=user, now=now, dry_run=only_check or not is_confirmed)
+    except (relays.NotPossible, applications.NotPossible, registration_queue.NotPossible) as refusal:
         checked = tell(refusal) if only_check else None
         form.add_error(field_of(refusal, form), sentence(refusal))
         own = Relay.objects.visible_to(user).filter(point=inquiry.point, state__in=relays.OPEN_RELAYS).first()
         busy = own if isinstance(refusal, relays.PointBusy | applications.PointBusy) else None
         return _entries(request, form, inquiry, disclosure, today, status=422, busy=busy, checked=checked)
     if only_check:
-        notes = tuple(_relay_to_confirm(form, relay, disclosure, today)["notes"])
+        notes = tuple(_relay_to_confirm(form, relay, disclosure, now)["notes"])
         return _entries(request, form, inquiry, disclosure, today, checked=tell(None, notes=notes))
+    if is_confirmed and isinstance(relay, QueuedRegistration):
+        return queue.entered(request, relay, now=now)
     if is_confirmed:
         messages.success(
             request,
@@ -362,13 +374,15 @@ def new(request: HttpRequest) -> HttpResponseBase:
             % {"number": relay.number, "company": company_name(relay.losing_retailer), "due": jst(relay.due_at)},
         )
         return redirect("switching:relay", relay.number)
-    return render(request, "switching/confirm.html", _relay_to_confirm(form, relay, disclosure, today))
+    return render(request, "switching/confirm.html", _relay_to_confirm(form, relay, disclosure, now))
 
 
-def _relay_to_confirm(form: RelayForm, relay: Relay, disclosure: Disclosure, today: date) -> dict[str, Any]:
-    calendar = workdays.of_area(relay.point.area)
+def _relay_to_confirm(
+    form: RelayForm, relay: Relay | QueuedRegistration, disclosure: Disclosure, now: datetime
+) -> dict[str, Any]:
+    waits = isinstance(relay, QueuedRegistration)
     return {
-        "title": _("Register this relay?"),
+        "title": _("Put this relay into the queue?") if waits else _("Register this relay?"),
         "supply_class": relay.point.supply_class,
         "trail": [(_("Cancellation relays"), reverse("switching:relays"))],
         "steps": way(3),
@@ -383,19 +397,24 @@ def _relay_to_confirm(form: RelayForm, relay: Relay, disclosure: Disclosure, tod
             (_("Contact person at your company"), relay.contact_person),
             (_("Disadvantages explained"), f"{jst(disclosure.explained_on)} {disclosure.get_channel_display()}"),
         ],
-        "notes": [
-            _("%(company)s has to judge it by %(due)s. %(why)s")
-            % {
-                "company": company_name(relay.losing_retailer),
-                "due": jst(relay.due_at),
-                "why": turns.why_due(relay, calendar),
-            },
-            _("Your switch start must stand by %(day)s.")
-            % {"day": jst(deadlines.matching_cut_off(relay.desired_date, calendar))},
-        ],
+        "notes": queue.notes(relay, now=now) if isinstance(relay, QueuedRegistration) else _what_follows(relay),
         "entries": hidden(form),
-        "action_label": _("Register the relay"),
+        "action_label": _("Put into the queue") if waits else _("Register the relay"),
     }
+
+
+def _what_follows(relay: Relay) -> list[str]:
+    calendar = workdays.of_area(relay.point.area)
+    return [
+        _("%(company)s has to judge it by %(due)s. %(why)s")
+        % {
+            "company": company_name(relay.losing_retailer),
+            "due": jst(relay.due_at),
+            "why": turns.why_due(relay, calendar),
+        },
+        _("Your switch start must stand by %(day)s.")
+        % {"day": jst(deadlines.matching_cut_off(relay.desired_date, calendar))},
+    ]
 
 
 def _entries(
@@ -445,6 +464,7 @@ def _entries(
             "steps": way(2),
             "busy": busy,
             "checked": checked,
+            "quotas": quotas.standing(person(request).company, now=timezone.now(), registration=Registration.RELAY),
         },
         status=status,
     )

@@ -102,7 +102,7 @@ def test_what_is_left_stands_on_the_first_page(cast, play, time_machine):
 
 def test_the_operator_sets_and_lifts_in_the_workbench(cast):
     client, bench = client_of(cast["hub.operator"]), "/workbench/portal/quota"
-    form = {"company": cast.kaze.pk, "registration": "relay", "most": "10"}
+    form = {"company": cast.kaze.pk, "registration": "relay", "most": "10", "over": "refuse"}
     assert "小売事業者が対象" in client.post(f"{bench}/add/", form).content.decode()
     assert client.post(f"{bench}/add/", form | {"company": cast.sora.pk}).status_code == 302
     assert client.post(f"{bench}/add/", form | {"company": "", "most": "-1"}).status_code == 200

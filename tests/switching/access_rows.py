@@ -3,7 +3,9 @@
 from datetime import date, timedelta
 from typing import Any
 
-from switching import applications, matching
+from portal import quotas
+from portal.models import Over, Registration
+from switching import applications, matching, registration_queue
 from switching.models import Relay
 from tests.access_rows import Row
 from tests.cast import NOW, Cast
@@ -44,6 +46,17 @@ def disclosure(cast: Cast) -> dict[str, Any]:
     return {"pk": play.disclosure(play.point()).pk}
 
 
+def queued(cast: Cast) -> dict[str, Any]:
+    """A relay of sora that waits over the quota."""
+    play = _play(cast)
+    point = play.point()
+    play.disclosure(point)
+    quotas.set_quota(cast.sora, Registration.RELAY, most=1, over=Over.QUEUE, by=None, now=NOW)
+    play.relay(play.point())
+    waits = registration_queue.register_relay(play.request(point), by=cast["sora.relay"], now=NOW)
+    return {"number": waits.number}
+
+
 ROWS = {
     "switching:relays": Row("ability", owner="sora.relay"),
     "switching:relay-new": Row("ability", owner="sora.relay"),
@@ -57,6 +70,9 @@ ROWS = {
     "switching:application": Row("ability", owner="sora.viewer", kwargs=start),
     "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
     "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
+    "switching:queue": Row("ability", owner="sora.application"),
+    "switching:queued": Row("ability", owner="sora.relay", kwargs=queued),
+    "switching:queue-withdrawal": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:identity-rules": Row("inside"),
     "switching:statistics": Row("public"),
     "switching:statistics-counts": Row("public"),

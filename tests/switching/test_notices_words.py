@@ -10,8 +10,8 @@ from django.utils import translation
 
 from portal import outbox
 from portal.models import Notice
-from switching import answers, applications, disclosures, matching, policies, relays, traces
-from switching.models import DisclosureItem, DisclosureVersion
+from switching import answers, applications, disclosures, matching, policies, registration_queue, relays, traces
+from switching.models import DisclosureItem, DisclosureVersion, QueuedRegistration
 from switching.sentences import SENTENCES, item_sentence, sentence
 from switching.states import ApplicationState, RelayState
 from tests.cast import NOW
@@ -88,7 +88,12 @@ def test_no_template_of_a_notice_is_left_over():
 
 def all_refusals() -> list[type[Exception]]:
     found: list[type[Exception]] = [policies.BadPattern]
-    for base in (relays.NotPossible, applications.NotPossible, disclosures.NotPossible):
+    for base in (
+        relays.NotPossible,
+        applications.NotPossible,
+        disclosures.NotPossible,
+        registration_queue.NotPossible,
+    ):
         found += [base, *base.__subclasses__()]
     return found
 
@@ -106,6 +111,8 @@ def an_example(kind: type[Exception]) -> Exception:
         disclosures.NotAllAcknowledged: ([DisclosureItem(text_ja="違約金", text_en="charge", code="c")],),
         disclosures.OutdatedVersion: (DisclosureVersion(version=3),),
         disclosures.ExplainedTooLongAgo: (date(2026, 1, 1),),
+        registration_queue.AlreadyWaiting: ("Q0000000018",),
+        registration_queue.AlreadyEnded: (QueuedRegistration.State.WITHDRAWN,),
         policies.BadPattern: ("missing ), unterminated subpattern",),
     }
     return kind(*carried.get(kind, ()))
@@ -123,7 +130,7 @@ def test_every_refusal_has_its_sentence_in_both_languages(kind):
 
 def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
     assert set(SENTENCES) == set(all_refusals())
-    for module in (relays, applications, disclosures):
+    for module in (relays, applications, disclosures, registration_queue):
         own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
         assert len(own) == len(set(own))
 
