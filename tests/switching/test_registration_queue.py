@@ -6,7 +6,7 @@ import threading
 from datetime import date, timedelta
 
 import pytest
-from django.db import IntegrityError, InternalError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from portal import companies, gates, outbox, people, quotas
 from portal.models import Function, LedgerEntry, Notice, Over, Quota, Registration
@@ -15,6 +15,7 @@ from switching import applications, inbox, matching, queue_sweep, registration_q
 from switching.models import Application, QueuedRegistration, Relay
 from tests.cast import NOW, client_of, gather
 from tests.switching.cases import ADDRESS, DESIRED, HOLDER, KANA, Play
+from tests.switching.paging import entries, inquire, said
 
 RELAY, START = Registration.RELAY, Registration.SWITCH_START
 State = QueuedRegistration.State
@@ -98,8 +99,8 @@ def test_a_trial_writes_nothing(cast, play):
 def test_every_rule_is_asked_at_the_entry(cast, play):
     quota(cast, 1)
     enter(play)
+    play.policy(number_pattern="U[0-9]{8}", number_hint="U", number_sample="U-12345678")
     with pytest.raises(relays.NumberDoesNotFit):
-        play.policy(number_pattern="U-[0-9]{8}", number_hint="U", number_sample="U-12345678")
         enter(play, contract_number="x")
     with pytest.raises(relays.AlreadyOurs):
         enter(play, play.point(supplier=cast.sora))
@@ -253,11 +254,11 @@ def test_whoever_may_no_longer_register_it_is_asked_for_at_the_turn(cast, play, 
     queued = enter(play)
     clerk = cast["sora.relay"]
     if happens == "left":
-        people.remove(clerk, by=cast["sora.administrator"], now=NOW)
+        people.leave(clerk, by=cast["sora.administrator"], now=NOW)
     elif happens == "suspended":
         people.suspend(clerk, by=cast["sora.administrator"], now=NOW)
     else:
-        people.set_roles(clerk, [Hold("relay", area="06")], by=cast["sora.administrator"], now=NOW)
+        people.set_roles(clerk, roles=[Hold("relay", area="06")], by=cast["sora.administrator"], now=NOW)
     assert queue_sweep.register_waiting(now=MIDNIGHT) == 1
     queued.refresh_from_db()
     assert queued.state == State.REFUSED
@@ -384,7 +385,7 @@ def test_a_withdrawal_and_the_worker_at_once_end_it_one_way():
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"state": State.REFUSED}, "a_wait_that_ended_has_its_moment"),
+        ({"state": State.WITHDRAWN}, "a_wait_that_ended_has_its_moment"),
         ({"state": State.REFUSED, "ended_at": NOW}, "a_refusal_from_the_queue_says_why"),
         ({"state": State.REGISTERED, "ended_at": NOW}, "what_was_registered_from_the_queue_is_named"),
         ({"disclosure": None}, "a_queued_relay_names_retailer_and_disclosure"),
@@ -405,9 +406,9 @@ def test_the_database_keeps_every_entry_and_lets_a_wait_end_once(cast, play):
     with pytest.raises(IntegrityError, match="a_point_waits_once"), transaction.atomic():
         QueuedRegistration.objects.bulk_create([_copy(queued)])
     registration_queue.withdraw(queued_id=queued.pk, by=cast["sora.relay"], now=NOW)
-    with pytest.raises(InternalError), transaction.atomic():
+    with pytest.raises(ProgrammingError), transaction.atomic():
         QueuedRegistration.objects.filter(pk=queued.pk).update(state=State.WAITING, ended_at=None)
-    with pytest.raises(InternalError), transaction.atomic():
+    with pytest.raises(ProgrammingError), transaction.atomic():
         queued.delete()
     with pytest.raises(quotas.QueueNeedsRoom):
         quota(cast, 0)
@@ -482,8 +483,9 @@ def test_the_queue_shows_each_kind_to_its_own_role_and_nothing_to_others(cast, p
 
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_the_list_costs_the_same_however_long_the_queue(cast, play, count, django_assert_max_num_queries):
-    quota(cast, 1)
-    enter(play)
+    quota(cast, 10)
+    for _at in range(10):
+        play.relay(play.point())
     for _at in range(count):
         enter(play)
     clerk = client_of(cast["sora.relay"])
@@ -521,3 +523,53 @@ def test_the_operator_sets_what_becomes_of_the_rest(cast):
     assert Quota.objects.get().over == Over.QUEUE
     assert "登録待ちの枠がありません" in client.post(f"{bench}/add/", form | {"most": "0"}).content.decode()
     assert LedgerEntry.objects.filter(action="quota set", detail__over="queue").exists()
+
+
+def test_the_form_tells_what_is_left_and_puts_what_is_over_into_the_queue(cast, play, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    quota(cast, 1)
+    clerk = client_of(cast["sora.relay"])
+    point = play.point()
+    play.disclosure(point)
+    way = f"/relays/new/?inquiry={inquire(cast, point).pk}"
+    assert "1件中 0件使用" in said(clerk.get(way))
+    enter(play)
+    page = said(clerk.get(way))
+    assert "1件中 1件使用" in page and "登録待ちとなり" in page
+    sent = entries(cast, point)
+    page = said(clerk.post(way, {**sent, "check": "1"}))
+    assert "登録待ちにしますか" in page and "1番目" in page and "2026-04-02" in page and HOLDER in page
+    assert not QueuedRegistration.objects.exists()
+    answer = clerk.post(way, {**sent, "confirmed": "1"})
+    queued = QueuedRegistration.objects.get()
+    assert answer.url == f"/queue/{queued.number}/" and "次に登録されます" in said(clerk.get(answer.url))
+    again = clerk.post(way, {**sent, "confirmed": "1"})
+    assert again.status_code == 422 and queued.number in said(again)
+    queue_sweep.register_waiting(now=MIDNIGHT)
+    queued.refresh_from_db()
+    page = clerk.get(f"/queue/{queued.number}/").content.decode()
+    assert f'href="/relays/{queued.became_relay.number}/"' in page
+
+
+def test_the_form_of_a_start_does_so_too(cast, play, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    quota(cast, 1, START)
+    enter_start(play)
+    clerk, point = client_of(cast["sora.application"]), play.point()
+    way = f"/applications/new/switch-start/?inquiry={inquire(cast, point).pk}"
+    sent = {
+        "desired_date": "2026-04-15",
+        "meter_work": "no",
+        "contract_number": "S-1",
+        "holder_name": HOLDER,
+        "holder_kana": KANA,
+        "holder_address": ADDRESS,
+    }
+    assert "登録待ちとなり" in said(clerk.get(way))
+    assert "登録待ちにしますか" in said(clerk.post(way, sent))
+    assert clerk.post(way, {**sent, "confirmed": "1"}).url.startswith("/queue/Q")
+    quota(cast, 1, START, over=Over.REFUSE)
+    other = play.point()
+    way = f"/applications/new/switch-start/?inquiry={inquire(cast, other).pk}"
+    assert "本日はこれ以上登録できません" in said(clerk.get(way))
+    assert "登録上限(1件)に達したため" in said(clerk.post(way, sent))
