@@ -4,24 +4,65 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0008_every_kind_of_application'),
+        ("portal", "0008_every_kind_of_application"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='quota',
-            name='over',
-            field=models.CharField(choices=[('refuse', 'refused, to be tried again the next day'), ('queue', 'queued, registered by itself as soon as there is room')], default='refuse', max_length=6, verbose_name='what comes over it'),
+            model_name="quota",
+            name="over",
+            field=models.CharField(
+                choices=[
+                    ("refuse", "refused, to be tried again the next day"),
+                    ("queue", "queued, registered by itself as soon as there is room"),
+                ],
+                default="refuse",
+                max_length=6,
+                verbose_name="what comes over it",
+            ),
         ),
         migrations.AlterField(
-            model_name='notice',
-            name='ability',
-            field=models.CharField(blank=True, choices=[('enter', 'enter the portal'), ('see_participants', 'read the participant registry'), ('see_points', "see the own company's supply points"), ('inquire', 'make a facility inquiry'), ('disclose', 'record a disclosure of disadvantages'), ('see_relays', 'see cancellation relays'), ('register_relay', 'register and withdraw a cancellation relay'), ('judge_relay', 'judge a cancellation relay'), ('see_applications', 'see applications'), ('file_application', 'file and cancel an application'), ('answer_application', 'accept or reject applications on the own network'), ('see_queue', 'see what of the own company waits over the quota'), ('complete_application', "report an application's paperwork completed"), ('send_usage', 'send usage files'), ('collect_usage', 'collect published usage files'), ('manage_people', "look after the own company's accounts"), ('publish', 'publish documents and announcements'), ('answer_tickets', 'answer questions to the helpdesk'), ('see_evidence', 'see how the ledger stands and export proof packs'), ('see_alarms', 'see alarms about inquiries'), ('read_ledger', 'search the ledger'), ('read_access_log', "read who looked at a customer's supply point"), ('request_certificate', 'ask for a client certificate'), ('manage_certificates', "decide on the own company's client certificates"), ('administer', "work in the operator's admin")], max_length=40, verbose_name='for people who may'),
+            model_name="notice",
+            name="ability",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("enter", "enter the portal"),
+                    ("see_participants", "read the participant registry"),
+                    ("see_points", "see the own company's supply points"),
+                    ("inquire", "make a facility inquiry"),
+                    ("disclose", "record a disclosure of disadvantages"),
+                    ("see_relays", "see cancellation relays"),
+                    ("register_relay", "register and withdraw a cancellation relay"),
+                    ("judge_relay", "judge a cancellation relay"),
+                    ("see_applications", "see applications"),
+                    ("file_application", "file and cancel an application"),
+                    ("answer_application", "accept or reject applications on the own network"),
+                    ("see_queue", "see what of the own company waits over the quota"),
+                    ("complete_application", "report an application's paperwork completed"),
+                    ("send_usage", "send usage files"),
+                    ("collect_usage", "collect published usage files"),
+                    ("manage_people", "look after the own company's accounts"),
+                    ("publish", "publish documents and announcements"),
+                    ("answer_tickets", "answer questions to the helpdesk"),
+                    ("see_evidence", "see how the ledger stands and export proof packs"),
+                    ("see_alarms", "see alarms about inquiries"),
+                    ("read_ledger", "search the ledger"),
+                    ("read_access_log", "read who looked at a customer's supply point"),
+                    ("request_certificate", "ask for a client certificate"),
+                    ("manage_certificates", "decide on the own company's client certificates"),
+                    ("administer", "work in the operator's admin"),
+                ],
+                max_length=40,
+                verbose_name="for people who may",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quota',
-            constraint=models.CheckConstraint(condition=models.Q(('over', 'refuse'), ('most__gt', 0), _connector='OR'), name='a_quota_that_queues_lets_some_in'),
+            model_name="quota",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("over", "refuse"), ("most__gt", 0), _connector="OR"),
+                name="a_quota_that_queues_lets_some_in",
+            ),
         ),
     ]

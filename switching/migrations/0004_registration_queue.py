@@ -8,56 +8,238 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metering', '0003_owed_days'),
-        ('portal', '0009_quotas_that_queue'),
-        ('switching', '0003_every_kind_of_application'),
+        ("metering", "0003_owed_days"),
+        ("portal", "0009_quotas_that_queue"),
+        ("switching", "0003_every_kind_of_application"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='QueuedRegistration',
+            name="QueuedRegistration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=12, unique=True, verbose_name='queue number')),
-                ('registration', models.CharField(choices=[('relay', 'registrations of cancellation relays'), ('switch_start', 'filings of switch starts')], max_length=12, verbose_name='what is registered')),
-                ('meter_work', models.BooleanField(default=False, verbose_name='meter work needed')),
-                ('contract_number', models.CharField(max_length=40, verbose_name='contract number')),
-                ('holder_name', models.CharField(max_length=80, verbose_name='contract holder')),
-                ('holder_kana', models.CharField(max_length=120, verbose_name='contract holder (kana)')),
-                ('holder_address', models.CharField(max_length=250, verbose_name='address')),
-                ('desired_date', models.DateField(verbose_name='desired date')),
-                ('contact_person', models.CharField(blank=True, max_length=60, verbose_name='contact person')),
-                ('entered_at', models.DateTimeField(verbose_name='entered at')),
-                ('state', models.CharField(choices=[('waiting', 'waiting for room'), ('registered', 'registered'), ('refused', 'refused'), ('withdrawn', 'withdrawn')], default='waiting', max_length=10, verbose_name='state')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='registered or refused at')),
-                ('refusal_ja', models.TextField(blank=True, verbose_name='why refused, in Japanese')),
-                ('refusal_en', models.TextField(blank=True, verbose_name='why refused, in English')),
-                ('became_application', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='queued', to='switching.application', verbose_name='application')),
-                ('became_relay', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='queued', to='switching.relay', verbose_name='cancellation relay')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='company')),
-                ('disclosure', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='switching.disclosure', verbose_name='disclosure of disadvantages')),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='entered by')),
-                ('losing_retailer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='losing retailer')),
-                ('point', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.supplypoint', verbose_name='supply point')),
-                ('relay', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='switching.relay', verbose_name='cancellation relay')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=12, unique=True, verbose_name="queue number")),
+                (
+                    "registration",
+                    models.CharField(
+                        choices=[
+                            ("relay", "registrations of cancellation relays"),
+                            ("switch_start", "filings of switch starts"),
+                        ],
+                        max_length=12,
+                        verbose_name="what is registered",
+                    ),
+                ),
+                ("meter_work", models.BooleanField(default=False, verbose_name="meter work needed")),
+                ("contract_number", models.CharField(max_length=40, verbose_name="contract number")),
+                ("holder_name", models.CharField(max_length=80, verbose_name="contract holder")),
+                ("holder_kana", models.CharField(max_length=120, verbose_name="contract holder (kana)")),
+                ("holder_address", models.CharField(max_length=250, verbose_name="address")),
+                ("desired_date", models.DateField(verbose_name="desired date")),
+                ("contact_person", models.CharField(blank=True, max_length=60, verbose_name="contact person")),
+                ("entered_at", models.DateTimeField(verbose_name="entered at")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting for room"),
+                            ("registered", "registered"),
+                            ("refused", "refused"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="registered or refused at")),
+                ("refusal_ja", models.TextField(blank=True, verbose_name="why refused, in Japanese")),
+                ("refusal_en", models.TextField(blank=True, verbose_name="why refused, in English")),
+                (
+                    "became_application",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queued",
+                        to="switching.application",
+                        verbose_name="application",
+                    ),
+                ),
+                (
+                    "became_relay",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queued",
+                        to="switching.relay",
+                        verbose_name="cancellation relay",
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.company",
+                        verbose_name="company",
+                    ),
+                ),
+                (
+                    "disclosure",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="switching.disclosure",
+                        verbose_name="disclosure of disadvantages",
+                    ),
+                ),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="entered by",
+                    ),
+                ),
+                (
+                    "losing_retailer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.company",
+                        verbose_name="losing retailer",
+                    ),
+                ),
+                (
+                    "point",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.supplypoint",
+                        verbose_name="supply point",
+                    ),
+                ),
+                (
+                    "relay",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="switching.relay",
+                        verbose_name="cancellation relay",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'queued registration',
-                'verbose_name_plural': 'queued registrations',
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['company', 'registration', 'id'], name='registrations_that_wait'), models.Index(fields=['company', '-id'], name='registrations_of_a_queue')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('company', 'registration', 'point'), name='a_point_waits_once_in_a_company_s_queue'), models.CheckConstraint(condition=models.Q(models.Q(('disclosure__isnull', False), ('losing_retailer__isnull', False), ('registration', 'relay')), models.Q(('disclosure__isnull', True), ('losing_retailer__isnull', True), ('registration', 'switch_start')), _connector='OR'), name='a_queued_relay_names_retailer_and_disclosure'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='a_wait_that_ended_has_its_moment'), models.CheckConstraint(condition=models.Q(models.Q(('became_relay__isnull', False), ('registration', 'relay'), ('state', 'registered')), models.Q(('became_application__isnull', False), ('registration', 'switch_start'), ('state', 'registered')), models.Q(models.Q(('state', 'registered'), _negated=True), ('became_application__isnull', True), ('became_relay__isnull', True)), _connector='OR'), name='what_was_registered_from_the_queue_is_named'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'refused'), models.Q(('refusal_ja', ''), _negated=True), models.Q(('refusal_en', ''), _negated=True)), models.Q(models.Q(('state', 'refused'), _negated=True), ('refusal_en', ''), ('refusal_ja', '')), _connector='OR'), name='a_refusal_from_the_queue_says_why')],
+                "verbose_name": "queued registration",
+                "verbose_name_plural": "queued registrations",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "waiting")),
+                        fields=["company", "registration", "id"],
+                        name="registrations_that_wait",
+                    ),
+                    models.Index(fields=["company", "-id"], name="registrations_of_a_queue"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "waiting")),
+                        fields=("company", "registration", "point"),
+                        name="a_point_waits_once_in_a_company_s_queue",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("disclosure__isnull", False),
+                                ("losing_retailer__isnull", False),
+                                ("registration", "relay"),
+                            ),
+                            models.Q(
+                                ("disclosure__isnull", True),
+                                ("losing_retailer__isnull", True),
+                                ("registration", "switch_start"),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="a_queued_relay_names_retailer_and_disclosure",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at__isnull", True), ("state", "waiting")),
+                            models.Q(models.Q(("state", "waiting"), _negated=True), ("ended_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="a_wait_that_ended_has_its_moment",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("became_relay__isnull", False), ("registration", "relay"), ("state", "registered")
+                            ),
+                            models.Q(
+                                ("became_application__isnull", False),
+                                ("registration", "switch_start"),
+                                ("state", "registered"),
+                            ),
+                            models.Q(
+                                models.Q(("state", "registered"), _negated=True),
+                                ("became_application__isnull", True),
+                                ("became_relay__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="what_was_registered_from_the_queue_is_named",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("state", "refused"),
+                                models.Q(("refusal_ja", ""), _negated=True),
+                                models.Q(("refusal_en", ""), _negated=True),
+                            ),
+                            models.Q(
+                                models.Q(("state", "refused"), _negated=True), ("refusal_en", ""), ("refusal_ja", "")
+                            ),
+                            _connector="OR",
+                        ),
+                        name="a_refusal_from_the_queue_says_why",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='queuedregistration',
-            trigger=pgtrigger.compiler.Trigger(name='what_came_into_the_queue_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7f7afaedce96322df6b0675d80965357a59168f9', operation='DELETE', pgid='pgtrigger_what_came_into_the_queue_is_kept_75a68', table='switching_queuedregistration', when='BEFORE')),
+            model_name="queuedregistration",
+            trigger=pgtrigger.compiler.Trigger(
+                name="what_came_into_the_queue_is_kept",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="7f7afaedce96322df6b0675d80965357a59168f9",
+                    operation="DELETE",
+                    pgid="pgtrigger_what_came_into_the_queue_is_kept_75a68",
+                    table="switching_queuedregistration",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='queuedregistration',
-            trigger=pgtrigger.compiler.Trigger(name='a_wait_ends_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NOT (OLD."state" = \'waiting\'))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='74f43a96000befebc3e8fcdcbd717db883fadbf3', operation='UPDATE', pgid='pgtrigger_a_wait_ends_once_03752', table='switching_queuedregistration', when='BEFORE')),
+            model_name="queuedregistration",
+            trigger=pgtrigger.compiler.Trigger(
+                name="a_wait_ends_once",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (NOT (OLD.\"state\" = 'waiting'))",
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="74f43a96000befebc3e8fcdcbd717db883fadbf3",
+                    operation="UPDATE",
+                    pgid="pgtrigger_a_wait_ends_once_03752",
+                    table="switching_queuedregistration",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
