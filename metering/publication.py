@@ -26,12 +26,14 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
 
+from metering import owed
 from metering.checks import LATE_HOUR
 from metering.formats import bp, names
 from metering.formats.blocks import DayBlock, recut
 from metering.formats.csv import write_wide
-from metering.halfhours import unpack, unpack_quality
+from metering.halfhours import NULL, unpack, unpack_quality
 from metering.models import DeliveryCounter, Layer, Publication, PublishedFile, UsageBatch
+from metering.owed import Move
 from portal import gates, jobs, ledger, outbox
 from portal.access import Ability
 from portal.market import MarketRole, SupplyClass
@@ -48,6 +50,7 @@ DAY_CODE = {SupplyClass.HV: "0120", SupplyClass.LV: "1120", SupplyClass.FIT: "11
 ROOT = "usage/out"
 FETCH_ROWS = 4096
 LAST_REVISION = 99
+TRIES = 3
 ONE_DAY = timedelta(days=1)
 
 
@@ -64,18 +67,32 @@ class RevisionsUsedUp(Exception):
 
 
 def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Publication | None:
-    """Publish what intake brought for a day and nobody has published yet; None when there is nothing (or another
-    worker is at it, or hand-overs due by that day are still to be carried out).
+    """Publish what intake brought for a day and nobody has published yet, and what changed hands since it was.
 
-    Revision 0 holds the whole day, later ones only the rows that came since, each with its newest values. For every
-    retailer, area and class of supply: BP 0120/1120 zips of at most PUBLISHED_POINTS_PER_FILE rows, one wide CSV
-    (gzip) with the same rows and a manifest. Entitled is who supplies the point on the day as known now, also when a
-    correction comes later; rows of points nobody supplied are counted, not published.
+    None when there is nothing, another worker is at it, or hand-overs due by that day are still to be carried out.
+    Revision 0 holds the whole day, later ones only the rows that came since, each with its newest values, and all rows
+    of points that are now another retailer's: who had those gets a list of the points withdrawn, without values.
+    For every retailer, area and class of supply: BP 0120/1120 zips of at most PUBLISHED_POINTS_PER_FILE rows, one wide
+    CSV (gzip) with the same rows and a manifest. Entitled is who supplies the point on the day as known now, also when
+    a correction comes later; rows of points nobody supplied are counted, not published.
     ValueError for a layer other than the daily one; RevisionsUsedUp.
     Rules: domain notes, metering §2, §3.
     """
     if layer != Layer.DAILY:
         raise ValueError("only the daily layer is published as day files")
+    for _ in range(TRIES):
+        try:
+            return _publish(day, layer, now=now)
+        except _SupplyChanged:
+            log.info("supply of %s changed while it was being published; once more", day)
+    return None
+
+
+class _SupplyChanged(Exception):
+    """A day changed hands while its files were being written; they may say either."""
+
+
+def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
     with _run_folder(day) as folder, transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {layer}"])
@@ -86,27 +103,30 @@ def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Public
             .filter(day=day, layer=layer, publication__isnull=True)
             .order_by("pk")
         )
-        if not batches:
+        # Read before anything of supply is: a change that is noted is then seen, and one noted later is found below.
+        notes = owed.unsettled(day)
+        if not batches and not notes:
             return None
         if any(waits(day) for waits in not_yet_settled):
             log.warning("usage of %s waits: hand-overs due by that day are not carried out yet", day)
+            return None
+        moves = owed.moves(notes, day, layer)
+        if not batches and not moves:
+            owed.settle(notes, None, now=now)
             return None
         earlier = Publication.objects.filter(day=day, layer=layer).aggregate(Max("revision"))["revision__max"]
         revision = 0 if earlier is None else earlier + 1
         if revision > LAST_REVISION:
             raise RevisionsUsedUp(f"{day} {layer}")
         publication = Publication(day=day, layer=layer, revision=revision, published_at=now, folder=folder)
-        run = _Run(publication, [batch.pk for batch in batches], folder)
+        run = _Run(publication, [batch.pk for batch in batches], moves, folder)
         run.write()
-        publication.rows, publication.readings = run.rows, run.readings
-        publication.rows_without_supplier = run.rows_without_supplier
-        publication.readings_without_supplier = run.readings_without_supplier
-        publication.rows_superseded = sum(b.rows for b in batches) - run.rows - run.rows_without_supplier
-        publication.readings_superseded = (
-            sum(b.readings for b in batches) - run.readings - run.readings_without_supplier
-        )
+        if owed.unsettled(day) != notes:
+            raise _SupplyChanged
+        run.count(sum(batch.rows for batch in batches), sum(batch.readings for batch in batches))
         publication.save()
         UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
+        owed.settle(notes, publication, now=now)
         _number(run.files, publication)
         _announce(run.files, publication, now=now)
         ledger.record(
@@ -120,6 +140,8 @@ def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Public
             rows=run.rows,
             readings=run.readings,
             rows_without_supplier=run.rows_without_supplier,
+            rows_moved=run.rows_moved,
+            points_withdrawn=publication.points_withdrawn,
             files=len(run.files),
             retailers=len({file.recipient_id for file in run.files}),
         )
@@ -139,7 +161,7 @@ def publish_nightly(*, now: datetime) -> Publication | None:
 
 
 def publish_late(*, now: datetime) -> list[Publication]:
-    """Publish every past day with unpublished rows: corrections, and days that came too late for their night.
+    """Publish every past day with unpublished rows or that changed hands: corrections, reversals, what came too late.
 
     Yesterday belongs to the nightly job until that has run; from 06:00 JST on it is late and taken here too, for a
     night in which nobody woke the job. A day that fails does not hold up the others.
@@ -148,14 +170,14 @@ def publish_late(*, now: datetime) -> list[Publication]:
     nightly_ran = JobRun.objects.filter(job=NIGHTLY, key=yesterday.isoformat(), finished_at__isnull=False).exists()
     is_late = now.astimezone(JST).hour >= LATE_HOUR
     last = yesterday if nightly_ran or is_late else yesterday - ONE_DAY
-    days = (
+    days = set(
         UsageBatch.objects.filter(publication__isnull=True, layer=Layer.DAILY, day__lte=last)
-        .order_by("day")
+        .order_by()
         .values_list("day", flat=True)
         .distinct()
     )
     published, failure = [], None
-    for day in list(days):
+    for day in sorted(days | owed.days_to_settle(last)):
         try:
             if publication := publish_day(day, now=now):
                 published.append(publication)
@@ -187,11 +209,19 @@ class _Group:
 class _Run:
     """The writing of one publication: one pass over its rows in the order of the files, a block at a time."""
 
-    def __init__(self, publication: Publication, batch_ids: list[int], folder: str) -> None:
+    def __init__(self, publication: Publication, batch_ids: list[int], moves: list[Move], folder: str) -> None:
         self.publication, self.batch_ids, self.folder = publication, batch_ids, folder
+        self.moved = [move.point_id for move in moves if move.to_retailer_id]
+        self.withdrawn: dict[tuple[int, str, str], list[str]] = {}
+        for move in moves:
+            if move.from_retailer_id:
+                key = (move.from_retailer_id, move.area, move.supply_class)
+                self.withdrawn.setdefault(key, []).append(move.number)
         self.files: list[PublishedFile] = []
         self.rows = self.readings = 0
+        self.rows_moved = self.readings_moved = 0
         self.rows_without_supplier = self.readings_without_supplier = 0
+        self.written: set[tuple[int, str, str]] = set()
         self.next_split: dict[tuple[int, str, str], int] = {}
         self.participants: dict[tuple[int, str], tuple[str, str]] = {}
         self.operators: dict[str, tuple[str, str]] = {}
@@ -210,6 +240,24 @@ class _Run:
                     self.readings_without_supplier += block.readings()
                 continue
             self._write_group(_Group(recipient_id, area, supply_class), days)
+        for key in sorted(self.withdrawn.keys() - self.written):
+            group = _Group(*key)
+            self._write_withdrawal(group)
+            self._write_manifest(group)
+            self.files += group.files
+
+    def count(self, batch_rows: int, batch_readings: int) -> None:
+        """Enter what was written into the publication, beside what its batches hold."""
+        publication = self.publication
+        publication.rows, publication.readings = self.rows, self.readings
+        publication.rows_moved, publication.readings_moved = self.rows_moved, self.readings_moved
+        publication.points_withdrawn = sum(map(len, self.withdrawn.values()))
+        publication.rows_without_supplier = self.rows_without_supplier
+        publication.readings_without_supplier = self.readings_without_supplier
+        publication.rows_superseded = batch_rows - (self.rows - self.rows_moved) - self.rows_without_supplier
+        publication.readings_superseded = (
+            batch_readings - (self.readings - self.readings_moved) - self.readings_without_supplier
+        )
 
     def _write_group(self, group: _Group, blocks: Iterator[DayBlock]) -> None:
         """Both formats from one pass: the CSV takes the blocks, the zips are cut from what passes by."""
@@ -233,7 +281,9 @@ class _Run:
             for part in recut(held, limit):
                 self._write_zip(group, part)
             self._keep(group, Format.WIDE_CSV, name, out, written.rows, written.readings, written.sha256)
+        self._write_withdrawal(group)
         self._write_manifest(group)
+        self.written.add((group.recipient_id, group.area, group.supply_class))
         self.rows += written.rows
         self.readings += written.readings
         self.files += group.files
@@ -261,9 +311,23 @@ class _Run:
             written = bp.write_day_zip(out, name, message, block)
             self._keep(group, Format.BP_ZIP, str(name), out, written.rows, written.readings, written.sha256)
 
+    def _write_withdrawal(self, group: _Group) -> None:
+        """The points of this day that were published to the retailer and are not its own: numbers, no values."""
+        numbers = self.withdrawn.get((group.recipient_id, group.area, group.supply_class))
+        if not numbers:
+            return
+        publication = self.publication
+        lines = ["supply_point,date", *(f"{number},{publication.day.isoformat()}" for number in numbers)]
+        text = "".join(f"{line}\n" for line in lines).encode()
+        name = f"withdrawn_{group.supply_class}_{publication.day:%Y%m%d}_{publication.revision:02}.csv"
+        with _new_file() as out:
+            out.write(text)
+            self._keep(group, Format.WITHDRAWAL, name, out, len(numbers), 0, hashlib.sha256(text).hexdigest())
+
     def _write_manifest(self, group: _Group) -> None:
         publication = self.publication
-        table = next(file for file in group.files if file.format == Format.WIDE_CSV)
+        table = next((file for file in group.files if file.format == Format.WIDE_CSV), None)
+        rows, readings = (table.rows, table.readings) if table else (0, 0)
         content = {
             "day": publication.day.isoformat(),
             "layer": publication.layer,
@@ -272,9 +336,10 @@ class _Run:
             "area": group.area,
             "supply_class": group.supply_class,
             "recipient": self.participants.get((group.recipient_id, group.area), ("", ""))[0],
-            "rows": table.rows,
+            "rows": rows,
             "points": group.points,
-            "readings": table.readings,
+            "readings": readings,
+            "points_withdrawn": sum(file.rows for file in group.files if file.format == Format.WITHDRAWAL),
             "files": [
                 {
                     "name": file.name,
@@ -292,7 +357,7 @@ class _Run:
         with _new_file() as out:
             out.write(text)
             digest = hashlib.sha256(text).hexdigest()
-            self._keep(group, Format.MANIFEST, name, out, table.rows, table.readings, digest)
+            self._keep(group, Format.MANIFEST, name, out, rows, readings, digest)
 
     def _keep(
         self, group: _Group, format_: str, name: str, out: IO[bytes], rows: int, readings: int, sha256: str
@@ -320,27 +385,32 @@ class _Run:
     def _parts(self) -> Iterator[tuple[tuple[int | None, str, str], DayBlock]]:
         """The rows to publish, sorted by recipient, area, class, point and meter, in blocks of one recipient each.
 
-        Of a row that was corrected before anybody saw it, only the newest revision is there.
+        Of a row that was corrected before anybody saw it, only the newest revision is there; of points that moved to
+        another retailer also what was published before, in its newest revision.
         """
+        parameters = {
+            "day": self.publication.day,
+            "layer": self.publication.layer,
+            "batches": self.batch_ids,
+            "moved": self.moved,
+        }
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
         with _server_cursor() as cursor:
             cursor.execute(
                 f"""
                 SELECT s.retailer_id, p.area, p.supply_class, p.number, u.meter, u.packed, u.quality
-                FROM metering_usageday u
+                       {", u.moved" if self.moved else ""}
+                FROM {_WITH_MOVED if self.moved else "metering_usageday"} u
                 JOIN metering_supplypoint p ON p.id = u.point_id
                 LEFT JOIN metering_supplyperiod s
                        ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> %(day)s::date
-                WHERE u.day = %(day)s AND u.layer = %(layer)s AND u.batch_id = ANY(%(batches)s)
+                WHERE u.day = %(day)s AND u.layer = %(layer)s
+                  {"" if self.moved else "AND u.batch_id = ANY(%(batches)s)"}
                   {_NOT_SUPERSEDED if self._corrects_itself() else ""}
                 ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, p.number, u.meter
                 """,
-                {
-                    "day": self.publication.day,
-                    "layer": self.publication.layer,
-                    "batches": self.batch_ids,
-                },
+                parameters,
             )
             while rows := cursor.fetchmany(FETCH_ROWS):
                 while rows:
@@ -358,8 +428,12 @@ class _Run:
         )
 
     def _block(self, rows: list[Any]) -> DayBlock:
-        _, _, _, numbers, meters, packed, quality = zip(*rows, strict=True)
+        _, _, _, numbers, meters, packed, quality, *moved = zip(*rows, strict=True)
         values = unpack(packed)
+        if moved:
+            again = np.array(moved[0], bool)
+            self.rows_moved += int(again.sum())
+            self.readings_moved += int(np.count_nonzero(values[again] != NULL))
         return DayBlock(
             np.array(numbers, "S22"),
             list(meters),
@@ -369,6 +443,23 @@ class _Run:
             np.arange(1, len(rows) + 1, dtype=np.int64),
         )
 
+
+# The batches' rows and, of the points that moved, the newest of what was published before.
+_WITH_MOVED = """(
+                    SELECT b.point_id, b.day, b.layer, b.meter, b.revision, b.batch_id, b.packed, b.quality,
+                           false AS moved
+                    FROM metering_usageday b
+                    WHERE b.day = %(day)s AND b.layer = %(layer)s AND b.batch_id = ANY(%(batches)s)
+                    UNION ALL
+                    SELECT * FROM (
+                        SELECT DISTINCT ON (o.point_id, o.meter) o.point_id, o.day, o.layer, o.meter, o.revision,
+                               o.batch_id, o.packed, o.quality, true AS moved
+                        FROM metering_usageday o
+                        JOIN metering_usagebatch f ON f.id = o.batch_id
+                        WHERE o.point_id = ANY(%(moved)s) AND o.day = %(day)s AND o.layer = %(layer)s
+                          AND (f.publication_id IS NOT NULL OR f.id = ANY(%(batches)s))
+                        ORDER BY o.point_id, o.meter, o.revision DESC) AS before
+                    WHERE before.batch_id <> ALL(%(batches)s))"""
 
 _NOT_SUPERSEDED = """
                   AND NOT EXISTS (SELECT FROM metering_usageday n
@@ -474,30 +565,29 @@ def _number(files: list[PublishedFile], publication: Publication) -> None:
 
 
 def _announce(files: list[PublishedFile], publication: Publication, *, now: datetime) -> None:
-    """One notice to every retailer that got something."""
+    """One notice to every retailer that got something, and one to every retailer that loses points of the day."""
     of_recipient: dict[int, list[PublishedFile]] = {}
     for file in files:
         of_recipient.setdefault(file.recipient_id, []).append(file)
     day = publication.day.isoformat()
-    outbox.post_many(
-        [
-            outbox.Post(
-                recipient_id=recipient_id,
-                kind="usage_published",
-                subject=day,
-                link=f"{reverse('metering:published-files')}?day={day}",
-                ability=Ability.COLLECT_USAGE,
-                context={
-                    "day": day,
-                    "revision": publication.revision,
-                    "files": len(theirs),
-                    "rows": sum(file.rows for file in theirs if file.format == Format.WIDE_CSV),
-                },
-            )
-            for recipient_id, theirs in of_recipient.items()
-        ],
-        now=now,
-    )
+    posts = []
+    for recipient_id, theirs in of_recipient.items():
+        told = {"day": day, "revision": publication.revision, "files": len(theirs)}
+        rows = sum(file.rows for file in theirs if file.format == Format.WIDE_CSV)
+        withdrawn = sum(file.rows for file in theirs if file.format == Format.WITHDRAWAL)
+        for kind, context in (("usage_published", {"rows": rows}), ("usage_withdrawn", {"points": withdrawn})):
+            if any(context.values()):
+                posts.append(
+                    outbox.Post(
+                        recipient_id=recipient_id,
+                        kind=kind,
+                        subject=day,
+                        link=f"{reverse('metering:published-files')}?day={day}",
+                        ability=Ability.COLLECT_USAGE,
+                        context={**told, **context},
+                    )
+                )
+    outbox.post_many(posts, now=now)
 
 
 # --- Collecting ---------------------------------------------------------------------------------------------------
@@ -516,12 +606,57 @@ def collect(file: PublishedFile, *, by: User, now: datetime) -> BinaryIO:
 # --- Keeping the books --------------------------------------------------------------------------------------------
 
 
+# Per retailer: the rows it was to get when they were published (what changed hands later says who that was), and those
+# published again to it because it took the day over afterwards.
+_ENTITLED = """
+    WITH moved AS (
+        SELECT o.point_id, o.day, q.revision, (array_agg(o.from_retailer_id ORDER BY o.id))[1] AS from_id,
+               (array_agg(o.to_retailer_id ORDER BY o.id DESC))[1] AS to_id
+        FROM metering_owedday o JOIN metering_publication q ON q.id = o.publication_id AND q.layer = %(layer)s
+        WHERE o.day BETWEEN %(first)s AND %(last)s GROUP BY o.point_id, o.day, q.revision)
+    SELECT retailer_id, sum(count)::bigint FROM (
+        SELECT CASE WHEN since.id IS NULL THEN s.retailer_id ELSE since.from_retailer_id END AS retailer_id, count(*)
+        FROM metering_usageday u
+        JOIN metering_usagebatch b ON b.id = u.batch_id
+        JOIN metering_publication done ON done.id = b.publication_id
+        LEFT JOIN metering_supplyperiod s
+          ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> u.day
+        LEFT JOIN LATERAL (
+            SELECT o.id, o.from_retailer_id FROM metering_owedday o
+            LEFT JOIN metering_publication q ON q.id = o.publication_id
+            WHERE o.point_id = u.point_id AND o.day = u.day
+              AND (o.settled_at IS NULL OR q.revision > done.revision
+                   OR (q.id IS NULL AND o.settled_at > done.published_at))
+            ORDER BY o.id LIMIT 1) AS since ON true
+        WHERE u.day BETWEEN %(first)s AND %(last)s AND u.layer = %(layer)s
+          AND NOT EXISTS (SELECT FROM metering_usageday n
+                          JOIN metering_usagebatch nb ON nb.id = n.batch_id
+                          WHERE n.point_id = u.point_id AND n.day = u.day AND n.layer = u.layer
+                            AND n.meter = u.meter AND n.revision > u.revision
+                            AND nb.publication_id = b.publication_id)
+        GROUP BY 1
+        UNION ALL
+        SELECT m.to_id, count(*) FROM moved m
+        JOIN LATERAL (
+            SELECT DISTINCT ON (u.meter) u.meter, done.revision
+            FROM metering_usageday u
+            JOIN metering_usagebatch b ON b.id = u.batch_id
+            JOIN metering_publication done ON done.id = b.publication_id AND done.revision <= m.revision
+            WHERE u.point_id = m.point_id AND u.day = m.day AND u.layer = %(layer)s
+            ORDER BY u.meter, u.revision DESC) AS newest ON newest.revision < m.revision
+        WHERE m.from_id IS DISTINCT FROM m.to_id
+        GROUP BY 1) AS counted
+    WHERE retailer_id IS NOT NULL GROUP BY 1
+"""
+
+
 def balance(day_from: date, day_to: date, *, layer: str = Layer.DAILY) -> dict[str, Any]:
     """The books of a span of days (both included): what is stored, what was published, and to whom.
 
-    Keys: rows_/readings_ stored, published, without_supplier, superseded (corrected before publication), waiting;
-    `retailers` {company id: {rows, readings, rows_entitled}}; `balanced`: every stored row is counted once, the
-    published ones are exactly those the entitled retailer got. Rows stored are counted in the store itself.
+    Keys: rows_/readings_ stored, published, of these moved (published again because another retailer is entitled),
+    without_supplier, superseded (corrected before publication), waiting; `retailers` {company id: {rows, readings,
+    rows_entitled}}; `balanced`: every stored row is counted once, the published ones are exactly those the retailer
+    got that was entitled to them then. Rows stored are counted in the store itself.
     """
     days = {"day__gte": day_from, "day__lte": day_to, "layer": layer}
     of_publication = {f"publication__{name}": value for name, value in days.items()}
@@ -543,6 +678,8 @@ def balance(day_from: date, day_to: date, *, layer: str = Layer.DAILY) -> dict[s
             lost_readings=Sum("readings_without_supplier"),
             old_rows=Sum("rows_superseded"),
             old_readings=Sum("readings_superseded"),
+            moved_rows=Sum("rows_moved"),
+            moved_readings=Sum("readings_moved"),
         )
     )
     files = PublishedFile.objects.filter(**of_publication, format=Format.WIDE_CSV)
@@ -556,28 +693,15 @@ def balance(day_from: date, day_to: date, *, layer: str = Layer.DAILY) -> dict[s
             [day_from, day_to, layer],
         )
         (rows_stored,) = cursor.fetchone()
-        cursor.execute(
-            """
-            SELECT s.retailer_id, count(*)
-            FROM metering_usageday u
-            JOIN metering_usagebatch b ON b.id = u.batch_id AND b.publication_id IS NOT NULL
-            JOIN metering_supplyperiod s
-              ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> u.day
-            WHERE u.day BETWEEN %s AND %s AND u.layer = %s
-              AND NOT EXISTS (SELECT FROM metering_usageday n
-                              JOIN metering_usagebatch nb ON nb.id = n.batch_id
-                              WHERE n.point_id = u.point_id AND n.day = u.day AND n.layer = u.layer
-                                AND n.meter = u.meter AND n.revision > u.revision
-                                AND nb.publication_id = b.publication_id)
-            GROUP BY 1
-            """,
-            [day_from, day_to, layer],
-        )
+        cursor.execute(_ENTITLED, {"first": day_from, "last": day_to, "layer": layer})
         for retailer_id, count in cursor.fetchall():
             retailers.setdefault(retailer_id, {"rows": 0, "readings": 0, "rows_entitled": 0})["rows_entitled"] = count
     balanced = (
-        rows_stored == batches["rows"] == out["rows"] + out["lost_rows"] + out["old_rows"] + waiting["rows"]
-        and batches["readings"] == out["readings"] + out["lost_readings"] + out["old_readings"] + waiting["readings"]
+        rows_stored
+        == batches["rows"]
+        == out["rows"] - out["moved_rows"] + out["lost_rows"] + out["old_rows"] + waiting["rows"]
+        and batches["readings"]
+        == out["readings"] - out["moved_readings"] + out["lost_readings"] + out["old_readings"] + waiting["readings"]
         and sum(entry["rows"] for entry in retailers.values()) == out["rows"]
         and sum(entry["readings"] for entry in retailers.values()) == out["readings"]
         and all(entry["rows"] == entry["rows_entitled"] for entry in retailers.values())
@@ -587,6 +711,8 @@ def balance(day_from: date, day_to: date, *, layer: str = Layer.DAILY) -> dict[s
         "readings_stored": batches["readings"],
         "rows_published": out["rows"],
         "readings_published": out["readings"],
+        "rows_moved": out["moved_rows"],
+        "readings_moved": out["moved_readings"],
         "rows_without_supplier": out["lost_rows"],
         "readings_without_supplier": out["lost_readings"],
         "rows_superseded": out["old_rows"],

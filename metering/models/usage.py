@@ -103,7 +103,11 @@ class RefusedRow(models.Model):
 
 
 class Publication(models.Model):
-    """One publishing of a day: revision 0 holds the whole day, later ones only what changed since."""
+    """One publishing of a day: revision 0 holds the whole day, later ones only what changed since.
+
+    What changed is values, and whose they are: of a point that is now another retailer's, `rows_moved` go to that one
+    (they are part of `rows`), and whoever had them is told that the point is withdrawn.
+    """
 
     day = models.DateField(_("day"))
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
@@ -116,6 +120,9 @@ class Publication(models.Model):
     readings_without_supplier = models.BigIntegerField(_("readings without supplier"), default=0)
     rows_superseded = models.BigIntegerField(_("rows corrected before they were published"), default=0)
     readings_superseded = models.BigIntegerField(_("readings corrected before they were published"), default=0)
+    rows_moved = models.BigIntegerField(_("rows published again to another retailer"), default=0)
+    readings_moved = models.BigIntegerField(_("readings published again to another retailer"), default=0)
+    points_withdrawn = models.BigIntegerField(_("supply points withdrawn"), default=0)
 
     class Meta:
         verbose_name, verbose_name_plural = _("publication"), _("publications")
@@ -218,6 +225,7 @@ class PublishedFile(models.Model):
         BP_ZIP = "bp_zip", _("BP XML (zip)")
         WIDE_CSV = "wide_csv", _("wide CSV (gzip)")
         MANIFEST = "manifest", _("manifest (JSON)")
+        WITHDRAWAL = "withdrawal", _("withdrawal (CSV)")
 
     publication = models.ForeignKey(Publication, models.PROTECT, related_name="files", verbose_name=_("publication"))
     recipient = models.ForeignKey(Company, models.PROTECT, related_name="published_files", verbose_name=_("recipient"))

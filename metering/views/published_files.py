@@ -28,6 +28,7 @@ CONTENT_TYPES = {
     PublishedFile.Format.BP_ZIP: "application/zip",
     PublishedFile.Format.WIDE_CSV: "application/gzip",
     PublishedFile.Format.MANIFEST: "application/json",
+    PublishedFile.Format.WITHDRAWAL: "text/csv; charset=utf-8",
 }
 
 

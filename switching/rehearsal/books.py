@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from django.core.files.storage import default_storage
@@ -70,6 +70,8 @@ FACTS = {
         WHERE a.kind = 'switch_start' AND a.state IN ('in_effect', 'completed') AND NOT EXISTS (
             SELECT FROM metering_supplyperiod s WHERE s.point_id = a.point_id AND s.known_until IS NULL
                AND s.retailer_id = a.retailer_id AND lower(s.during) = a.in_effect_on AND s.cause = a.number)
+          AND NOT EXISTS (SELECT FROM metering_contract c WHERE c.point_id = a.point_id
+                             AND c.retailer_id = a.retailer_id AND c.annulled_at IS NOT NULL)
     """,
     "no match is overdue or stuck": """
         SELECT count(*) FROM switching_match
@@ -92,10 +94,14 @@ FACTS = {
     """,
     "every row taken in is published, without supplier, or corrected before it was published": """
         SELECT count(*) FROM metering_publication p
-        JOIN (SELECT publication_id, sum(rows) AS rows, sum(readings) AS readings
-              FROM metering_usagebatch GROUP BY 1) AS b ON b.publication_id = p.id
-        WHERE b.rows <> p.rows + p.rows_without_supplier + p.rows_superseded
-           OR b.readings <> p.readings + p.readings_without_supplier + p.readings_superseded
+        LEFT JOIN (SELECT publication_id, sum(rows) AS rows, sum(readings) AS readings
+                   FROM metering_usagebatch GROUP BY 1) AS b ON b.publication_id = p.id
+        WHERE coalesce(b.rows, 0) <> p.rows - p.rows_moved + p.rows_without_supplier + p.rows_superseded
+           OR coalesce(b.readings, 0)
+              <> p.readings - p.readings_moved + p.readings_without_supplier + p.readings_superseded
+    """,
+    "no published day that changed hands waits": """
+        SELECT count(*) FROM metering_owedday WHERE settled_at IS NULL
     """,
 }
 
@@ -105,7 +111,7 @@ READ_BACK_FACTS = {
             SELECT number, day, s.number IS NOT NULL AS is_stored, p.number IS NOT NULL AS is_published, p.recipient_id,
                    s.readings = p.readings AND s.wh = p.wh AS is_same
             FROM stored s
-            FULL JOIN (SELECT DISTINCT ON (number, day, meter) * FROM published
+            FULL JOIN (SELECT DISTINCT ON (number, day, meter) * FROM held
                        ORDER BY number, day, meter, revision DESC) AS p USING (number, day, meter)) AS pair
         JOIN metering_supplypoint point ON point.number = pair.number
         LEFT JOIN metering_supplyperiod period
@@ -114,10 +120,18 @@ READ_BACK_FACTS = {
            OR (period.id IS NOT NULL
                AND NOT coalesce(is_stored AND is_published AND is_same AND recipient_id = period.retailer_id, false))
     """,
-    "no reading is published twice or to a second retailer": """
+    "no reading is published twice or to a second retailer that keeps it": """
         SELECT count(*) FROM (
             SELECT number, day, meter FROM published GROUP BY number, day, meter
-            HAVING count(DISTINCT recipient_id) <> 1 OR count(*) <> count(DISTINCT revision)) AS wrong
+            HAVING count(*) <> count(DISTINCT revision)
+            UNION ALL
+            SELECT number, day, meter FROM held GROUP BY number, day, meter HAVING count(DISTINCT recipient_id) <> 1
+        ) AS wrong
+    """,
+    "what was withdrawn from a retailer had been published to it": """
+        SELECT count(*) FROM withdrawn w
+        WHERE NOT EXISTS (SELECT FROM published p WHERE p.recipient_id = w.recipient_id AND p.number = w.number
+                             AND p.day = w.day AND p.revision < w.revision)
     """,
 }
 
@@ -143,12 +157,20 @@ def balance(diary: Diary, *, first_day: date, last_day: date) -> Iterator[Findin
 
 
 def _read_back() -> int:
-    """Read every published file into the temporary table `published` (wide CSV); returns how many do not fit."""
+    """Read every published file into the temporary tables `published` (wide CSV) and `withdrawn`, and what a careful
+    reader is left with into the view `held`; returns how many files do not fit.
+    """
     wrong = 0
     with connection.cursor() as cursor:
         cursor.execute(
-            """CREATE TEMPORARY TABLE published (recipient_id bigint, revision int, number text, day date, meter text,
-               readings int, wh bigint)"""
+            """
+            CREATE TEMPORARY TABLE published (recipient_id bigint, revision int, number text, day date, meter text,
+                                              readings int, wh bigint);
+            CREATE TEMPORARY TABLE withdrawn (recipient_id bigint, revision int, number text, day date);
+            CREATE TEMPORARY VIEW held AS SELECT * FROM published p
+            WHERE NOT EXISTS (SELECT FROM withdrawn w WHERE w.recipient_id = p.recipient_id AND w.number = p.number
+                                 AND w.day = p.day AND w.revision > p.revision);
+            """
         )
     for file in PublishedFile.objects.exclude(format=PublishedFile.Format.MANIFEST).select_related("publication"):
         with default_storage.open(file.content.name, "rb") as opened:
@@ -158,6 +180,9 @@ def _read_back() -> int:
             if file.format == PublishedFile.Format.WIDE_CSV:
                 blocks = [block for block in read_wide(stream) if isinstance(block, DayBlock)]
                 _copy_published(file, blocks)
+            elif file.format == PublishedFile.Format.WITHDRAWAL:
+                wrong += _copy_withdrawn(file, stream) != file.rows or digest != file.sha256
+                continue
             else:
                 delivery = bp.read_zip(stream)
                 blocks = [block for block in delivery.items if isinstance(block, DayBlock)]
@@ -179,6 +204,14 @@ def _copy_published(file: PublishedFile, blocks: Iterable[DayBlock]) -> None:
                 block.numbers(), block.days.tolist(), block.meters, present.sum(axis=1).tolist(), sums, strict=True
             ):
                 copy.write_row((file.recipient_id, file.publication.revision, number, day, meter, count, wh))
+
+
+def _copy_withdrawn(file: PublishedFile, stream: BinaryIO) -> int:
+    lines = stream.read().decode().splitlines()[1:]
+    with connection.cursor() as cursor, cursor.copy("COPY withdrawn FROM STDIN") as copy:
+        for line in lines:
+            copy.write_row((file.recipient_id, file.publication.revision, *line.split(",")))
+    return len(lines)
 
 
 def _recount_stored() -> None:

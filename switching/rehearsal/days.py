@@ -13,7 +13,7 @@ import numpy as np
 from celery import Task
 from celery.result import AsyncResult
 
-from metering import inquiries, intake
+from metering import inquiries, intake, supply
 from metering import tasks as metering_tasks
 from metering.formats.blocks import day_block
 from metering.formats.csv import write_wide
@@ -32,6 +32,7 @@ from switching.states import ApplicationState, RelayState
 ONE_DAY = timedelta(days=1)
 TASK_SECONDS = 300
 GAP_SHARE, BAD_SHARE, CORRECTED_SHARE = 0.02, 0.002, 0.01
+REVERSED_SHARE = 0.2
 
 
 class Fate(Enum):
@@ -73,6 +74,7 @@ class Diary:
     usage_rows_sent: int = 0
     readings_sent: int = 0
     bad_rows_sent: int = 0
+    reversed: int = 0
 
 
 class Play:
@@ -109,7 +111,9 @@ class Play:
                 self._night(today)
             self._work(today)
             yield today
-        self._night(self.first_day + self.day_count * ONE_DAY)
+        last = self.first_day + self.day_count * ONE_DAY
+        self._night(last)
+        self._run(metering_tasks.publish_late, at(last, 9))
 
     # --- Night: hand-over, usage of yesterday in, publication out ---------------------------------------------
 
@@ -160,6 +164,8 @@ class Play:
             self._judge(case, at(today, 9, 30))
         for case in self.plan.get(today, []):
             self._register(case, at(today, 10))
+        if today.day % 3 == 1:
+            self._reverse(at(today, 11))
         for task in (switching_tasks.match, switching_tasks.remind):
             self._run(task, at(today, 18))
 
@@ -254,6 +260,36 @@ class Play:
             by=clerk,
             now=now,
         )
+
+    def _reverse(self, now: datetime) -> None:
+        """Some switches turn out to have been erroneous, days after usage went to the wrong retailer."""
+        begun = (
+            Application.objects.filter(
+                kind=Application.Kind.SWITCH_START,
+                state__in=[ApplicationState.IN_EFFECT, ApplicationState.COMPLETED],
+                in_effect_on__lt=now.date(),
+            )
+            .exclude(point__contracts__annulled_at__isnull=False)
+            .order_by("number")
+        )
+        found = list(begun)
+        chosen = self.random.sample(found, min(len(found), round(len(found) * REVERSED_SHARE) or 1))
+        former = {customer.point.pk: customer.supplier.pk for customer in self.market.customers}
+        supply.restore(
+            [
+                supply.Restoration(
+                    point_id=start.point_id,
+                    from_date=start.in_effect_on,
+                    wrongful_retailer_id=start.retailer_id,
+                    rightful_retailer_id=former[start.point_id],
+                    cause=f"reversal of {start.number}",
+                )
+                for start in chosen
+                if start.in_effect_on
+            ],
+            now=now,
+        )
+        self.diary.reversed += len(chosen)
 
     def _complete(self, now: datetime) -> None:
         """Network operators report the paperwork of what took effect."""

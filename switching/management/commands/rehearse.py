@@ -82,6 +82,9 @@ class Command(BaseCommand):
         applications = dict(Application.objects.values_list("state").annotate(Count("pk")))
         published = PublishedFile.objects.filter(format=PublishedFile.Format.WIDE_CSV)
         readings_out = published.aggregate(total=Sum("readings"))["total"] or 0
+        withdrawn = (
+            PublishedFile.objects.filter(format=PublishedFile.Format.WITHDRAWAL).aggregate(n=Sum("rows"))["n"] or 0
+        )
         switched = Application.objects.filter(
             kind=Application.Kind.SWITCH_START, state__in=[ApplicationState.IN_EFFECT, ApplicationState.COMPLETED]
         ).count()
@@ -95,6 +98,8 @@ class Command(BaseCommand):
             ("files published", PublishedFile.objects.count()),
             ("readings out", f"{readings_out:,}"),
             ("points switched", switched),
+            ("of these reversed", diary.reversed),
+            ("point-days withdrawn", withdrawn),
             ("seconds played", f"{played:.1f}"),
             ("seconds with recount", f"{total:.1f}"),
             ("readings per second", f"{readings_out / played:,.0f}"),
