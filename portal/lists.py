@@ -15,9 +15,12 @@
                           empty=_("No relay yet. Start from a facility inquiry."))
 
 The query string holds everything: the filter's own fields, `sort` (a column's name, `-` before it for descending),
-`size` (25, 50, 100), `page`, `format=csv`; no filter field may carry one of these names. A view costs the same number
-of queries whatever the number of rows, as long as `value`, `show` and `link` read only what the queryset loaded
-(select_related, prefetch_related, annotations). A filter that does not validate shows its sentence and no rows.
+`size` (25, 50, 100), `page`, `cols` (the columns to show), `view` (the saved view it came from; `view=all`: none),
+`format` (`csv`: every field, `csv-shown`: the columns on the page); no filter field may carry one of these names. What
+makes a view (portal.saved_views) is this query string; a list opened without any opens with the person's first view.
+A view costs the same number of queries whatever the number of rows, as long as `value`, `show` and `link` read only
+what the queryset loaded (select_related, prefetch_related, annotations). A filter that does not validate shows its
+sentence and no rows.
 """
 
 import csv
@@ -30,8 +33,8 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.html import conditional_escape, format_html
@@ -40,10 +43,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
-from portal.templatetags.words import JST, NOTHING, jst
+from portal import saved_views
+from portal.access import person
+from portal.models import SavedView
+from portal.templatetags.words import JST, NOTHING, class_mark, jst
 
 SIZES = (25, 50, 100)
-OWN_PARAMETERS = ("sort", "size", "page", "format")
+OWN_PARAMETERS = ("sort", "size", "page", "format", "cols", "view")
+EVERY_FIELD, AS_SHOWN = "csv", "csv-shown"
+NO_VIEW = "all"
 DANGEROUS_FIRST = ("=", "+", "-", "@", "\t", "\r")
 Words = str | Promise
 Value = str | Callable[[Any], Any]
@@ -57,7 +65,9 @@ class Column:
     `show`: how the value is drawn, a function of the value (point_number, kwh, jst, class_mark, …).
     `draw`: how the cell is drawn when the value alone does not say it, a function of the row; wins over `show`.
     `sort`: the order_by expression(s) behind the header link; "" = not sortable.
-    `numeric`: right-aligned; `link`: function of the row giving an address ("" = no link); `csv_only`: not on the page.
+    `numeric`: right-aligned; `link`: function of the row giving an address ("" = no link).
+    `csv_only`: on the page only when somebody chooses the column. `private`: in the CSV alone, whose making its view
+    keeps in the ledger. A class of supply is drawn as its mark everywhere, so that no two can be confused.
     """
 
     name: str
@@ -69,6 +79,12 @@ class Column:
     numeric: bool = False
     link: Callable[[Any], str] | None = None
     csv_only: bool = False
+    private: bool = False
+
+    def __post_init__(self) -> None:
+        path = self.value if isinstance(self.value, str) else ""
+        if (path or self.name).endswith("supply_class") and self.show is not class_mark:
+            raise TypeError(f"the column {self.name} draws a class of supply otherwise than as its mark")
 
     def of(self, row: Any) -> Any:
         """The row's value in this column."""
@@ -111,8 +127,72 @@ class Listing:
     sizes: tuple[int, ...] = field(default=SIZES)
 
     @property
+    def choosable_columns(self) -> list[Column]:
+        """Columns that may stand on the page."""
+        return [column for column in self.columns if not column.private]
+
+    @cached_property
+    def chosen(self) -> set[str]:
+        """The columns named by `?cols=`, repeated or with commas between; unknown names are ignored."""
+        asked = {name for part in self.request.GET.getlist("cols") for name in part.split(",")}
+        return asked & {column.name for column in self.choosable_columns}
+
+    @cached_property
     def shown_columns(self) -> list[Column]:
-        return [column for column in self.columns if not column.csv_only]
+        return [
+            column
+            for column in self.choosable_columns
+            if (column.name in self.chosen if self.chosen else not column.csv_only)
+        ]
+
+    @property
+    def column_choices(self) -> list[tuple[Column, bool]]:
+        """Each column that may be shown and whether it is."""
+        return [(column, column in self.shown_columns) for column in self.choosable_columns]
+
+    @cached_property
+    def views(self) -> list["ViewLink"]:
+        """The saved views of this list the person may use, as links; none where the address names a case."""
+        if self.page_name is None:
+            return []
+        found = saved_views.of(person(self.request)).filter(page=self.page_name)
+        return [ViewLink(view, view.is_first, saved_views.query_of(view)) for view in found]  # type: ignore[attr-defined]
+
+    @property
+    def page_name(self) -> str | None:
+        """The name of the list's URL under which its views are kept; None where no views can be."""
+        match = self.request.resolver_match
+        if match is None or match.kwargs or not self.request.user.is_authenticated:
+            return None
+        return match.view_name
+
+    @property
+    def view(self) -> "ViewLink | None":
+        """The saved view the page began with."""
+        asked = self.request.GET.get("view", "")
+        return next((link for link in self.views if str(link.view.pk) == asked), None)
+
+    @property
+    def first_view(self) -> "ViewLink | None":
+        return next((link for link in self.views if link.opens_first), None)
+
+    @property
+    def kept_query(self) -> str:
+        """What a view saved now would keep."""
+        return saved_views.kept(self.request.GET)
+
+    @property
+    def has_left_its_view(self) -> bool:
+        """True when filter, order or columns were changed since the view was opened."""
+        return self.view is not None and QueryDict(self.view.view.query) != QueryDict(self.kept_query)
+
+    @property
+    def may_replace(self) -> bool:
+        return (
+            self.has_left_its_view
+            and self.view is not None
+            and saved_views.may_change(self.view.view, person(self.request))
+        )
 
     @cached_property
     def sorted_by(self) -> tuple[Column | None, bool]:
@@ -164,7 +244,8 @@ class Listing:
     @property
     def lines(self) -> list[list[tuple[Column, SafeString | str]]]:
         """The page's cells, drawn."""
-        return [[(column, column.drawn(row)) for column in self.shown_columns] for row in self.page.object_list]
+        columns = self.shown_columns
+        return [[(column, column.drawn(row)) for column in columns] for row in self.page.object_list]
 
     @property
     def is_filtered(self) -> bool:
@@ -181,17 +262,36 @@ class Listing:
 
     @property
     def all_url(self) -> str:
-        """The same place without any filter."""
-        return "?" + urlencode(self.place)
+        """The same place without any filter, and without the view the list opens with."""
+        return "?" + urlencode({**self.place, "view": NO_VIEW})
 
     @property
     def hidden_parameters(self) -> list[tuple[str, str]]:
-        """What the filter form must carry along: the order and the size."""
-        return [(name, self.request.GET[name]) for name in ("sort", "size") if self.request.GET.get(name)]
+        """What the filter form must carry along: order, size, columns and the view."""
+        names = ("sort", "size", "cols", "view")
+        return [(name, value) for name in names for value in self.request.GET.getlist(name) if value]
+
+    @property
+    def other_parameters(self) -> list[tuple[str, str]]:
+        """What the form that chooses columns must carry along."""
+        return [
+            (name, value)
+            for name, values in self.request.GET.lists()
+            for value in values
+            if value and name not in ("cols", "page", "format")
+        ]
 
     @property
     def csv_url(self) -> str:
-        return self.url_with(format="csv", page="", size="")
+        return self.url_with(format=EVERY_FIELD, page="", size="")
+
+    @property
+    def shown_csv_url(self) -> str:
+        return self.url_with(format=AS_SHOWN, page="", size="")
+
+    @property
+    def plain_columns_url(self) -> str:
+        return self.url_with(cols="")
 
     @property
     def previous_url(self) -> str:
@@ -213,6 +313,20 @@ class Listing:
             if value:
                 parameters[name] = value
         return "?" + parameters.urlencode()
+
+
+@dataclass(frozen=True)
+class ViewLink:
+    """A saved view as the list offers it."""
+
+    view: SavedView
+    opens_first: bool
+    url: str
+
+
+def wants_csv(request: HttpRequest) -> bool:
+    """True when the list is asked for as a file; whoever shows personal data keeps that in the ledger."""
+    return request.GET.get("format") in (EVERY_FIELD, AS_SHOWN)
 
 
 def build(
@@ -242,19 +356,26 @@ def show(
 ) -> HttpResponseBase:
     """The list as a page, or with `?format=csv` as a file of every filtered row and every column.
 
+    Asked for without any query string it leads to the view the person chose to open the list with.
+
     The template gets `list`, `title` and `context`; a template of your own extends `_parts/list_page.html` (blocks
     `breadcrumbs`, `above`, `below`) or includes `_parts/list.html`. `filename` (default: the URL's name) heads the
     CSV's name, which ends with the Japanese date.
     """
     listing = build(request, queryset, columns=columns, filterset=filterset, empty=empty)
-    if request.GET.get("format") == "csv":
+    if request.method in ("GET", "HEAD") and not request.GET and listing.first_view:
+        return redirect(request.path + listing.first_view.url)
+    if wants_csv(request):
         match = request.resolver_match
         return as_csv(listing, filename or ((match.url_name if match else "") or "list"))
     return render(request, template, {"list": listing, "title": title, **(context or {})})
 
 
 def as_csv(listing: Listing, filename: str) -> StreamingHttpResponse:
-    """UTF-8 with a byte order mark (Excel reads it), streamed, cells that a spreadsheet would execute defused."""
+    """UTF-8 with a byte order mark (Excel reads it), streamed, cells that a spreadsheet would execute defused.
+
+    Every field, or with `?format=csv-shown` the columns on the page.
+    """
     today = timezone.now().astimezone(JST).date()
     response = StreamingHttpResponse(_csv_lines(listing), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}-{today:%Y%m%d}.csv"'
@@ -271,10 +392,11 @@ class _Echo:
 def _csv_lines(listing: Listing) -> Iterator[str]:
     writer = csv.writer(_Echo())
     language = translation.get_language() or "ja"
-    yield "\ufeff" + writer.writerow([str(column.label) for column in listing.columns])
+    columns = listing.shown_columns if listing.request.GET.get("format") == AS_SHOWN else listing.columns
+    yield "\ufeff" + writer.writerow([str(column.label) for column in columns])
     for row in listing.rows.iterator(chunk_size=2000):
         with translation.override(language):
-            yield writer.writerow([defused(column.of(row)) for column in listing.columns])
+            yield writer.writerow([defused(column.of(row)) for column in columns])
 
 
 def defused(value: Any) -> str:

@@ -100,9 +100,7 @@ def access_log(request: HttpRequest, number: str) -> HttpResponseBase:
     period = _own_period(user, number, now)
     if period is None:
         raise Http404
-    ledger.record(
-        "access log read", f"supply point {number}", by=user, now=now, csv=str(request.GET.get("format") == "csv")
-    )
+    ledger.record("access log read", f"supply point {number}", by=user, now=now, csv=str(lists.wants_csv(request)))
     return lists.show(
         request,
         _reads(number, period, user, now),

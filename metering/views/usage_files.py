@@ -154,7 +154,7 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
         columns=ROW_COLUMNS,
         empty=_("No row was refused."),
     )
-    if request.GET.get("format") == "csv":
+    if lists.wants_csv(request):
         return lists.as_csv(rows, f"refused-rows-{file.pk}")
     facts = [
         (_("State"), state_badge(file)),

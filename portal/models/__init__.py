@@ -19,6 +19,7 @@ from portal.models.notices import Delivery, Notice
 from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
 from portal.models.quotas import Over, Quota, Registration
+from portal.models.saved_views import FirstView, SavedView
 from portal.models.sessions import SignIn
 from portal.models.tickets import Ticket, TicketFile, TicketMessage
 from portal.models.workdays import ExtraHoliday
@@ -36,6 +37,7 @@ __all__ = [
     "DocumentVersion",
     "Environment",
     "ExtraHoliday",
+    "FirstView",
     "Function",
     "Gate",
     "Grant",
@@ -49,6 +51,7 @@ __all__ = [
     "Proposal",
     "Quota",
     "Registration",
+    "SavedView",
     "Seal",
     "SignIn",
     "Ticket",

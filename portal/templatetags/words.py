@@ -4,6 +4,7 @@
 {{ wh|kwh }} {{ wh|kwh:1 }}       1,234.56 from integer Wh; more digits than asked for rather than a rounded figure
 {{ moment|jst }} {{ day|jst }}    2026-04-01 (水) 10:00, or without the hour for a date (plain text)
 {{ "LV"|class_mark }}             letter, shape, colour and word (HTML)
+<h1 class="{{ "LV"|class_band }}"> the head of a page of that class
 {{ relay.get_state_display|state_badge:"waiting" }}   word, shape and colour (HTML); tones below
 {{ value|or_dash }}               None and "" as an en dash
 
@@ -97,6 +98,12 @@ def class_mark(value: str | None) -> SafeString | str:
         CLASS_LETTERS[supply_class],
         supply_class.label,
     )
+
+
+@register.filter
+def class_band(value: str | None) -> str:
+    """The CSS classes of a page's head in its class of supply; none where the page has no class."""
+    return f"class-band class-band-{value.lower()}" if value in SupplyClass.values else ""
 
 
 def badge(label: Any, tone: str) -> SafeString:

@@ -33,8 +33,15 @@ from switching import applications, dry_runs, registration_queue, relays, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
-from switching.states import FREE_TO_CANCEL, FROZEN, OPEN_APPLICATIONS, OPEN_RELAYS, ApplicationState
-from switching.views import inquiries, queue, turns
+from switching.states import (
+    FREE_TO_CANCEL,
+    FROZEN,
+    OPEN_APPLICATIONS,
+    OPEN_RELAYS,
+    ApplicationMove,
+    ApplicationState,
+)
+from switching.views import inquiries, moves, queue, turns
 from switching.views.relays import reading_dates, typed_number, way
 
 
@@ -117,7 +124,16 @@ def _columns(user: User) -> list[Column]:
         Column("relay", gettext_lazy("Relay"), value=relay, csv_only=True),
         Column("meter_work", gettext_lazy("Meter work"), csv_only=True),
         Column("filed_at", gettext_lazy("Filed at"), csv_only=True),
+        Column("problem", gettext_lazy("What hinders it"), value=_problem, csv_only=True),
+        *moves.columns(ApplicationMove),
     ]
+
+
+def _problem(application: Application) -> str:
+    """The error of a hand-over that could not be carried out."""
+    if application.match and application.match.stuck_because:
+        return _("The point could not be handed over on the switch date; the hub operator has it in hand.")
+    return ""
 
 
 @needs(Ability.SEE_APPLICATIONS)
@@ -126,7 +142,9 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     user: User = request.user  # type: ignore[assignment]
     return lists.show(
         request,
-        Application.objects.visible_to(user).select_related("point", "retailer", "relay", "match"),
+        moves.with_times(Application.objects.visible_to(user), "application").select_related(
+            "point", "retailer", "relay", "match"
+        ),
         columns=_columns(user),
         filterset=ApplicationFilter,
         title=_("Applications"),

@@ -47,8 +47,8 @@ from switching.forms import RejectForm, RelayForm, hidden, hint
 from switching.models import Application, Disclosure, QueuedRegistration, Relay
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
-from switching.states import RelayState
-from switching.views import inquiries, queue, turns
+from switching.states import RelayMove, RelayState
+from switching.views import inquiries, moves, queue, turns
 
 VERDICT_TONES = {
     identity.Verdict.EXACT: "done",
@@ -159,7 +159,11 @@ JUDGE = [
     _GAINING,
     _REGISTERED,
 ]
-RECEIVED = [_NUMBER, _CLASS, _STATE, _AREA, _GAINING, _DESIRED, _DUE, _REGISTERED, _JUDGED, _REASONS, _CODES, _POLICY]
+_TIMES = moves.columns(RelayMove)
+RECEIVED = [
+    *[_NUMBER, _CLASS, _STATE, _AREA, _GAINING, _DESIRED, _DUE, _REGISTERED, _JUDGED, _REASONS, _CODES, _POLICY],
+    *_TIMES,
+]
 SENT = [
     _NUMBER,
     _CLASS,
@@ -185,12 +189,13 @@ SENT = [
         value=lambda relay: " ".join(start.number for start in relay.own_starts),
         csv_only=True,
     ),
-    Column("contract_number", gettext_lazy("Contract number at the present retailer"), csv_only=True),
-    Column("holder_name", gettext_lazy("Contract holder"), csv_only=True),
-    Column("holder_kana", gettext_lazy("Contract holder in kana"), csv_only=True),
-    Column("holder_address", gettext_lazy("Address"), csv_only=True),
+    Column("contract_number", gettext_lazy("Contract number at the present retailer"), private=True),
+    Column("holder_name", gettext_lazy("Contract holder"), private=True),
+    Column("holder_kana", gettext_lazy("Contract holder in kana"), private=True),
+    Column("holder_address", gettext_lazy("Address"), private=True),
     Column("contact_person", gettext_lazy("Contact person at your company"), csv_only=True),
     Column("registered_by", gettext_lazy("Registered by"), value="registered_by.name", csv_only=True),
+    *_TIMES,
 ]
 
 
@@ -200,7 +205,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     user: User = request.user  # type: ignore[assignment]
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "judge"
-    rows = Relay.objects.visible_to(user).select_related(
+    rows = moves.with_times(Relay.objects.visible_to(user), "relay").select_related(
         "point", "gaining_retailer", "losing_retailer", "registered_by"
     )
     if tab == "sent":
@@ -209,7 +214,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
             Prefetch("applications", starts, to_attr="own_starts")
         )
         columns, empty = SENT, _("No relay sent yet. Each begins with a facility inquiry.")
-        if request.GET.get("format") == "csv":
+        if lists.wants_csv(request):
             ledger.record(
                 "relay.export", "relays sent", by=user, now=timezone.now(), purpose="CSV of the own company's relays"
             )

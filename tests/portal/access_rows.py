@@ -1,10 +1,16 @@
 """The ground floor's rows of the access sweep."""
 
-from portal import onboarding, people
+from portal import onboarding, people, saved_views
 from portal.models.onboarding import UseKind
 from tests.access_rows import Row
 from tests.cast import NOW
 from tests.portal import certificate_tools, desk
+
+
+def a_view(cast):
+    by = cast["sora.viewer"]
+    view = saved_views.save(page="portal:notices", query="", name="毎朝", is_shared=False, by=by, now=NOW)
+    return {"pk": view.pk}
 
 
 def an_account(cast):
@@ -54,6 +60,12 @@ ROWS = {
     "portal:participants": Row("inside"),
     "portal:notices": Row("inside"),
     "portal:me": Row("inside"),
+    "portal:list-views": Row("inside"),
+    "portal:list-view-new": Row("ability", method="post", data={"path": "/notices/", "name": "毎朝"}),
+    "portal:list-view": Row("ability", owner="sora.viewer", kwargs=a_view),
+    "portal:list-view-replacement": Row(
+        "ability", owner="sora.viewer", kwargs=a_view, method="post", data={"path": "/notices/?area=03"}
+    ),
     "portal:password": Row("inside"),
     "portal:proof": Row("inside"),
     "portal:sign-in-help": Row("public"),
