@@ -288,7 +288,8 @@ CELERY_BEAT_SCHEDULE = {
         ("remind of certificates that end", "portal.tasks.remind_of_certificates", crontab(hour="8", minute="30")),
         ("publish revoked certificates", "portal.tasks.publish_certificate_lists", timedelta(hours=6)),
         ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
-        ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=5)),
+        ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=1)),
+        ("escalate terminations not filed", "switching.tasks.escalate_filings", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
         ("register what waits over the quota", "switching.tasks.register_queued", crontab()),
@@ -323,11 +324,17 @@ USE_APPLICATION_KINDS = ["production"] if PRODUCTION else ["production", "connec
 USE_APPLICATION_LINK_AGE = timedelta(days=3)
 USE_APPLICATION_MAILS_PER_ADDRESS, USE_APPLICATION_MAILS_PER_ORIGIN = 3, 20  # an hour
 JUDGEMENT_BUSINESS_DAYS = 2
+REMINDER_SHARES = (0.5, 0.8)  # of the time for a judgement or a filing; at its end it expires or is escalated
+TERMINATION_FILING_BUSINESS_DAYS = 1  # after the acceptance, where the losing retailer files by hand
 MATCHING_CUT_OFF_BUSINESS_DAYS = 1
 FURTHEST_AHEAD_DAYS = 180
 LEAD_BUSINESS_DAYS = {"LV": (1, 8), "FIT": (1, 8), "HV": (8, 20)}  # (without, with) meter work
 LEAD_EXTRA_DAYS = 2
-IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3
+IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3  # of one company on one point
+# Of one company over all points: so many rejections for identity in this span, and so large a share of its answers.
+IDENTITY_REJECTIONS_SPAN, IDENTITY_REJECTIONS_PER_COMPANY, IDENTITY_REJECTIONS_SHARE = timedelta(days=7), 30, 0.3
+RELAY_MESSAGES = 20  # in one relay's thread
+ESCALATIONS_COUNTED_DAYS = 90
 CONSENT_MAX_AGE_DAYS = 90
 ATTACHMENT_MAX_BYTES = 10_000_000
 USAGE_FILE_MAX_BYTES = 2_000_000_000

@@ -43,6 +43,8 @@ class Ability(TextChoices):
     SEE_RELAYS = "see_relays", _("see cancellation relays")
     REGISTER_RELAY = "register_relay", _("register and withdraw a cancellation relay")
     JUDGE_RELAY = "judge_relay", _("judge a cancellation relay")
+    WORK_ESCALATIONS = "work_escalations", _("work on escalated cases")
+    LAY_DOWN_RULES = "lay_down_rules", _("lay down the own company's rules for cancellation relays")
     SEE_APPLICATIONS = "see_applications", _("see applications")
     FILE_APPLICATION = "file_application", _("file and cancel an application")
     ANSWER_APPLICATION = "answer_application", _("accept or reject applications on the own network")
@@ -86,6 +88,8 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEE_RELAYS: _by(Role.RELAY, of=(_R,)),
     Ability.REGISTER_RELAY: _by(Role.RELAY, of=(_R,)),
     Ability.JUDGE_RELAY: _by(Role.RELAY, of=(_R,)),
+    Ability.WORK_ESCALATIONS: _by(Role.OPERATOR),
+    Ability.LAY_DOWN_RULES: _by(Role.ADMINISTRATOR, of=(_R,)),
     Ability.SEE_APPLICATIONS: _by(Role.APPLICATION, Role.VIEWER, of=(_R, _N)),
     Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),

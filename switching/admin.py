@@ -23,7 +23,7 @@ from switching.models import (
     RetailerPolicy,
     Step,
 )
-from switching.sentences import sentence
+from switching.sentences import field_of, sentence
 
 
 class ReadByStaff(ReadOnly):
@@ -211,6 +211,7 @@ class PolicyForm(forms.ModelForm):
             "number_sample",
             "number_separators",
             "auto_accept",
+            "filing",
         ]
 
     def clean(self) -> dict[str, Any]:
@@ -219,7 +220,7 @@ class PolicyForm(forms.ModelForm):
         try:
             policies.check(RetailerPolicy(**asked))
         except policies.BadPattern as refusal:
-            self.add_error("number_pattern", sentence(refusal))
+            self.add_error(field_of(refusal, self), sentence(refusal))
         return values
 
 
@@ -243,6 +244,7 @@ class RetailerPolicyAdmin(admin.ModelAdmin):
             number_sample=obj.number_sample,
             number_separators=obj.number_separators,
             auto_accept=obj.auto_accept,
+            filing=obj.filing,
             by=request.user,  # type: ignore[arg-type]
             now=timezone.now(),
         )

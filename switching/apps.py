@@ -25,6 +25,7 @@ class SwitchingConfig(AppConfig):
         navigation.register(
             Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
             Entry(_("Applications"), "switching:applications", Ability.SEE_APPLICATIONS, 40),
+            Entry(_("Escalations"), "switching:escalations", Ability.WORK_ESCALATIONS, 35),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         for provider in PROVIDERS:

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from portal.workdays import JST, Workdays, jst_date
 
-CLOSING_TIME = time(17)
+CLOSING_TIME, LAST_MINUTE = time(17), time(23, 59)
 
 
 def judgement_due(registered_at: datetime, workdays: Workdays) -> datetime:
@@ -15,10 +15,19 @@ def judgement_due(registered_at: datetime, workdays: Workdays) -> datetime:
     return datetime.combine(day, CLOSING_TIME, JST)
 
 
-def next_reminder(registered_at: datetime, due_at: datetime, now: datetime) -> datetime | None:
-    """The next of the moments at half and at four fifths of the time for judgement; None when both are past."""
-    span = due_at - registered_at
-    return next((m for m in (registered_at + span * 0.5, registered_at + span * 0.8) if m > now), None)
+def filing_due(accepted_at: datetime, cut_off: date, workdays: Workdays) -> datetime:
+    """By when a switch termination is filed that is filed by hand: "without delay" in days, or the cut-off's end."""
+    day = workdays.add(jst_date(accepted_at), settings.TERMINATION_FILING_BUSINESS_DAYS)
+    return min(datetime.combine(day, CLOSING_TIME, JST), datetime.combine(cut_off, LAST_MINUTE, JST))
+
+
+def next_reminder(begun_at: datetime, due_at: datetime, now: datetime) -> datetime | None:
+    """The next of the moments at which the set shares of the time are over; None when all are past.
+
+    At its whole length nobody is reminded any more: what is due then expires or is escalated, and all are told.
+    """
+    span = due_at - begun_at
+    return next((m for m in (begun_at + span * share for share in settings.REMINDER_SHARES) if m > now), None)
 
 
 def earliest_switch_date(matching_day: date, *, supply_class: str, meter_work: bool, workdays: Workdays) -> date:

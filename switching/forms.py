@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.models import Company
 from portal.templatetags.words import company_name
-from switching import relays
-from switching.models import Disclosure, DisclosureItem, DisclosureVersion
+from switching import escalations, relays, threads
+from switching.models import Disclosure, DisclosureItem, DisclosureVersion, RelayMessage
 from switching.reasons import Reason
 from switching.sentences import SENTENCES
 
@@ -206,7 +206,49 @@ class RejectForm(forms.Form):
         label=_("Other reason in words"),
         max_length=200,
         required=False,
-        help_text=_("Only with “other”. No data of the customer, please."),
+        help_text=_("Only with “other”. No figures, names or addresses: words that carry a value are refused."),
+    )
+
+
+class MessageForm(forms.Form):
+    """One message on a waiting relay: what the own side may say, and a few words."""
+
+    topic = forms.ChoiceField(
+        label=_("What you want to say"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Please choose what you want to say."),
+            "invalid_choice": format_lazy("{}", SENTENCES[threads.NotYoursToSay]),
+        },
+    )
+    text = LineField(
+        label=_("In a few words"),
+        required=False,
+        max_length=threads.LONGEST_TEXT,
+        help_text=_("No figures, names or addresses: words that carry a value are refused."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"max_length": format_lazy("{}", SENTENCES[threads.TextTooLong])},
+    )
+
+    def __init__(self, *args: Any, topics: Iterable[RelayMessage.Topic], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["topic"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(topic.value, topic.label) for topic in topics]
+
+
+class NoteForm(forms.Form):
+    """What an operator found out about an escalated case."""
+
+    text = LineField(
+        label=_("Note"),
+        max_length=escalations.LONGEST_NOTE,
+        help_text=_("Whom you called and what was arranged. No data of the customer."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={
+            "required": format_lazy("{}", SENTENCES[escalations.NoteMissing]),
+            "max_length": format_lazy("{}", SENTENCES[escalations.NoteTooLong]),
+        },
     )
 
 

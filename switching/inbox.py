@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,8 +13,8 @@ from portal.access import Ability, within
 from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
-from switching.models import Application, Match, QueuedRegistration, Relay
-from switching.states import FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
+from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage
+from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 
 LAST_MINUTE = time(23, 59)
 LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
@@ -43,6 +44,64 @@ def to_judge(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
+def to_file(user: User, now: datetime) -> Iterator[Task]:
+    """Accepted relays whose switch termination the losing retailer still has to file by hand, the first due date."""
+    if not user.may(Ability.JUDGE_RELAY):
+        return
+    found = Relay.objects.filter(
+        within(user, Ability.JUDGE_RELAY, area="point__area", supply_class="point__supply_class"),
+        losing_retailer=user.company,
+        termination_due_at__isnull=False,
+    ).aggregate(count=Count("pk"), first=Min("termination_due_at"))
+    yield Task(
+        ngettext("switch termination to file", "switch terminations to file", found["count"]),
+        f"{reverse('switching:relays')}?tab=to_file",
+        found["first"],
+        found["count"],
+        "relays.file_termination",
+    )
+
+
+def questions(user: User, now: datetime) -> Iterator[Task]:
+    """Waiting relays whose last message is the other retailer's: questions to answer, answers to read."""
+    if not user.may(Ability.SEE_RELAYS):
+        return
+    last = RelayMessage.objects.filter(relay=OuterRef("pk")).order_by("-pk")
+    mine = Relay.objects.visible_to(user).filter(state=RelayState.WAITING, due_at__gt=now)
+    for row in (
+        mine.annotate(last=Subquery(last.values("company")[:1]))
+        .filter(last__isnull=False)
+        .exclude(last=user.company_id)
+        .values(is_losing=Q(losing_retailer=user.company))
+        .annotate(count=Count("pk"), first=Min("due_at"))
+        .order_by("is_losing")
+    ):
+        count = row["count"]
+        yield Task(
+            ngettext("relay with an answer to read", "relays with an answer to read", count)
+            if row["is_losing"]
+            else ngettext("relay with a question to answer", "relays with a question to answer", count),
+            f"{reverse('switching:relays')}?tab={'judge' if row['is_losing'] else 'sent'}&asked=yes",
+            row["first"],
+            count,
+            "relays.answered" if row["is_losing"] else "relays.asked",
+        )
+
+
+def escalated(user: User, now: datetime) -> Iterator[Task]:
+    """Escalations to work through, for the hub operator."""
+    if not user.may(Ability.WORK_ESCALATIONS):
+        return
+    count = Escalation.objects.filter(closed_at__isnull=True).count()
+    yield Task(
+        ngettext("escalation to work on", "escalations to work on", count),
+        f"{reverse('switching:escalations')}?open=yes",
+        None,
+        count,
+        "escalations.open",
+    )
+
+
 def rejected(user: User, now: datetime) -> Iterator[Task]:
     """Relays of the own company rejected in the last seven days after which no new one was registered."""
     if not user.may(Ability.REGISTER_RELAY):
@@ -69,17 +128,21 @@ def without_start(user: User, now: datetime) -> Iterator[Task]:
     if not user.may(Ability.FILE_APPLICATION):
         return
     starts = Application.objects.filter(
-        relay=OuterRef("relay"), kind=Application.Kind.SWITCH_START, state__in=OPEN_APPLICATIONS
+        relay=OuterRef("pk"), kind=Application.Kind.SWITCH_START, state__in=OPEN_APPLICATIONS
     )
-    # The termination filed with the acceptance carries the cut-off that holds for the start as well.
-    found = Application.objects.filter(
+    # The cut-off that holds for the start as well stands on the termination, or on the relay while that is owed.
+    terminations = Application.objects.filter(
+        relay=OuterRef("pk"), kind=Application.Kind.SWITCH_TERMINATION, state__in=BEFORE_MATCH
+    )
+    found = Relay.objects.filter(
         within(user, Ability.FILE_APPLICATION, area="point__area", supply_class="point__supply_class"),
         ~Exists(starts),
-        kind=Application.Kind.SWITCH_TERMINATION,
-        state=ApplicationState.WAITING,
-        relay__state=RelayState.ACCEPTED,
-        relay__gaining_retailer=user.company,
-    ).aggregate(count=Count("pk"), first=Min("matching_deadline"))
+        state=RelayState.ACCEPTED,
+        gaining_retailer=user.company,
+    ).aggregate(
+        count=Count("pk"),
+        first=Min(Coalesce("termination_cut_off", Subquery(terminations.values("matching_deadline")[:1]))),
+    )
     yield Task(
         ngettext(
             "accepted relay: file the switch start",
@@ -174,4 +237,15 @@ def refused_from_queue(user: User, now: datetime) -> Iterator[Task]:
     )
 
 
-PROVIDERS = (to_judge, rejected, without_start, paperwork, soon, stuck, refused_from_queue)
+PROVIDERS = (
+    to_judge,
+    to_file,
+    questions,
+    escalated,
+    rejected,
+    without_start,
+    paperwork,
+    soon,
+    stuck,
+    refused_from_queue,
+)

@@ -6,10 +6,11 @@ from datetime import date
 from django.urls import reverse
 
 from portal.access import Ability
+from portal.models import Company
 from portal.outbox import Post, post_many
 from switching.models import Application, Relay
 
-__all__ = ["about_application", "about_relay", "post_many", "to_the_hub"]
+__all__ = ["about_application", "about_relay", "hub_ids", "post_many", "to_the_hub"]
 
 
 def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
@@ -33,10 +34,16 @@ def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object)
     return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
 
 
-def to_the_hub(relay: Relay, kind: str, hub_id: int) -> Post:
-    """The same notice for the hub operator's own people, who see the case in their workbench."""
-    [post] = about_relay(relay, kind, hub_id)
-    return replace(post, ability=Ability.ADMINISTER, link=reverse("admin:switching_relay_change", args=[relay.pk]))
+def hub_ids() -> list[int]:
+    """The hub operator's companies."""
+    return list(Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True))
+
+
+def to_the_hub(relay: Relay, kind: str, hub_id: int, **context: object) -> Post:
+    """The same notice for the hub operator's own people, who find the case among the escalations."""
+    [post] = about_relay(relay, kind, hub_id, **context)
+    link = f"{reverse('switching:escalations')}?q={relay.number}"
+    return replace(post, ability=Ability.WORK_ESCALATIONS, link=link)
 
 
 def about_application(application: Application, kind: str, *recipient_ids: int, **context: object) -> list[Post]:

@@ -16,8 +16,8 @@ from portal import ahead, gates, ledger, quotas, workdays
 from portal.access import Ability, covers
 from portal.models import Company, Function, Registration, User
 from portal.workdays import jst_date
-from switching import applications, deadlines, disclosures, identity, notices, numbers, policies, traces
-from switching.models import Application, Disclosure, Match, Relay
+from switching import applications, deadlines, disclosures, guard, identity, notices, numbers, policies, traces
+from switching.models import Application, Disclosure, Escalation, Match, Relay
 from switching.reasons import IDENTITY_REASONS, Reason
 from switching.states import (
     BEFORE_MATCH,
@@ -104,6 +104,34 @@ class Throttled(NotPossible):
     """Too many of this company's relays on the point were tries at the customer's data: no guessing of numbers."""
 
 
+class ThrottledCompany(NotPossible):
+    """Over many points too many of this company's relays were rejected for the customer's data: `rejected` of late."""
+
+    def __init__(self, rejected: int, days: int) -> None:
+        super().__init__(rejected)
+        self.rejected, self.days = rejected, days
+
+
+class Overdue(NotPossible):
+    """The time for the judgement is over, at `due_at`: the relay has expired, also where no sweep has been yet."""
+
+    def __init__(self, due_at: datetime) -> None:
+        super().__init__(due_at.isoformat())
+        self.due_at = due_at
+
+
+class NothingToFile(NotPossible):
+    """No switch termination is owed on this relay: it is filed already, or the relay is not accepted."""
+
+
+class CarriesData(NotPossible):
+    """Free words that could carry a value to the other side; `finding` says of which sort."""
+
+    def __init__(self, finding: guard.Finding, field: str = "reason_text") -> None:
+        super().__init__(finding.label)
+        self.finding, self.field = finding, field
+
+
 class QuotaSpent(NotPossible):
     """The company has registered as many relays today as its quota allows: `most`; `is_queued`: it may wait."""
 
@@ -158,7 +186,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
         raise NotYours
     calendar = workdays.of_area(point.area)
     policy = policies.of(request.losing_retailer)
-    _check_request(request, calendar, policy, by=by, today=today)
+    _check_request(request, calendar, policy, by=by, now=now, dry_run=dry_run)
     _check_quota(by.company, now=now, is_last=False, from_queue=from_queue)
     relay = Relay(
         point=point,
@@ -232,9 +260,9 @@ def after_inquiry() -> Exists:
 
 
 def _check_request(
-    request: Request, calendar: workdays.Workdays, policy: policies.Policy, *, by: User, today: date
+    request: Request, calendar: workdays.Workdays, policy: policies.Policy, *, by: User, now: datetime, dry_run: bool
 ) -> None:
-    point = request.point
+    point, today = request.point, jst_date(now)
     if not applications.supplies_in(point.area, by.company_id):
         raise NoPartInArea
     if request.losing_retailer.pk == by.company_id or not applications.supplies_in(
@@ -259,7 +287,8 @@ def _check_request(
         raise AlreadyOurs
     if tries_at_identity(point.pk, by.company_id) >= settings.IDENTITY_REJECTIONS_BEFORE_THROTTLE:
         raise Throttled
-    if is_busy(point.pk):
+    _check_company(by.company_id, now=now)
+    if is_busy(point.pk) and (dry_run or not _freed(point.pk, now=now)):
         raise PointBusy
 
 
@@ -297,6 +326,35 @@ def tries(point_ids: Collection[int], company_id: int) -> dict[int, int]:
     return dict(found.values_list("point_id").annotate(Count("pk")).order_by())
 
 
+def _freed(point_id: int, *, now: datetime) -> bool:
+    """True when nothing but a relay whose time was over kept the point busy: it expires here, before any sweep."""
+    return bool(expire_overdue(now=now, among=Q(point=point_id))) and not busy([point_id])
+
+
+def _check_company(company_id: int, *, now: datetime) -> None:
+    """Refuse a company whose relays of late were rejected for identity in great number and share, over all points.
+
+    Raises ThrottledCompany. The rejections are few and counted first; all answers only where they are many.
+    """
+    rejected, answered = identity_record(company_id, now)
+    if (
+        rejected >= settings.IDENTITY_REJECTIONS_PER_COMPANY
+        and rejected >= settings.IDENTITY_REJECTIONS_SHARE * answered
+    ):
+        raise ThrottledCompany(rejected, settings.IDENTITY_REJECTIONS_SPAN.days)
+
+
+@ahead.question
+def identity_record(company_id: int, now: datetime) -> tuple[int, int]:
+    """How many of the company's relays of late were rejected for identity, and how many were answered.
+
+    The rejections are few and an index finds them; the answers (0 until then) are counted where they are too many.
+    """
+    answered = Relay.objects.filter(gaining_retailer=company_id, judged_at__gt=now - settings.IDENTITY_REJECTIONS_SPAN)
+    rejected = answered.filter(state=RelayState.REJECTED, reasons__overlap=sorted(IDENTITY_REASONS)).count()
+    return rejected, answered.count() if rejected >= settings.IDENTITY_REJECTIONS_PER_COMPANY else 0
+
+
 def held_contract(relay: Relay, *, today: date) -> Contract | None:
     """The losing retailer's contract at the point today; None when it does not supply the point."""
     period = current_period(relay.point, today)
@@ -322,8 +380,13 @@ def compare(relay: Relay, *, today: date) -> identity.Report:
 
 
 def read_for_judgement(relay: Relay, *, by: User, now: datetime) -> identity.Report:
-    """The comparison for the person who judges; the read of both sides' data is kept in the ledger."""
+    """The comparison for the person who judges; the read of both sides' data is kept in the ledger.
+
+    Raises NotYours, and Overdue once the time for the judgement is over: then there is nothing left to read it for.
+    """
     _require_losing(relay, by)
+    if relay.is_overdue(now):
+        raise Overdue(relay.due_at)
     report = compare(relay, today=jst_date(now))
     ledger.record("relay.read_identity", traces.subject_of(relay), by=by, now=now, purpose="identity check")
     return report
@@ -337,25 +400,37 @@ def judge(
     now: datetime,
     reasons: Collection[int] = (),
     reason_text: str = "",
+    with_termination: bool = True,
     dry_run: bool = False,
 ) -> Relay:
-    """The losing retailer accepts (and thereby files the switch termination) or rejects with reasons.
+    """The losing retailer accepts or rejects with reasons.
 
-    Raises NotYours, AlreadyMoved, ReasonsMissing, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
-    With `dry_run` every rule is asked and nothing is written.
+    With an acceptance the switch termination is filed: by the person in the same click, by the hub, or, where the
+    retailer's policy says "by hand" or `with_termination` is false, later by `file_termination`, with a clock of its
+    own. After `due_at` there is no judgement, also before the sweep: the relay expires here and now.
+
+    Raises NotYours, Overdue, AlreadyMoved, ReasonsMissing, CarriesData, TooLate, NotSupplying, gates.Closed, or
+    applications.PointBusy. With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.RELAYS, now=now)
     named = sorted({Reason(code) for code in reasons})
     if dry_run:
         relay = by_id(relay_id)
         _require_losing(relay, by)
-        _acceptable(relay, now=now) if verdict == Verdict.ACCEPT else _rejectable(relay, named, reason_text)
+        if relay.is_overdue(now):
+            raise Overdue(relay.due_at)
+        if verdict == Verdict.ACCEPT:
+            _acceptable(relay, now=now)
+        else:
+            _rejectable(relay, named, reason_text, by=by, now=now)
         return relay
+    if expire_overdue(now=now, among=Q(pk=relay_id, losing_retailer=by.company_id)):
+        raise Overdue(Relay.objects.values_list("due_at", flat=True).get(pk=relay_id))
     with transaction.atomic():
         relay = _locked(relay_id)
         _require_losing(relay, by)
         if verdict == Verdict.ACCEPT:
-            left = _accept(relay, by=by, now=now)
+            left = _accept(relay, by=by, now=now, with_termination=with_termination)
         else:
             left = _reject(relay, named, reason_text, by=by, now=now)
         traces.leave(left, by=by, now=now)
@@ -380,8 +455,7 @@ def _tell_of_identity(relay: Relay, *, now: datetime) -> None:
 def _acceptable(relay: Relay, *, now: datetime) -> RelayState:
     """Where accepting leads; raises what forbids it."""
     state = _move(relay, RelayMove.ACCEPT)
-    calendar = workdays.of_area(relay.point.area)
-    if deadlines.matching_cut_off(relay.desired_date, calendar) < jst_date(now):
+    if deadlines.matching_cut_off(relay.desired_date, workdays.of_area(relay.point.area)) < jst_date(now):
         raise TooLate
     if held_contract(relay, today=jst_date(now)) is None:
         raise NotSupplying
@@ -404,37 +478,104 @@ def being_terminated(point_ids: Collection[int]) -> set[int]:
     return set(found.values_list("point_id", flat=True))
 
 
-def _accept(relay: Relay, *, by: User | None, now: datetime) -> list[traces.Trace]:
+def _accept(relay: Relay, *, by: User | None, now: datetime, with_termination: bool = True) -> list[traces.Trace]:
+    """Accept; `by` is None where the retailer's policy does. The termination is filed, or owed from now on."""
     before = relay.state
     relay.state = _acceptable(relay, now=now)
     relay.judged_at, relay.judged_by, relay.judged_by_policy = now, by, by is None
-    relay.save(update_fields=["state", "judged_at", "judged_by", "judged_by_policy"])
+    filing = policies.of(relay.losing_retailer).filing
+    is_owed = filing == policies.Filing.BY_HAND or not (with_termination or filing == policies.Filing.BY_ITSELF)
+    relay.remind_at = None
+    if is_owed:
+        calendar = workdays.of_area(relay.point.area)
+        relay.termination_cut_off = deadlines.matching_cut_off(relay.desired_date, calendar)
+        relay.termination_due_at = deadlines.filing_due(now, relay.termination_cut_off, calendar)
+        relay.remind_at = deadlines.next_reminder(now, relay.termination_due_at, now)
+    relay.save(
+        update_fields=[
+            *("state", "judged_at", "judged_by", "judged_by_policy"),
+            *("remind_at", "termination_due_at", "termination_cut_off"),
+        ]
+    )
+    accepted = _trace(relay, RelayMove.ACCEPT, before, "relay_accepted", relay.gaining_retailer_id, is_owed=is_owed)
+    if is_owed and by is None:
+        due = relay.termination_due_at.isoformat() if relay.termination_due_at else ""
+        accepted.notices.extend(
+            notices.about_relay(relay, "relay_filing", relay.losing_retailer_id, termination_due_at=due)
+        )
+    filed_by = None if filing == policies.Filing.BY_ITSELF else by
     return [
-        _trace(relay, RelayMove.ACCEPT, before, "relay_accepted", relay.gaining_retailer_id),
-        *applications.file_terminations([relay], by=by, now=now),
+        accepted,
+        *([] if is_owed else applications.file_terminations([relay], by=filed_by, now=now)),
         *applications.end_competing_starts(relay),
     ]
 
 
-def _rejectable(relay: Relay, reasons: Sequence[Reason], reason_text: str) -> RelayState:
+def _rejectable(relay: Relay, reasons: Sequence[Reason], reason_text: str, *, by: User, now: datetime) -> RelayState:
     """Where rejecting leads; raises what forbids it."""
     state = _move(relay, RelayMove.REJECT)
     if not reasons or (Reason.OTHER in reasons and not reason_text.strip()):
         raise ReasonsMissing
+    if Reason.OTHER in reasons:
+        check_words(relay, reason_text, by=by, now=now)
     return state
+
+
+def file_termination(*, relay_id: int, by: User, now: datetime) -> Relay:
+    """The losing retailer files the switch termination it still owes on an accepted relay.
+
+    Raises NotYours, NothingToFile, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
+    """
+    gates.require(Function.RELAYS, now=now)
+    with transaction.atomic():
+        relay = _locked(relay_id)
+        _require_losing(relay, by)
+        if relay.termination_cut_off is None:
+            raise NothingToFile
+        if relay.termination_cut_off < jst_date(now):
+            raise TooLate
+        if held_contract(relay, today=jst_date(now)) is None:
+            raise NotSupplying
+        _settle_filing([relay])
+        traces.leave(applications.file_terminations([relay], by=by, now=now), by=by, now=now)
+    return relay
+
+
+def _settle_filing(relays: Sequence[Relay]) -> None:
+    """No termination is owed any more on these relays (locked by the caller): it is filed, or the relay has ended."""
+    for relay in relays:
+        relay.termination_due_at = relay.termination_cut_off = relay.remind_at = None
+    Relay.objects.filter(pk__in=[relay.pk for relay in relays], termination_due_at__isnull=False).update(
+        termination_due_at=None, termination_cut_off=None, remind_at=None
+    )
 
 
 def _reject(
     relay: Relay, reasons: Sequence[Reason], reason_text: str, *, by: User, now: datetime
 ) -> list[traces.Trace]:
     before = relay.state
-    relay.state = _rejectable(relay, reasons, reason_text)
+    relay.state = _rejectable(relay, reasons, reason_text, by=by, now=now)
     reason_text = reason_text.strip()
-    relay.judged_at, relay.judged_by = now, by
+    relay.judged_at, relay.judged_by, relay.remind_at = now, by, None
     relay.reasons, relay.reason_text = list(reasons), reason_text if Reason.OTHER in reasons else ""
-    relay.save(update_fields=["state", "judged_at", "judged_by", "reasons", "reason_text"])
+    relay.save(update_fields=["state", "judged_at", "judged_by", "remind_at", "reasons", "reason_text"])
     trace = _trace(relay, RelayMove.REJECT, before, "relay_rejected", relay.gaining_retailer_id, reasons=relay.reasons)
     return [trace]
+
+
+def check_words(relay: Relay, text: str, *, by: User, now: datetime, field: str = "reason_text") -> None:
+    """Refuse free words that could carry one of the customer's values to the other side; raises CarriesData.
+
+    The losing retailer's words are held against what was given and what it holds; the gaining retailer's against
+    what it gave alone, because a refusal over a held value would tell that a guess was right.
+    """
+    known = [(relay.contract_number, relay.holder_name, relay.holder_kana, relay.holder_address)]
+    contract = held_contract(relay, today=jst_date(now)) if by.company_id == relay.losing_retailer_id else None
+    if contract:
+        known.append((contract.number, contract.holder_name, contract.holder_kana, contract.holder_address))
+    values = [guard.Values(*each) for each in known]
+    if finding := guard.finding_in(text, values):
+        raise CarriesData(finding, field)
 
 
 def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -> Relay:
@@ -451,8 +592,9 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
     with transaction.atomic():
         relay = _locked(relay_id)
         before = relay.state
-        relay.state = _withdrawable(relay, by)
-        relay.save(update_fields=["state"])
+        relay.state, relay.remind_at = _withdrawable(relay, by), None
+        _settle_filing([relay])
+        relay.save(update_fields=["state", "remind_at"])
         left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
         filed_before = Q(
             relay__isnull=True,
@@ -473,19 +615,27 @@ def _withdrawable(relay: Relay, by: User) -> RelayState:
     return _move(relay, RelayMove.WITHDRAW)
 
 
-def expire_overdue(*, now: datetime, limit: int = 1000) -> int:
-    """Expire up to `limit` relays whose judgement is overdue, with their starts; tells both and the hub operator."""
+def expire_overdue(*, now: datetime, limit: int = 1000, among: Q | None = None) -> int:
+    """Expire up to `limit` relays whose judgement is overdue, with their starts; tells both and the hub operator.
+
+    Each is escalated to the hub operator. `among` narrows it down to relays that somebody asks for just now; those
+    are waited for where another worker holds them.
+    """
     with transaction.atomic():
         overdue = list(
-            Relay.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=RelayState.WAITING, due_at__lte=now)
+            Relay.objects.select_for_update(of=("self",), skip_locked=among is None)
+            .filter(among or Q(), state=RelayState.WAITING, due_at__lte=now)
             .select_related("point")
             .order_by("due_at")[:limit]
         )
         if not overdue:
             return 0
-        hub_ids = list(Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True))
-        Relay.objects.filter(pk__in=[relay.pk for relay in overdue]).update(state=RelayState.EXPIRED)
+        hub_ids = notices.hub_ids()
+        Relay.objects.filter(pk__in=[relay.pk for relay in overdue]).update(state=RelayState.EXPIRED, remind_at=None)
+        Escalation.objects.bulk_create(
+            Escalation(relay=relay, duty=Escalation.Duty.JUDGEMENT, due_at=relay.due_at, opened_at=now)
+            for relay in overdue
+        )
         left = []
         for relay in overdue:
             relay.state = RelayState.EXPIRED
@@ -498,19 +648,74 @@ def expire_overdue(*, now: datetime, limit: int = 1000) -> int:
     return len(overdue)
 
 
+def escalate_filings(*, now: datetime, limit: int = 1000) -> int:
+    """Escalate up to `limit` terminations that were to be filed by hand and were not; the relay itself goes on."""
+    missed = Escalation.objects.filter(relay=OuterRef("pk"), duty=Escalation.Duty.TERMINATION)
+    with transaction.atomic():
+        owed = list(
+            Relay.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(~Exists(missed), termination_due_at__lte=now)
+            .select_related("point")
+            .order_by("termination_due_at")[:limit]
+        )
+        if not owed:
+            return 0
+        hub_ids = notices.hub_ids()
+        Escalation.objects.bulk_create(
+            Escalation(relay=relay, duty=Escalation.Duty.TERMINATION, due_at=relay.termination_due_at, opened_at=now)
+            for relay in owed
+            if relay.termination_due_at
+        )
+        posts = []
+        for relay in owed:
+            cut_off = relay.termination_cut_off.isoformat() if relay.termination_cut_off else ""
+            posts += notices.about_relay(relay, "relay_unfiled", relay.losing_retailer_id, cut_off=cut_off)
+            posts += [notices.to_the_hub(relay, "relay_unfiled", hub_id, cut_off=cut_off) for hub_id in hub_ids]
+        ledger.record_many(
+            [ledger.Entry("relay.filing_missed", traces.subject_of(relay)) for relay in owed], by=None, now=now
+        )
+        notices.post_many(posts, now=now)
+    return len(owed)
+
+
+def close_unfiled(*, now: datetime, limit: int = 1000) -> int:
+    """End up to `limit` accepted relays whose cut-off passed before their termination was filed.
+
+    Their starts end at the same cut-off, by `matching.close_unmatched`.
+    """
+    with transaction.atomic():
+        late = list(
+            Relay.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(termination_due_at__isnull=False, termination_cut_off__lt=jst_date(now))
+            .select_related("point")
+            .order_by("pk")[:limit]
+        )
+        if late:
+            traces.leave(fail_with(late), by=None, now=now)
+    return len(late)
+
+
 def remind_due(*, now: datetime, limit: int = 1000) -> int:
-    """Remind losing retailers of up to `limit` relays at half and four fifths of their time."""
+    """Remind losing retailers of up to `limit` judgements and filings at the set shares of their time."""
     with transaction.atomic():
         due = list(
             Relay.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=RelayState.WAITING, remind_at__lte=now, due_at__gt=now)
+            .filter(
+                Q(state=RelayState.WAITING, due_at__gt=now) | Q(termination_due_at__gt=now),
+                remind_at__lte=now,
+            )
             .select_related("point")
             .order_by("remind_at")[:limit]
         )
         posts = []
         for relay in due:
-            relay.remind_at = deadlines.next_reminder(relay.registered_at, relay.due_at, now)
-            posts += notices.about_relay(relay, "relay_reminder", relay.losing_retailer_id)
+            if relay.termination_due_at and relay.judged_at:
+                begun_at, due_at, kind = relay.judged_at, relay.termination_due_at, "relay_filing"
+                context = {"termination_due_at": due_at.isoformat()}
+            else:
+                begun_at, due_at, kind, context = relay.registered_at, relay.due_at, "relay_reminder", {}
+            relay.remind_at = deadlines.next_reminder(begun_at, due_at, now)
+            posts += notices.about_relay(relay, kind, relay.losing_retailer_id, **context)
         Relay.objects.bulk_update(due, ["remind_at"])
         notices.post_many(posts, now=now)
     return len(due)
@@ -518,6 +723,7 @@ def remind_due(*, now: datetime, limit: int = 1000) -> int:
 
 def fail_with(relays: Sequence[Relay]) -> list[traces.Trace]:
     """Accepted relays (locked by the caller) whose pair did not come together by the cut-off; returns the traces."""
+    _settle_filing(relays)
     Relay.objects.filter(pk__in=[relay.pk for relay in relays]).update(state=RelayState.MATCHING_FAILED)
     left = []
     for relay in relays:

@@ -3,12 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.forms import Form
+from django.forms import BaseForm
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.templatetags.words import jst
-from switching import answers, applications, disclosures, policies, registration_queue, relays
+from switching import (
+    answers,
+    applications,
+    disclosures,
+    escalations,
+    policies,
+    registration_queue,
+    relays,
+    threads,
+)
 from switching.models import DisclosureItem
 
 Refusal = (
@@ -17,6 +26,8 @@ Refusal = (
     | disclosures.NotPossible
     | policies.BadPattern
     | registration_queue.NotPossible
+    | threads.NotPossible
+    | escalations.NotPossible
 )
 
 
@@ -26,6 +37,10 @@ def _dates(refusal: Any) -> dict[str, str]:
 
 def _state(refusal: Any) -> dict[str, str]:
     return {"state": str(refusal.state.label)}
+
+
+def _finding(refusal: Any) -> dict[str, str]:
+    return {"finding": str(refusal.finding.label)}
 
 
 def _most(refusal: Any) -> dict[str, str]:
@@ -53,6 +68,10 @@ _DATE = _(
 _QUOTA = _(
     "Your company has used up its %(most)s registrations of today. Nothing was filed; please come back tomorrow. The "
     "quota begins anew at midnight."
+)
+
+_CARRIES = _(
+    "These words carry %(finding)s, and no value of the customer may go to the other side. Please say it without."
 )
 
 SENTENCES: dict[type[Exception], str | Promise] = {
@@ -86,6 +105,20 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "Several of your company's relays on this point were rejected because the customer's data differed, or "
         "withdrawn unanswered. No more are taken; please call the hub operator's helpdesk."
     ),
+    relays.ThrottledCompany: _(
+        "In the last %(days)s days %(rejected)s relays of your company were rejected because the customer's data "
+        "differed, and that is too large a share. No more are taken; please check how you take down customers' data "
+        "and call the hub operator's helpdesk."
+    ),
+    relays.Overdue: _(
+        "The time for the judgement was over at %(due)s. The relay can no longer be judged and expires; the hub "
+        "operator is told. The other retailer can register a new one."
+    ),
+    relays.NothingToFile: _(
+        "No switch termination is owed on this relay: it is filed already, or the relay is not accepted. Nothing was "
+        "filed."
+    ),
+    relays.CarriesData: _CARRIES,
     relays.QuotaSpent: _QUOTA,
     relays.AlreadyMoved: _(
         "In the meantime the relay has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
@@ -153,7 +186,40 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "again."
     ),
     # Policies
-    policies.BadPattern: _("The pattern is no regular expression, or the sample does not follow it: %(what)s"),
+    policies.BadPattern: _("The rule for contract numbers cannot be published. Please check pattern, hint and sample."),
+    policies.NoPattern: _(
+        "The pattern is no regular expression of the kind that is always quick (no look-around, no back-references): "
+        "%(what)s. Please write it in a simpler way."
+    ),
+    policies.SampleDoesNotFit: _(
+        "The sample %(sample)s does not follow the pattern. Please correct one of the two; separators are dropped "
+        "first."
+    ),
+    policies.HintMissing: _(
+        "Please say the pattern in words, too: others see the hint where they type your customers' numbers."
+    ),
+    # Threads
+    threads.NotPossible: _("The message cannot be sent. Please open the relay again and see where it stands."),
+    threads.NotYours: _NOT_YOUR_ROLE,
+    threads.NotWaiting: _(
+        "The relay is now “%(state)s”, so there is nothing left to ask or answer. No message was sent."
+    ),
+    threads.NotYoursToSay: _(
+        "The present retailer asks and the gaining retailer answers. Please choose from your company's list."
+    ),
+    threads.NothingAsked: _("Nothing was asked on this relay, so there is nothing to answer yet."),
+    threads.WordsMissing: _("Please put the other question in a few words."),
+    threads.TextTooLong: _("A few words are at most 120 characters. Please shorten them."),
+    threads.ThreadFull: _(
+        "The thread has %(most)s messages, and no more are taken. Please judge or withdraw the relay."
+    ),
+    threads.CarriesData: _CARRIES,
+    # Escalations
+    escalations.NotPossible: _("The escalation cannot be worked on this way. Please open it again."),
+    escalations.NotYours: _("Only the hub operator works on escalations."),
+    escalations.NoteMissing: _("Please note what you found out or arranged; an escalation is closed with a note."),
+    escalations.NoteTooLong: _("A note has at most 500 characters. Please shorten it."),
+    escalations.AlreadyClosed: _("In the meantime the escalation was closed. Nothing was changed."),
 }
 
 _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
@@ -170,6 +236,14 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     registration_queue.AlreadyWaiting: lambda refusal: {"number": refusal.number},
     registration_queue.AlreadyEnded: _state,
     policies.BadPattern: lambda refusal: {"what": str(refusal)},
+    relays.ThrottledCompany: lambda refusal: {"rejected": str(refusal.rejected), "days": str(refusal.days)},
+    relays.Overdue: lambda refusal: {"due": jst(refusal.due_at)},
+    relays.CarriesData: _finding,
+    threads.CarriesData: _finding,
+    threads.NotWaiting: _state,
+    threads.ThreadFull: _most,
+    policies.NoPattern: lambda refusal: {"what": refusal.what},
+    policies.SampleDoesNotFit: lambda refusal: {"sample": refusal.sample},
 }
 
 _FIELDS: dict[type[Exception], str] = {
@@ -178,6 +252,16 @@ _FIELDS: dict[type[Exception], str] = {
     disclosures.ExplainedInFuture: "explained_on",
     disclosures.ExplainedTooLongAgo: "explained_on",
     policies.BadPattern: "number_pattern",
+    policies.NoPattern: "number_pattern",
+    policies.SampleDoesNotFit: "number_sample",
+    policies.HintMissing: "number_hint",
+    threads.NotYoursToSay: "topic",
+    threads.NothingAsked: "topic",
+    threads.WordsMissing: "text",
+    threads.TextTooLong: "text",
+    threads.CarriesData: "text",
+    escalations.NoteMissing: "text",
+    escalations.NoteTooLong: "text",
 }
 
 
@@ -193,7 +277,7 @@ def item_sentence(item: DisclosureItem) -> str:
     return str(_("Please explain this to the customer, then tick it: %(item)s")) % {"item": item.text}
 
 
-def field_of(refusal: Exception, form: Form) -> str | None:
+def field_of(refusal: Exception, form: BaseForm) -> str | None:
     """The field of the form the refusal is about; None for the form as a whole."""
     field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal))
     return field if field in form.fields else None

@@ -28,6 +28,12 @@ def expire_relays(at: str | None = None) -> None:
 
 
 @shared_task
+def escalate_filings(at: str | None = None) -> None:
+    """Escalate terminations that were to be filed by hand and were not."""
+    _until_done(relays.escalate_filings, at)
+
+
+@shared_task
 def remind(at: str | None = None) -> None:
     """Remind of relays near their deadline."""
     _until_done(relays.remind_due, at)
@@ -36,6 +42,7 @@ def remind(at: str | None = None) -> None:
 @shared_task
 def close_unmatched(at: str | None = None) -> None:
     """End what was not matched by its cut-off."""
+    _until_done(relays.close_unfiled, at)
     _until_done(matching.close_unmatched, at)
 
 

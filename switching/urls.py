@@ -3,7 +3,17 @@
 from django.urls import path, register_converter
 
 from switching.converters import ApplicationNumber, Id, QueueNumber, RelayNumber
-from switching.views import applications, disclosures, identity, queue, relays, statistics
+from switching.views import (
+    applications,
+    disclosures,
+    escalations,
+    filings,
+    identity,
+    queue,
+    relays,
+    statistics,
+    threads,
+)
 
 register_converter(RelayNumber, "relay_number")
 register_converter(ApplicationNumber, "application_number")
@@ -17,6 +27,10 @@ urlpatterns = [
     path("relays/<relay_number:number>/", relays.page, name="relay"),
     path("relays/<relay_number:number>/judgement/", relays.judgement, name="judgement"),
     path("relays/<relay_number:number>/withdrawal/", relays.withdrawal, name="withdrawal"),
+    path("relays/<relay_number:number>/messages/", threads.page, name="relay-messages"),
+    path("relays/<relay_number:number>/termination/", filings.page, name="filing"),
+    path("escalations/", escalations.listing, name="escalations"),
+    path("escalations/<case_id:pk>/", escalations.page, name="escalation"),
     path("disclosures/new/", disclosures.new, name="disclosure-new"),
     path("disclosures/<case_id:pk>/", disclosures.page, name="disclosure"),
     path("applications/", applications.listing, name="applications"),

@@ -2,6 +2,8 @@
 
 from switching.models.applications import Application, Match
 from switching.models.disclosures import Acknowledgement, Disclosure, DisclosureItem, DisclosureVersion
+from switching.models.escalations import Escalation, EscalationNote
+from switching.models.messages import RelayMessage
 from switching.models.network import MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
 from switching.models.queue import QueuedRegistration
@@ -19,12 +21,15 @@ __all__ = [
     "Disclosure",
     "DisclosureItem",
     "DisclosureVersion",
+    "Escalation",
+    "EscalationNote",
     "Match",
     "MeterWork",
     "NetworkAnswer",
     "NetworkPolicy",
     "QueuedRegistration",
     "Relay",
+    "RelayMessage",
     "RetailerPolicy",
     "Revision",
     "StatisticsAudience",

@@ -1,5 +1,7 @@
 """The cancellation relay 廃止取次: the record between the two retailers."""
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -55,6 +57,9 @@ class Relay(models.Model):
         models.PositiveSmallIntegerField(choices=Reason), verbose_name=_("reasons"), default=list, blank=True
     )
     reason_text = models.CharField(_("other reason"), max_length=200, blank=True)
+    # Accepted, and the losing retailer still has to file its switch termination: by when, and its last day.
+    termination_due_at = models.DateTimeField(_("termination due"), null=True)
+    termination_cut_off = models.DateField(_("termination's matching cut-off"), null=True)
 
     objects = RelayQuerySet.as_manager()
 
@@ -64,7 +69,15 @@ class Relay(models.Model):
         indexes = [
             models.Index(fields=["losing_retailer", "due_at"], condition=Q(state="01"), name="relays_to_judge"),
             models.Index(fields=["due_at"], condition=Q(state="01"), name="relays_by_deadline"),
-            models.Index(fields=["remind_at"], condition=Q(state="01"), name="relays_to_remind_of"),
+            models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="relays_to_remind_of"),
+            models.Index(
+                fields=["termination_due_at"],
+                condition=Q(termination_due_at__isnull=False),
+                name="terminations_to_file",
+            ),
+            models.Index(
+                fields=["gaining_retailer", "judged_at"], condition=Q(state="03"), name="relays_rejected_lately"
+            ),
             models.Index(fields=["gaining_retailer", "-id"], name="relays_sent"),
             models.Index(fields=["losing_retailer", "-id"], name="relays_received"),
         ]
@@ -92,6 +105,11 @@ class Relay(models.Model):
                 condition=~Q(reasons__contains=[Reason.OTHER]) | ~Q(reason_text=""),
                 name="an_other_reason_is_told_in_words",
             ),
+            models.CheckConstraint(
+                condition=Q(termination_due_at__isnull=True, termination_cut_off__isnull=True)
+                | Q(state="02", termination_due_at__isnull=False, termination_cut_off__isnull=False),
+                name="a_termination_is_owed_for_an_accepted_relay_alone",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -100,3 +118,12 @@ class Relay(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_RELAYS
+
+    @property
+    def owes_termination(self) -> bool:
+        """Accepted, and the losing retailer's switch termination is not filed yet."""
+        return self.termination_due_at is not None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Without judgement after its time, whether or not the sweep has been there."""
+        return self.state == RelayState.WAITING and self.due_at <= now

@@ -6,7 +6,7 @@ a time; what the identity check needs, on the judgement page alone, where every 
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.contrib import messages
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -44,7 +44,7 @@ from switching import (
     traces,
 )
 from switching.forms import RejectForm, RelayForm, hidden, hint
-from switching.models import Application, Disclosure, QueuedRegistration, Relay
+from switching.models import Application, Disclosure, QueuedRegistration, Relay, RelayMessage
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
 from switching.states import RelayMove, RelayState
@@ -59,6 +59,7 @@ VERDICT_TONES = {
 }
 TABS: dict[str, str | Promise] = {
     "judge": gettext_lazy("To judge"),
+    "to_file": gettext_lazy("To file"),
     "received": pgettext_lazy("relays", "Received"),
     "sent": pgettext_lazy("relays", "Sent"),
 }
@@ -95,6 +96,14 @@ class RelayFilter(django_filters.FilterSet):
         field_name="desired_date",
         widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
     )
+    asked = django_filters.ChoiceFilter(
+        label=gettext_lazy("Questions"),
+        choices=[
+            ("yes", gettext_lazy("the other retailer wrote last")),
+            ("no", gettext_lazy("nothing to answer or read")),
+        ],
+        method="by_last_message",
+    )
     tab = django_filters.ChoiceFilter(choices=list(TABS.items()), method="as_it_is", widget=forms.HiddenInput)
 
     class Meta:
@@ -104,6 +113,12 @@ class RelayFilter(django_filters.FilterSet):
     def by_number(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
         number = typed_number(value)
         return rows.filter(Q(number__startswith=number) | Q(point__number=number))
+
+    def by_last_message(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
+        own = self.request.user.company_id
+        last = RelayMessage.objects.filter(relay=OuterRef("pk")).order_by("-pk").values("company")[:1]
+        told = Q(last__isnull=False) & ~Q(last=own)
+        return rows.annotate(last=Subquery(last)).filter(told if value == "yes" else ~told | Q(last__isnull=True))
 
     def as_it_is(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
         """The tab is carried along; what it shows is chosen in the view."""
@@ -160,6 +175,18 @@ JUDGE = [
     _REGISTERED,
 ]
 _TIMES = moves.columns(RelayMove)
+TO_FILE = [
+    Column(
+        "number", gettext_lazy("Relay"), sort="id", link=lambda relay: reverse("switching:filing", args=[relay.number])
+    ),
+    _CLASS,
+    Column("termination_due_at", gettext_lazy("Termination due by"), sort="termination_due_at"),
+    Column("termination_cut_off", gettext_lazy("Matching cut-off"), sort="termination_cut_off"),
+    _DESIRED,
+    _AREA,
+    _GAINING,
+    _JUDGED,
+]
 RECEIVED = [
     *[_NUMBER, _CLASS, _STATE, _AREA, _GAINING, _DESIRED, _DUE, _REGISTERED, _JUDGED, _REASONS, _CODES, _POLICY],
     *_TIMES,
@@ -224,6 +251,9 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         if tab == "judge":
             rows = rows.filter(state=RelayState.WAITING).order_by("due_at", "pk")
             columns, empty = JUDGE, _("Nothing to judge. New relays stand here and are told by mail.")
+        elif tab == "to_file":
+            rows = rows.filter(termination_due_at__isnull=False).order_by("termination_due_at", "pk")
+            columns, empty = TO_FILE, _("No switch termination is owed.")
     return lists.show(
         request,
         rows,
@@ -283,7 +313,13 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "own": [(application, turns.application_badge(application)) for application in own],
             "may_see_applications": user.may(Ability.SEE_APPLICATIONS),
             "is_losing": is_losing,
-            "may_judge": is_losing and relay.state == RelayState.WAITING and _may(user, Ability.JUDGE_RELAY, relay),
+            "may_judge": is_losing
+            and relay.state == RelayState.WAITING
+            and not relay.is_overdue(timezone.now())
+            and _may(user, Ability.JUDGE_RELAY, relay),
+            "may_file_termination": is_losing and relay.owes_termination and _may(user, Ability.JUDGE_RELAY, relay),
+            "asked": relay.messages.count(),
+            "may_ask": is_losing and relay.state == RelayState.WAITING,
             "may_withdraw": not is_losing and relay.is_open and _may(user, Ability.REGISTER_RELAY, relay),
             "wants_start": not is_losing and relay.is_open and not own_open,
             "may_file": may_file,
@@ -530,20 +566,21 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
     refusal: Exception | None = None
     if is_ready and "confirmed" in request.POST:
         try:
-            relays.judge(
+            judged = relays.judge(
                 relay_id=relay.pk,
                 verdict=relays.Verdict(verdict),
                 reasons=reject.cleaned_data["reasons"] if verdict == "reject" else (),
                 reason_text=reject.cleaned_data["reason_text"] if verdict == "reject" else "",
+                with_termination="later" not in request.POST,
                 by=user,
                 now=now,
             )
-        except relays.AlreadyMoved as moved:
+        except (relays.AlreadyMoved, relays.Overdue) as moved:
             return _see_the_case(request, relay, moved)
         except (relays.NotPossible, applications.NotPossible) as other:
             refusal, is_ready = other, False
         else:
-            messages.success(request, _ANSWERED[verdict]() % {"number": relay.number})
+            messages.success(request, _answered(judged) % {"number": relay.number})
             return redirect("switching:relay", relay.number)
     try:
         report = relays.read_for_judgement(relay, by=user, now=now)
@@ -567,6 +604,8 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
             "chosen": _chosen(reject) if is_ready and verdict == "reject" else [],
             "refusal": sentence(refusal) if refusal else "",
             "checked": checked,
+            "filing": policies.of(user.company).filing,
+            "asked": relay.messages.count(),
         },
         status=422 if refusal or reject.errors else 200,
     )
@@ -593,10 +632,12 @@ def _judgement_checked(
     return dry_runs.outcome(refusal, deed=f"relay.{verdict}", subject=traces.subject_of(relay), by=by, now=now)
 
 
-_ANSWERED: dict[str, Callable[[], str]] = {
-    "accept": lambda: _("Relay %(number)s is accepted and the switch termination is filed."),
-    "reject": lambda: _("Relay %(number)s is rejected. The other retailer is told the reasons."),
-}
+def _answered(relay: Relay) -> str:
+    if relay.state == RelayState.REJECTED:
+        return _("Relay %(number)s is rejected. The other retailer is told the reasons.")
+    if relay.owes_termination:
+        return _("Relay %(number)s is accepted. Your switch termination is still to be filed.")
+    return _("Relay %(number)s is accepted and the switch termination is filed.")
 
 
 def _names_a_reason(form: RejectForm) -> bool:

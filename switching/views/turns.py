@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from portal.models import Company
 from portal.templatetags.words import badge, company_name, jst
-from portal.workdays import Workdays, jst_date
+from portal.workdays import JST, Workdays, jst_date
 from switching import deadlines
 from switching.models import Application, Match, Relay, Step
 from switching.states import ApplicationState, RelayState
@@ -94,6 +94,22 @@ def why_due(relay: Relay, calendar: Workdays) -> str:
     return _joined(rule, skipped_words(calendar, jst_date(relay.registered_at), jst_date(relay.due_at)))
 
 
+def why_filing(relay: Relay, calendar: Workdays) -> str:
+    """Why a termination that is filed by hand is due at that moment."""
+    if not (relay.judged_at and relay.termination_due_at):
+        return ""
+    accepted, due = jst_date(relay.judged_at), jst_date(relay.termination_due_at)
+    if relay.termination_due_at.astimezone(JST).time() != deadlines.CLOSING_TIME:
+        return _("The end of the matching cut-off's day.")
+    count = settings.TERMINATION_FILING_BUSINESS_DAYS
+    rule = ngettext(
+        "17:00 of the next business day after the acceptance on %(day)s.",
+        "17:00 of business day no. %(count)s after the acceptance on %(day)s.",
+        count,
+    ) % {"count": count, "day": jst(accepted)}
+    return _joined(rule, skipped_words(calendar, accepted, due))
+
+
 def why_cut_off(desired: date, calendar: Workdays) -> str:
     """Why start and termination must stand by that day."""
     count = settings.MATCHING_CUT_OFF_BUSINESS_DAYS
@@ -130,6 +146,20 @@ def of_relay(
             relay.due_at,
             why_due(relay, calendar),
             _("Without an answer the relay expires, the customer's contract goes on and the hub operator is told."),
+        )
+    if relay.termination_due_at:
+        return Clock(
+            _("Your turn: file the switch termination.")
+            if is_losing
+            else _("%(company)s's turn: it files the switch termination.")
+            % {"company": company_name(relay.losing_retailer)},
+            relay.termination_due_at,
+            why_filing(relay, calendar),
+            _(
+                "If it is not filed by then the hub operator is told; not filed by the matching cut-off %(cut_off)s, "
+                "the relay ends and the customer's contract goes on."
+            )
+            % {"cut_off": jst(relay.termination_cut_off)},
         )
     if relay.state == RelayState.ACCEPTED:
         cut_off = deadlines.matching_cut_off(relay.desired_date, calendar)

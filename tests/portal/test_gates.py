@@ -114,7 +114,8 @@ def test_a_closed_function_is_still_absent_for_those_who_may_not_use_it(cast):
 def test_every_page_of_a_function_names_an_ability_of_its_gate():
     always = {
         *(Ability.ENTER, Ability.SEE_PARTICIPANTS, Ability.MANAGE_PEOPLE, Ability.ADMINISTER),
-        *(Ability.SEE_ALARMS, Ability.READ_LEDGER, Ability.READ_ACCESS_LOG),
+        *(Ability.SEE_ALARMS, Ability.READ_LEDGER, Ability.READ_ACCESS_LOG, Ability.WORK_ESCALATIONS),
+        Ability.LAY_DOWN_RULES,
     }
     assert set(gates.FUNCTION_OF) & always == set()
     assert set(gates.FUNCTION_OF.values()) == set(GATED)

@@ -5,7 +5,7 @@ from typing import Any
 
 from portal import quotas
 from portal.models import Over, Registration
-from switching import applications, matching, registration_queue
+from switching import applications, matching, registration_queue, relays
 from switching.models import Relay
 from tests.access_rows import Row
 from tests.cast import NOW, Cast
@@ -57,12 +57,31 @@ def queued(cast: Cast) -> dict[str, Any]:
     return {"number": waits.number}
 
 
+def owed(cast: Cast) -> dict[str, Any]:
+    """A relay of sora that umi accepted and whose termination umi still owes."""
+    play = _play(cast)
+    play.policy(filing="by_hand")
+    return {"number": play.accepted(play.point()).number}
+
+
+def escalation(cast: Cast) -> dict[str, Any]:
+    """An expired relay before the hub operator."""
+    play = _play(cast)
+    expired = play.relay(play.point())
+    relays.expire_overdue(now=expired.due_at)
+    return {"pk": expired.escalations.get().pk}
+
+
 ROWS = {
     "switching:relays": Row("ability", owner="sora.relay"),
     "switching:relay-new": Row("ability", owner="sora.relay"),
     "switching:relay": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:judgement": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:withdrawal": Row("ability", owner="sora.relay", kwargs=relay),
+    "switching:relay-messages": Row("ability", owner="umi.relay", kwargs=relay),
+    "switching:filing": Row("ability", owner="umi.relay", kwargs=owed),
+    "switching:escalations": Row("ability", owner="hub.operator"),
+    "switching:escalation": Row("ability", owner="hub.operator", kwargs=escalation),
     "switching:disclosure-new": Row("ability", owner="sora.relay"),
     "switching:disclosure": Row("ability", owner="sora.relay", kwargs=disclosure),
     "switching:applications": Row("ability", owner="kaze.application"),

@@ -2,8 +2,9 @@
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 
-from switching import answers, matching
+from switching import answers, escalations, matching, relays, threads
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,12 @@ ATTEMPTS = {
         state = 'matched' WHERE id = %(start)s""",
     "one_match_at_a_time_per_point": """INSERT INTO switching_match (point_id, matched_at, switch_date, stuck_because)
         SELECT point_id, now(), switch_date, '' FROM switching_match WHERE id = %(match)s""",
+    "a_termination_is_owed_for_an_accepted_relay_alone": """UPDATE switching_relay SET termination_due_at = now(),
+        termination_cut_off = desired_date WHERE id = %(relay)s""",
+    "a_duty_is_escalated_once_per_relay": """INSERT INTO switching_escalation (relay_id, duty, due_at, opened_at)
+        SELECT %(relay)s, 'judgement', now(), now() FROM generate_series(1, 2)""",
+    "an_escalation_is_closed_by_a_person_at_a_time": """INSERT INTO switching_escalation
+        (relay_id, duty, due_at, opened_at, closed_at) VALUES (%(relay)s, 'judgement', now(), now(), now())""",
     "a_step_belongs_to_one_case": """INSERT INTO switching_step (move, from_state, to_state, at)
         VALUES ('register', '', '01', now())""",
     "a_switch_and_nothing_else_waits_for_a_counterpart": """UPDATE switching_application SET matching_deadline = NULL
@@ -87,8 +94,13 @@ def rows(play):
     matching.match_waiting(now=play.now)
     relay = play.relay(point)
     start = play.start(point, relay=relay)
-    play.relay(other)
+    asked = play.relay(other)
     play.start(other)
+    threads.say(relay_id=asked.pk, topic="ask_name", by=play.cast["umi.relay"], now=play.now)
+    expired = play.relay(play.point())
+    relays.expire_overdue(now=expired.due_at, among=Q(pk=expired.pk))
+    missed = expired.escalations.get()
+    escalations.write(escalation_id=missed.pk, text="電話済み", by=play.cast["hub.operator"], now=play.now)
     match = matched_point.matches.get()
     return {
         "relay": relay.pk,
@@ -117,6 +129,8 @@ def test_the_database_refuses(name, rows):
         "portal_notice",
         "switching_disclosure",
         "switching_acknowledgement",
+        "switching_relaymessage",
+        "switching_escalationnote",
     ],
 )
 @pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}"])

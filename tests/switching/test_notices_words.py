@@ -10,7 +10,19 @@ from django.utils import translation
 
 from portal import outbox
 from portal.models import Notice
-from switching import answers, applications, disclosures, matching, policies, registration_queue, relays, traces
+from switching import (
+    answers,
+    applications,
+    disclosures,
+    escalations,
+    guard,
+    matching,
+    policies,
+    registration_queue,
+    relays,
+    threads,
+    traces,
+)
 from switching.models import DisclosureItem, DisclosureVersion, QueuedRegistration
 from switching.sentences import SENTENCES, item_sentence, sentence
 from switching.states import ApplicationState, RelayState
@@ -23,7 +35,7 @@ KINDS = sorted(
             r'"((?:relay|application|supply)_[a-z]+)"',
             "".join(
                 (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
-                for name in ("relays", "applications", "answers", "matching")
+                for name in ("relays", "applications", "answers", "matching", "threads")
             ),
         )
     )
@@ -53,8 +65,14 @@ def every_notice(cast, play):
     withdrawn = play.point()
     relays.withdraw(relay_id=play.accepted(withdrawn).pk, by=cast["sora.relay"], now=NOW)
     play.accepted(play.point())
-    play.relay(play.point())
+    asked = play.relay(play.point())
+    threads.say(relay_id=asked.pk, topic="ask_name", by=cast["umi.relay"], now=NOW)
+    threads.say(relay_id=asked.pk, topic="confirmed", by=cast["sora.relay"], now=NOW)
+    play.policy(filing="by_hand")
+    play.accepted(play.point())
+    relays.remind_due(now=NOW + timedelta(hours=22))
     relays.remind_due(now=NOW + timedelta(days=2))
+    relays.escalate_filings(now=NOW + timedelta(days=3))
     relays.expire_overdue(now=NOW + timedelta(days=7))
     matching.close_unmatched(now=AFTER)
     matching.hand_over_due(now=AFTER)
@@ -87,13 +105,9 @@ def test_no_template_of_a_notice_is_left_over():
 
 
 def all_refusals() -> list[type[Exception]]:
-    found: list[type[Exception]] = [policies.BadPattern]
-    for base in (
-        relays.NotPossible,
-        applications.NotPossible,
-        disclosures.NotPossible,
-        registration_queue.NotPossible,
-    ):
+    found: list[type[Exception]] = []
+    modules = (relays, applications, disclosures, registration_queue, threads, escalations)
+    for base in (*(module.NotPossible for module in modules), policies.BadPattern):
         found += [base, *base.__subclasses__()]
     return found
 
@@ -113,7 +127,14 @@ def an_example(kind: type[Exception]) -> Exception:
         disclosures.ExplainedTooLongAgo: (date(2026, 1, 1),),
         registration_queue.AlreadyWaiting: ("Q0000000018",),
         registration_queue.AlreadyEnded: (QueuedRegistration.State.WITHDRAWN,),
-        policies.BadPattern: ("missing ), unterminated subpattern",),
+        policies.NoPattern: ("missing )",),
+        policies.SampleDoesNotFit: ("X1",),
+        relays.ThrottledCompany: (31, 7),
+        relays.Overdue: (NOW,),
+        relays.CarriesData: (guard.Finding.NAME,),
+        threads.CarriesData: (guard.Finding.FIGURE,),
+        threads.NotWaiting: (RelayState.WITHDRAWN,),
+        threads.ThreadFull: (20,),
     }
     return kind(*carried.get(kind, ()))
 
@@ -130,7 +151,7 @@ def test_every_refusal_has_its_sentence_in_both_languages(kind):
 
 def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
     assert set(SENTENCES) == set(all_refusals())
-    for module in (relays, applications, disclosures, registration_queue):
+    for module in (relays, applications, disclosures, registration_queue, threads, escalations, policies):
         own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
         assert len(own) == len(set(own))
 

@@ -280,7 +280,7 @@ def test_a_judgement_that_comes_too_late_shows_how_the_relay_stands(cast, play, 
 
 
 def test_an_acceptance_after_the_cut_off_is_a_sentence(cast, play):
-    relay = play.relay(play.point(), desired_date=date(2026, 4, 6))
+    relay = play.relay(play.point(), now=NOW + timedelta(days=1), desired_date=date(2026, 4, 5))
     with time_machine.travel(NOW + timedelta(days=3), tick=False):
         page = english(client_of(cast["umi.relay"])).post(
             f"/relays/{relay.number}/judgement/", {"verdict": "accept", "confirmed": "1"}

@@ -214,7 +214,9 @@ def test_a_point_supplied_by_somebody_else_compares_as_missing(play, cast):
 
 
 def test_acceptance_after_the_matching_cut_off_is_refused(play, cast):
-    relay = play.relay(play.point(), desired_date=date(2026, 4, 4))
+    thursday = play.now + timedelta(days=1)
+    relay = play.relay(play.point(), now=thursday, desired_date=date(2026, 4, 5))
+    assert relay.due_at.date() == date(2026, 4, 6), "judged on Saturday it is in time for the judgement alone"
     with pytest.raises(relays.TooLate):
         relays.judge(
             relay_id=relay.pk,
