@@ -25,7 +25,7 @@ from switching.views.relays import typed_number
 
 
 def _state(one: Escalation) -> str:
-    return _("open") if one.is_open else _("closed")
+    return _("in work") if one.is_open else _("closed")
 
 
 class EscalationFilter(django_filters.FilterSet):
@@ -33,7 +33,7 @@ class EscalationFilter(django_filters.FilterSet):
     duty = django_filters.ChoiceFilter(label=gettext_lazy("What was missed"), choices=Escalation.Duty.choices)
     open = django_filters.ChoiceFilter(
         label=gettext_lazy("State"),
-        choices=[("yes", gettext_lazy("open")), ("no", gettext_lazy("closed"))],
+        choices=[("yes", gettext_lazy("in work")), ("no", gettext_lazy("closed"))],
         method="by_state",
     )
     company = django_filters.ModelChoiceFilter(
