@@ -294,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
         ("register what waits over the quota", "switching.tasks.register_queued", crontab()),
         ("hand over what is due", "switching.tasks.hand_over", timedelta(minutes=1)),
+        ("carry out what is due", "switching.tasks.take_effect", timedelta(minutes=1)),
         ("count the statistics", "switching.tasks.count_statistics", timedelta(minutes=10)),
         ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),
         ("take in waiting usage files", "metering.tasks.take_in_waiting", timedelta(seconds=30)),

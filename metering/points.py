@@ -232,6 +232,48 @@ def register_many(points: Sequence[NewPoint], *, now: datetime, by: User | None 
 
 
 @dataclass(frozen=True)
+class FacilityChange:
+    """What a point is like from now on; what is None or "" stays as it is."""
+
+    point_id: int
+    ampere: int | None = None
+    capacity_method: str = ""
+    contract_size: Decimal | None = None
+    contract_size_unit: str = ""
+    phases: str = ""
+
+
+def change_facilities(changes: Sequence[FacilityChange]) -> None:
+    """Set what the network operator tells about points, one statement; the case that brings it is its record.
+
+    An ampere is the current limit, and the contract size where that is counted in ampere.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE metering_supplypoint p SET
+                current_limit_a = coalesce(c.ampere, p.current_limit_a),
+                capacity_method = coalesce(nullif(c.method, ''), p.capacity_method),
+                contract_size = coalesce(c.size, CASE WHEN p.contract_size_unit = 'A' THEN c.ampere END,
+                                         p.contract_size),
+                contract_size_unit = coalesce(nullif(c.unit, ''), p.contract_size_unit),
+                phases = coalesce(nullif(c.phases, ''), p.phases)
+            FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::numeric[], %s::text[], %s::text[])
+                 AS c (point_id, ampere, method, size, unit, phases)
+            WHERE p.id = c.point_id
+            """,
+            [
+                [change.point_id for change in changes],
+                [change.ampere for change in changes],
+                [change.capacity_method for change in changes],
+                [change.contract_size for change in changes],
+                [change.contract_size_unit for change in changes],
+                [change.phases for change in changes],
+            ],
+        )
+
+
+@dataclass(frozen=True)
 class ReadingDay:
     """One day of the reading calendar: the group is read in the area on that day."""
 

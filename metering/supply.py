@@ -73,6 +73,21 @@ class Restoration:
     cause: str = ""
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """The retailer that supplies a point goes on from a day with other data of the holder, or with another holder."""
+
+    point_id: int
+    retailer_id: int
+    from_date: date
+    holder_name: str
+    holder_kana: str
+    holder_address: str
+    contract_number: str = ""  # empty: the number stays
+    is_new_holder: bool = False  # the holder's time begins anew
+    cause: str = ""
+
+
 def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
     """Open supply at points that have none from the day on; the points are energised.
 
@@ -134,18 +149,96 @@ def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPer
     return periods
 
 
-def terminate(days: dict[int, date], *, cause: str, now: datetime) -> None:
-    """End supply at points ({point id: first day without supply}); the points become idle.
+def terminate(
+    days: dict[int, date],
+    *,
+    cause: str | Mapping[int, str],
+    now: datetime,
+    suppliers: Mapping[int, int] = MappingProxyType({}),
+    removed: Collection[int] = (),
+) -> None:
+    """End supply at points ({point id: first day without supply}); the points become idle, `removed` ones removed.
 
-    Raises NotSupplied, and changes nothing, when a point has no open period begun before its day.
+    One cause for all or one per point; `suppliers` names whose supply is meant to end. Raises NotSupplied, and changes
+    nothing, when a point has no open period (of that supplier) begun before its day.
     """
     with transaction.atomic():
-        old = _close(days, ending=Ending.TERMINATED, causes=dict.fromkeys(days, cause), now=now)
+        causes = dict.fromkeys(days, cause) if isinstance(cause, str) else dict(cause)
+        old = _close(days, ending=Ending.TERMINATED, causes=causes, suppliers=suppliers, now=now)
         owed.note(
-            (Change(p.point_id, days[p.point_id], None, p.retailer_id, None, cause) for p in old),
+            (Change(p.point_id, days[p.point_id], None, p.retailer_id, None, causes[p.point_id]) for p in old),
             now=now,
         )
-        SupplyPoint.objects.filter(pk__in=days).update(contract_state=ContractState.IDLE)
+        SupplyPoint.objects.filter(pk__in=days.keys() - set(removed)).update(contract_state=ContractState.IDLE)
+        if removed:
+            SupplyPoint.objects.filter(pk__in=removed).update(contract_state=ContractState.REMOVED)
+
+
+def renew(renewals: Sequence[Renewal], *, now: datetime) -> list[SupplyPeriod]:
+    """Let supply go on from each day under a contract with the holder's new data; no day changes its retailer.
+
+    The open period is superseded by one up to the day and one from it; where it began on the day or later, by one with
+    the same days. Raises NotSupplied, and changes nothing, when a point has no open period of that retailer;
+    ValueError when a point stands twice.
+    """
+    wanted = {renewal.point_id: renewal for renewal in renewals}
+    if len(wanted) != len(renewals):
+        raise ValueError("a point stands twice in one call; renew it in two")
+    with transaction.atomic():
+        old = {
+            period.point_id: period
+            for period in SupplyPeriod.objects.select_for_update(of=("self",))
+            .filter(point_id__in=wanted, known_until__isnull=True, ending=Ending.OPEN)
+            .select_related("contract")
+            .order_by("point_id")
+            if period.retailer_id == wanted[period.point_id].retailer_id
+        }
+        if missing := wanted.keys() - old.keys():
+            raise NotSupplied(missing)
+        contracts = Contract.objects.bulk_create(
+            [
+                Contract(
+                    point_id=point_id,
+                    retailer_id=renewal.retailer_id,
+                    number=renewal.contract_number or old[point_id].contract.number,
+                    holder_name=renewal.holder_name,
+                    holder_kana=renewal.holder_kana,
+                    holder_address=renewal.holder_address,
+                    holder_since=renewal.from_date if renewal.is_new_holder else old[point_id].contract.holder_since,
+                )
+                for point_id, renewal in wanted.items()
+            ],
+            batch_size=5000,
+        )
+        SupplyPeriod.objects.filter(pk__in=[period.pk for period in old.values()]).update(known_until=now)
+        periods = []
+        for contract, renewal in zip(contracts, wanted.values(), strict=True):
+            period = old[renewal.point_id]
+            first = max(period.during.lower, renewal.from_date)
+            if first > period.during.lower:
+                periods.append(
+                    SupplyPeriod(
+                        point_id=period.point_id,
+                        retailer_id=period.retailer_id,
+                        contract_id=period.contract_id,
+                        during=DateRange(period.during.lower, first),
+                        ending=Ending.HANDED_OVER,
+                        cause=renewal.cause,
+                        known_from=now,
+                    )
+                )
+            periods.append(
+                SupplyPeriod(
+                    point_id=period.point_id,
+                    retailer_id=period.retailer_id,
+                    contract=contract,
+                    during=DateRange(first, None),
+                    cause=renewal.cause,
+                    known_from=now,
+                )
+            )
+        SupplyPeriod.objects.bulk_create(periods, batch_size=5000)
+    return [period for period in periods if period.ending == Ending.OPEN]
 
 
 def restore(items: Sequence[Restoration], *, now: datetime) -> list[SupplyPeriod]:
@@ -259,6 +352,25 @@ def known_then(point: SupplyPoint, day: date, *, at: datetime) -> SupplyPeriod |
         .select_related("retailer", "contract")
         .first()
     )
+
+
+def last_days(point_ids: Collection[int]) -> dict[int, date]:
+    """The first day from which each point has no supplier any more, as known now; `date.max` while it goes on.
+
+    A point that never had one is left out.
+    """
+    ends: dict[int, date] = {}
+    for point_id, during in SupplyPeriod.objects.filter(point_id__in=point_ids, known_until__isnull=True).values_list(
+        "point_id", "during"
+    ):
+        ends[point_id] = max(ends.get(point_id, date.min), during.upper or date.max)
+    return ends
+
+
+@ahead.question
+def last_day(point_id: int) -> date:
+    """The same for one point; `date.min` where it never had a supplier."""
+    return last_days([point_id]).get(point_id, date.min)
 
 
 def _starts(supplies: Sequence[NewSupply]) -> dict[int, date]:

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from portal import ledger
 from portal.admin import ReadOnly
-from switching import disclosures, matching, policies, traces
+from switching import disclosures, effects, matching, policies, traces
 from switching.models import (
     Application,
     Disclosure,
@@ -24,6 +24,7 @@ from switching.models import (
     Step,
 )
 from switching.sentences import field_of, sentence
+from switching.states import OPEN_APPLICATIONS
 
 
 class ReadByStaff(ReadOnly):
@@ -63,13 +64,42 @@ class RelayAdmin(ReadByStaff):
     inlines = [StepInline]
 
 
+class StuckApplicationFilter(admin.SimpleListFilter):
+    title = _("carrying out")
+    parameter_name = "carrying_out"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("stuck", _("stuck"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Application]) -> QuerySet[Application]:
+        if self.value() == "stuck":
+            return queryset.filter(state__in=OPEN_APPLICATIONS).exclude(stuck_because="")
+        return queryset
+
+
 @admin.register(Application)
 class ApplicationAdmin(ReadByStaff):
     list_display = ["number", "kind", "state", "retailer", "desired_date", "in_effect_on", "completed_at"]
-    list_filter = ["kind", "state", "point__supply_class", "point__area"]
+    list_filter = [StuckApplicationFilter, "kind", "state", "point__supply_class", "point__area"]
     list_select_related = ["retailer"]
     search_fields = ["number__startswith", "point__number__exact"]
     inlines = [StepInline]
+    actions = ["try_again"]
+
+    def has_try_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("switching.change_match")
+
+    @admin.action(description=_("Try to carry out again"), permissions=["try"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Application]) -> None:
+        """Put stuck applications back; the worker takes them up within a minute."""
+        ids = list(queryset.values_list("pk", flat=True))
+        count = effects.try_again(ids, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        words = ngettext(
+            "%(count)s application is tried again by the worker.",
+            "%(count)s applications are tried again by the worker.",
+            count,
+        )
+        self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
 
 class StuckFilter(admin.SimpleListFilter):

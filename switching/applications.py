@@ -1,19 +1,21 @@
-"""Applications: the whole life of a switch start and a switch termination is written here and in matching."""
+"""Applications of every kind: filed, corrected, cancelled, completed; `matching` pairs, `effects` carries out."""
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from metering.models import SupplyPoint
-from metering.supply import current_period
+from metering.supply import current_period, last_day
 from portal import ahead, gates, quotas, workdays
 from portal.access import Ability, covers
-from portal.market import MarketRole
+from portal.market import MarketRole, SupplyClass
 from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
-from switching import deadlines, network_policies, notices, numbers, revisions, traces
+from switching import deadlines, entries, kinds, network_policies, notices, numbers, revisions, sequence, traces
+from switching.kinds import Filer, Lead
 from switching.models import Application, Relay, Revision
 from switching.states import (
     BEFORE_MATCH,
@@ -27,6 +29,8 @@ from switching.states import (
 )
 
 Kind = Application.Kind
+ContractState = SupplyPoint.ContractState
+_S, _M = ApplicationState, ApplicationMove
 ENDS_IN = {ApplicationMove.CANCEL: ApplicationState.CANCELLED, ApplicationMove.FAIL: ApplicationState.UNMATCHED}
 
 
@@ -60,6 +64,62 @@ class DateNotPossible(NotPossible):
     def __init__(self, earliest: date, latest: date) -> None:
         super().__init__(f"{earliest} to {latest}")
         self.earliest, self.latest = earliest, latest
+
+
+class BackDated(DateNotPossible):
+    """The desired date lies further back than the kind may be dated back; a termination not at all."""
+
+
+class NotOffered(NotPossible):
+    """There is no application of this kind at the point's class of supply."""
+
+    def __init__(self, kind: str, supply_class: str) -> None:
+        super().__init__(f"{kind} {supply_class}")
+        self.kind, self.supply_class = Kind(kind), SupplyClass(supply_class)
+
+
+class FollowsRelay(NotPossible):
+    """A switch termination is filed with the acceptance of its relay, never alone, and ends with it."""
+
+
+class NotOurs(NotPossible):
+    """Somebody supplies the point, but not the asking company; who is not told."""
+
+
+class PointInUse(NotPossible):
+    """The point is supplied on the desired date, so there is nothing to reconnect."""
+
+
+class StateDoesNotFit(NotPossible):
+    """The contract will be in `state` on the desired date, and the kind does not begin there."""
+
+    def __init__(self, state: ContractState) -> None:
+        super().__init__(state.label)
+        self.state = state
+
+
+class OutOfSequence(NotPossible):
+    """Another movement of the point, which is not told, stands against the desired date."""
+
+
+class OutOfOwnSequence(NotPossible):
+    """An application of the own company, `other`, stands against the desired date; `order` is what would fit."""
+
+    def __init__(self, other: sequence.Movement, order: sequence.Order) -> None:
+        super().__init__(f"{other.number} {other.kind} {other.day}")
+        self.other, self.order = other, order
+
+
+class EntryNotPossible(NotPossible):
+    """One entry does not fit the kind: `field` and `problem` tell which and why."""
+
+    def __init__(self, field: str, problem: entries.Problem) -> None:
+        super().__init__(f"{field}: {problem.value}")
+        self.field, self.problem = field, problem
+
+
+class NothingChanged(NotPossible):
+    """A correction that corrects nothing."""
 
 
 class QuotaSpent(NotPossible):
@@ -118,58 +178,257 @@ def file_start(
     dry_run: bool = False,
     from_queue: bool = False,
 ) -> Application:
-    """File the gaining retailer's switch start; it waits for the termination of the same point and date.
+    """File the gaining retailer's switch start; see `file`."""
+    return file(
+        kind=Kind.SWITCH_START,
+        point=point,
+        desired_date=desired_date,
+        given={
+            "contract_number": contract_number,
+            "holder_name": holder_name,
+            "holder_kana": holder_kana,
+            "holder_address": holder_address,
+            "meter_work": meter_work,
+        },
+        relay=relay,
+        by=by,
+        now=now,
+        dry_run=dry_run,
+        from_queue=from_queue,
+    )
 
-    With meter work, or where the network operator wishes so, a person there accepts it first.
-    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written;
+
+def file(
+    *,
+    kind: str,
+    point: SupplyPoint,
+    desired_date: date,
+    given: Mapping[str, Any],
+    by: User,
+    now: datetime,
+    relay: Relay | None = None,
+    dry_run: bool = False,
+    from_queue: bool = False,
+    as_draft: bool = False,
+) -> Application:
+    """File an application of any kind but a switch termination, with the entries its rule in `kinds` asks for.
+
+    A switch without meter work waits for its counterpart; where a person at the network operator looks at it first, it
+    stands with the network operator; what the hub takes by itself is accepted and carried out on its day.
+    Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written.
+    With `as_draft` the entries are kept for the own company alone, and the other rules are asked when it is filed;
     `from_queue`: its turn in the queue has come (see switching.registration_queue).
     """
-    gates.require(Function.APPLICATIONS, now=now)
-    if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
-        raise NotYours
-    if not supplies_in(point.area, by.company_id):
-        raise NoPartInArea
-    today = jst_date(now)
-    calendar = workdays.of_area(point.area)
+    rule = _may_file(kind, point, by=by, now=now)
     with transaction.atomic():
-        if relay:
-            relay = Relay.objects.select_for_update(no_key=True).get(pk=relay.pk)
-        period = current_period(point, today)
-        if not period:
-            raise PointNotInUse
-        if period.retailer_id == by.company_id:
-            raise AlreadyOurs
-        if relay and (
-            relay.point_id != point.pk
-            or relay.gaining_retailer_id != by.company_id
-            or relay.desired_date != desired_date
-            or not relay.is_open
-        ):
-            raise RelayDoesNotFit
-        earliest, latest = date_window(point, meter_work=meter_work, today=today, calendar=calendar)
-        if not earliest <= desired_date <= latest:
-            raise DateNotPossible(earliest, latest)
-        if is_taken(point.pk, by.company_id):
-            raise PointBusy
-        _check_quota(by.company, now=now, is_last=not dry_run, from_queue=from_queue)
         application = Application(
-            kind=Kind.SWITCH_START,
+            kind=kind,
             point=point,
             retailer=by.company,
-            relay=relay,
+            relay=_named(relay, is_locked=not dry_run),
             desired_date=desired_date,
-            matching_deadline=deadlines.matching_cut_off(desired_date, calendar),
-            meter_work=meter_work,
-            contract_number=contract_number,
-            holder_name=holder_name,
-            holder_kana=holder_kana,
-            holder_address=holder_address,
             filed_at=now,
             filed_by=by,
         )
+        _take(application, rule, given)
+        if not as_draft:
+            _check(application, rule, now=now)
+            if kind == Kind.SWITCH_START:
+                _check_quota(by.company, now=now, is_last=not dry_run, from_queue=from_queue)
         if not dry_run:
-            traces.leave(_file([application]), by=by, now=now)
+            traces.leave(_make([application], is_draft=as_draft), by=by, now=now)
     return application
+
+
+def file_draft(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
+    """File what was kept as a draft: every rule is asked now. Raises a NotPossible, gates.Closed."""
+    with transaction.atomic():
+        application = _own(application_id, by)
+        rule = _may_file(application.kind, application.point, by=by, now=now)
+        if application.state != _S.DRAFT:
+            raise AlreadyMoved(ApplicationState(application.state))
+        application.relay = _named(application.relay, is_locked=not dry_run)
+        _check_entries(application, rule, entries.of(application, rule))
+        _check(application, rule, now=now)
+        if application.is_start:
+            _check_quota(by.company, now=now, is_last=not dry_run)
+        if dry_run:
+            return application
+        application.filed_at, application.filed_by = now, by
+        policy = network_policies.of(application.point.network_operator_id)
+        traces.leave(_go(application, _way_in(application, policy), policy), by=by, now=now)
+        _save(application)
+    return application
+
+
+def correct(
+    *,
+    application_id: int,
+    desired_date: date,
+    given: Mapping[str, Any],
+    reason: str,
+    by: User,
+    now: datetime,
+    dry_run: bool = False,
+) -> Application:
+    """Correct the entries of an application that is not frozen yet: another revision of it, with every rule asked anew.
+
+    What the network operator had accepted goes back to it. Raises a NotPossible with the reason, or gates.Closed.
+    """
+    with transaction.atomic():
+        application = _own(application_id, by)
+        rule = _may_file(application.kind, application.point, by=by, now=now)
+        if application.state in FROZEN:
+            raise Frozen
+        before = revisions.entries_of(application)
+        application.desired_date = desired_date
+        application.relay = _named(application.relay, is_locked=not dry_run)
+        _take(application, rule, given)
+        policy = network_policies.of(application.point.network_operator_id)
+        move = _correcting(application, policy)
+        if application.state != _S.DRAFT:
+            _check(application, rule, now=now)
+        if revisions.entries_of(application) == before:
+            raise NothingChanged
+        if dry_run:
+            return application
+        application.planned_on = None
+        number = revisions.next_numbers([application.pk])[application.pk]
+        revision = Revision(
+            number=number, act=revisions.Act.CORRECTED, entries=revisions.entries_of(application), reason=reason.strip()
+        )
+        traces.leave(_go(application, move, policy, revision), by=by, now=now)
+        _save(application)
+    return application
+
+
+def _may_file(kind: str, point: SupplyPoint, *, by: User, now: datetime) -> kinds.Rule:
+    """The rule of the kind, when the person may file it at the point at all."""
+    gates.require(Function.APPLICATIONS, now=now)
+    if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
+        raise NotYours
+    rule = kinds.rule(kind, point.supply_class)
+    if rule is None:
+        raise NotOffered(kind, point.supply_class)
+    if rule.filer == Filer.LOSING:
+        raise FollowsRelay
+    if not supplies_in(point.area, by.company_id):
+        raise NoPartInArea
+    return rule
+
+
+def _named(relay: Relay | None, *, is_locked: bool) -> Relay | None:
+    """The relay as it stands now; locked where something is to be filed with it."""
+    if relay is None:
+        return None
+    rows = Relay.objects.select_for_update(no_key=True) if is_locked else Relay.objects.all()
+    return rows.get(pk=relay.pk)
+
+
+def _take(application: Application, rule: kinds.Rule, given: Mapping[str, Any]) -> None:
+    _check_entries(application, rule, given)
+    entries.fill(application, rule, given)
+    if rule.has_counterpart:
+        calendar = workdays.of_area(application.point.area)
+        application.matching_deadline = deadlines.matching_cut_off(application.desired_date, calendar)
+
+
+def _check_entries(application: Application, rule: kinds.Rule, given: Mapping[str, Any]) -> None:
+    if found := entries.problem(rule, given, point=application.point, desired_date=application.desired_date):
+        raise EntryNotPossible(*found)
+
+
+def _check(application: Application, rule: kinds.Rule, *, now: datetime) -> None:
+    """Ask every rule about an application that is to be filed or corrected: who, when, in which order, which state.
+
+    Source: domain notes, switching §8.
+    """
+    point, company_id, today, day = application.point, application.retailer_id, jst_date(now), application.desired_date
+    period = current_period(point, today)
+    if rule.filer in (Filer.GAINING, Filer.PRESENT):
+        if not period:
+            raise PointNotInUse
+        is_own = period.retailer_id == company_id
+        if rule.filer == Filer.GAINING and is_own:
+            raise AlreadyOurs
+        if rule.filer == Filer.PRESENT and not is_own:
+            raise NotOurs
+    relay = application.relay
+    if relay and (
+        relay.point_id != point.pk
+        or relay.gaining_retailer_id != company_id
+        or relay.desired_date != day
+        or not relay.is_open
+    ):
+        raise RelayDoesNotFit
+    _check_day(application, rule, today)
+    is_new = application.pk is None or application.state == _S.DRAFT
+    if application.is_start and is_new and is_taken(point.pk, company_id):
+        raise PointBusy
+    others = [
+        other
+        for other in movements_of(point.pk, today - timedelta(days=kinds.BACK_DAYS))
+        if other.number != application.number
+    ]
+    if rule.filer == Filer.ANY:
+        _check_free(application, others)
+    if against := sequence.contradicted(application.kind, day, others):
+        other, order = against
+        raise OutOfOwnSequence(other, order) if other.retailer_id == company_id else OutOfSequence
+    # Who supplies the point is the truth; a facility record that lags behind does not turn a customer away.
+    present = ContractState.ENERGISED if period and point.contract_state == ContractState.IDLE else point.contract_state
+    if not period and present == ContractState.ENERGISED:
+        present = ContractState.IDLE
+    state = sequence.state_on(day, present, others)
+    if state not in rule.begins_in:
+        raise StateDoesNotFit(state)
+
+
+def _check_day(application: Application, rule: kinds.Rule, today: date) -> None:
+    point, day = application.point, application.desired_date
+    earliest, latest = deadlines.window(
+        rule,
+        supply_class=point.supply_class,
+        meter_work=application.meter_work,
+        today=today,
+        workdays=workdays.of_area(point.area),
+    )
+    if not earliest <= day <= latest:
+        is_back_dated = day < today and rule.lead in (Lead.SAME_DAY, Lead.WORK) and not application.meter_work
+        raise (BackDated if is_back_dated else DateNotPossible)(earliest, latest)
+
+
+def _check_free(application: Application, others: Sequence[sequence.Movement]) -> None:
+    """The point is without supply from the desired date on, or a termination that is open will see to that."""
+    day = application.desired_date
+    is_leaving = any(other.kind == Kind.TERMINATION and not other.is_done and other.day <= day for other in others)
+    if not is_leaving and last_day(application.point_id) > day:
+        raise PointInUse
+
+
+@ahead.question
+def movements_of(point_id: int, since: date) -> list[sequence.Movement]:
+    """The point's movements that are open or have taken effect on `since` or later."""
+    return movements([point_id], since).get(point_id, [])
+
+
+def movements(point_ids: Collection[int], since: date) -> dict[int, list[sequence.Movement]]:
+    """The same for many points in one query; a point without any is left out."""
+    found: dict[int, list[sequence.Movement]] = {}
+    for row in Application.objects.filter(
+        Q(state__in=OPEN_APPLICATIONS) | Q(in_effect_on__gte=since), point_id__in=point_ids
+    ).select_related("match"):
+        found.setdefault(row.point_id, []).append(
+            sequence.Movement(
+                kind=row.kind,
+                day=row.effective_on,
+                is_done=row.in_effect_on is not None,
+                number=row.number,
+                retailer_id=row.retailer_id,
+                removes=row.removal,
+            )
+        )
+    return found
 
 
 @ahead.question
@@ -225,16 +484,19 @@ def file_terminations(relays: Sequence[Relay], *, by: User | None, now: datetime
         )
         for relay in relays
     ]
-    return _file(terminations)
+    return _make(terminations)
 
 
-def _file(applications: list[Application]) -> list[traces.Trace]:
+def _make(applications: list[Application], *, is_draft: bool = False) -> list[traces.Trace]:
+    """Number and insert new applications of one kind of way in; returns their traces, the first revision with them."""
     policies = network_policies.of_many({application.point.network_operator_id for application in applications})
-    moves = []
+    left = []
     for application, number in zip(applications, numbers.issue(numbers.APPLICATION, len(applications)), strict=True):
-        application.number = number
-        moves.append(_way_in(application, policies[application.point.network_operator_id]))
-        application.state = next_application_state(None, moves[-1])
+        policy = policies[application.point.network_operator_id]
+        application.number, application.state = number, ""
+        move = ApplicationMove.SAVE if is_draft else _way_in(application, policy)
+        revision = Revision(number=1, act=revisions.Act.REGISTERED, entries=revisions.entries_of(application))
+        left += _go(application, move, policy, revision)
     try:
         with transaction.atomic():
             Application.objects.bulk_create(applications, batch_size=2000)
@@ -242,32 +504,82 @@ def _file(applications: list[Application]) -> list[traces.Trace]:
         if "one_open_application_per_point_and_kind" in str(error):
             raise PointBusy from error
         raise
-    return [
+    return left
+
+
+def _go(
+    application: Application,
+    move: ApplicationMove,
+    policy: network_policies.Policy,
+    revision: Revision | None = None,
+) -> list[traces.Trace]:
+    """Move the application (the caller saves it), and on to accepted where the hub takes it by itself."""
+    before = application.state
+    application.state = state = _next(application, move)
+    told = {
+        ApplicationMove.FILE: "application_filed",
+        ApplicationMove.SUBMIT: "application_submitted",
+        ApplicationMove.CORRECT: "application_corrected",
+    }
+    is_silent = state == _S.DRAFT
+    operator_id = application.point.network_operator_id
+    left = [
         traces.Trace(
             case=application,
             move=move,
-            from_state="",
-            to_state=ApplicationState(application.state),
-            notices=notices.about_application(
-                application,
-                "application_filed" if move == ApplicationMove.FILE else "application_submitted",
-                application.point.network_operator_id,
-            ),
-            revision=Revision(number=1, act=revisions.Act.REGISTERED, entries=revisions.entries_of(application)),
+            from_state=before,
+            to_state=state,
+            notices=[] if is_silent else notices.about_application(application, told[move], operator_id),
+            revision=revision,
         )
-        for application, move in zip(applications, moves, strict=True)
     ]
+    if state == _S.SUBMITTED and not _needs_person(application, policy):
+        application.state = _next(application, ApplicationMove.ACCEPT)
+        application.planned_on = application.desired_date
+        left.append(
+            traces.Trace(
+                case=application,
+                move=ApplicationMove.ACCEPT,
+                from_state=state,
+                to_state=_S.ACCEPTED,
+                notices=notices.about_application(application, "application_accepted", application.retailer_id),
+            )
+        )
+    return left
+
+
+def _save(application: Application) -> None:
+    try:
+        with transaction.atomic():
+            application.save()
+    except IntegrityError as error:
+        if "one_open_application_per_point_and_kind" in str(error):
+            raise PointBusy from error
+        raise
+
+
+def _needs_person(application: Application, policy: network_policies.Policy) -> bool:
+    return policy.needs_person(application.kind, application.point.supply_class, meter_work=application.meter_work)
 
 
 def _way_in(application: Application, policy: network_policies.Policy) -> ApplicationMove:
-    """Whether the hub takes it by its tables or a person at the network operator looks at it first."""
-    needs_person = policy.needs_person(
-        application.kind, application.point.supply_class, meter_work=application.meter_work
-    )
-    return ApplicationMove.SUBMIT if needs_person else ApplicationMove.FILE
+    """Whether the hub takes it by its tables and it waits for its counterpart, or it goes to the network operator."""
+    waits = application.is_switch and not _needs_person(application, policy)
+    return ApplicationMove.FILE if waits else ApplicationMove.SUBMIT
 
 
-def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
+def _correcting(application: Application, policy: network_policies.Policy) -> ApplicationMove:
+    """The move of a correction: where the application stands it stays, unless somebody has to look at it anew."""
+    way = _way_in(application, policy)
+    if application.state in (_S.DRAFT, _S.SUBMITTED) and not (application.state == _S.SUBMITTED and way == _M.FILE):
+        return ApplicationMove.CORRECT
+    if application.state == _S.WAITING and way == ApplicationMove.FILE:
+        return ApplicationMove.CORRECT
+    _next(application, way)
+    return way
+
+
+def cancel(*, application_id: int, by: User, now: datetime, reason: str = "", dry_run: bool = False) -> Application:
     """Cancel an application by its own retailer before it is matched or its work is scheduled.
 
     A switch termination follows its relay and is not cancelled alone.
@@ -288,7 +600,7 @@ def cancel(*, application_id: int, by: User, now: datetime, dry_run: bool = Fals
         if dry_run:
             _next(application, ApplicationMove.CANCEL)
             return application
-        traces.leave(end_waiting([application], ApplicationMove.CANCEL), by=by, now=now)
+        traces.leave(end_waiting([application], ApplicationMove.CANCEL, reason=reason.strip()), by=by, now=now)
     return application
 
 
@@ -306,7 +618,7 @@ def end_competing_starts(relay: Relay) -> list[traces.Trace]:
     return end_waiting(competing, ApplicationMove.FAIL) if competing else []
 
 
-def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> list[traces.Trace]:
+def end_waiting(applications: Sequence[Application], move: ApplicationMove, *, reason: str = "") -> list[traces.Trace]:
     """Move applications without a counterpart yet (locked by the caller) to their end by CANCEL or FAIL.
 
     Returns the traces for the caller to leave with its own, all at once. Raises AlreadyMoved.
@@ -321,6 +633,7 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
                 number=at[application.pk],
                 act=revisions.Act.CANCELLED,
                 entries=revisions.entries_of(application),
+                reason=reason,
             )
             if is_cancelled
             else None
@@ -332,7 +645,9 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
                 from_state=application.state,
                 to_state=_next(application, move),
                 notices=notices.about_application(
-                    application, kind, application.retailer_id, application.point.network_operator_id
+                    application,
+                    kind,
+                    *([] if application.state == _S.DRAFT else _parties(application)),
                 ),
                 revision=revision,
             )
@@ -341,6 +656,10 @@ def end_waiting(applications: Sequence[Application], move: ApplicationMove) -> l
         trace.case.state = trace.to_state
     Application.objects.filter(pk__in=[a.pk for a in applications]).update(state=ENDS_IN[move])
     return moved
+
+
+def _parties(application: Application) -> tuple[int, int]:
+    return application.retailer_id, application.point.network_operator_id
 
 
 def complete(*, application_id: int, by: User, now: datetime, dry_run: bool = False) -> Application:
@@ -391,9 +710,17 @@ def pending_on(point_ids: list[int]) -> dict[int, list[dict[str, str]]]:
 
 def _next(application: Application, move: ApplicationMove) -> ApplicationState:
     try:
-        return next_application_state(application.state, move)
+        return next_application_state(application.state or None, move)
     except NotAllowed as refusal:
         raise AlreadyMoved(ApplicationState(refusal.state)) from refusal
+
+
+def _own(application_id: int, by: User) -> Application:
+    """The person's own company's application, locked."""
+    application = _locked(application_id)
+    if application.kind == Kind.SWITCH_TERMINATION or application.retailer_id != by.company_id:
+        raise NotYours
+    return application
 
 
 def _locked(application_id: int) -> Application:

@@ -17,7 +17,7 @@ class SwitchingConfig(AppConfig):
         from portal import quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
-        from switching import applications, matching, registration_queue, relays
+        from switching import applications, effects, matching, registration_queue, relays
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -35,6 +35,8 @@ class SwitchingConfig(AppConfig):
             inquiries.pending_sources.append(applications.pending_on)
         if matching.waits_for_hand_over not in publication.not_yet_settled:
             publication.not_yet_settled.append(matching.waits_for_hand_over)
+        if effects.waits_to_take_effect not in publication.not_yet_settled:
+            publication.not_yet_settled.append(effects.waits_to_take_effect)
         for follow_up in (relays.after_inquiry, applications.after_inquiry):
             if follow_up not in governance.follow_ups:
                 governance.follow_ups.append(follow_up)

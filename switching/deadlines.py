@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from django.conf import settings
 
 from portal.workdays import JST, Workdays, jst_date
+from switching.kinds import Lead, Rule
 
 CLOSING_TIME, LAST_MINUTE = time(17), time(23, 59)
 
@@ -48,3 +49,17 @@ def matching_cut_off(desired_date: date, workdays: Workdays) -> date:
 def furthest_date(today: date) -> date:
     """The furthest desired date that may be asked for."""
     return today + timedelta(days=settings.FURTHEST_AHEAD_DAYS)
+
+
+def window(rule: Rule, *, supply_class: str, meter_work: bool, today: date, workdays: Workdays) -> tuple[date, date]:
+    """The first and the last desired date that an application of the kind may name today."""
+    earliest = today - timedelta(days=rule.back_days)
+    by_lead_time = rule.lead == Lead.SWITCH or (rule.lead == Lead.WORK and meter_work)
+    if by_lead_time or rule.lead == Lead.ALWAYS_WORK:
+        earliest = earliest_switch_date(
+            today,
+            supply_class=supply_class,
+            meter_work=meter_work or rule.lead == Lead.ALWAYS_WORK,
+            workdays=workdays,
+        )
+    return earliest, furthest_date(today)

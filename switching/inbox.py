@@ -222,6 +222,20 @@ def stuck(user: User, now: datetime) -> Iterator[Task]:
     )
 
 
+def stuck_applications(user: User, now: datetime) -> Iterator[Task]:
+    """Applications that could not be carried out on their day, for the hub operator."""
+    if not user.may(Ability.ADMINISTER):
+        return
+    count = Application.objects.filter(state__in=OPEN_APPLICATIONS).exclude(stuck_because="").count()
+    yield Task(
+        ngettext("stuck application", "stuck applications", count),
+        reverse("admin:switching_application_changelist") + "?carrying_out=stuck",
+        None,
+        count,
+        "applications.stuck",
+    )
+
+
 def refused_from_queue(user: User, now: datetime) -> Iterator[Task]:
     """Registrations that waited over the quota and were refused in the last seven days."""
     if not user.may(Ability.SEE_QUEUE):
@@ -247,5 +261,6 @@ PROVIDERS = (
     paperwork,
     soon,
     stuck,
+    stuck_applications,
     refused_from_queue,
 )

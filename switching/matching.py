@@ -15,7 +15,7 @@ from metering.models import ReadingDate
 from portal import ledger, workdays
 from portal.models import User
 from portal.workdays import jst_date
-from switching import applications, deadlines, notices, relays, revisions, traces
+from switching import applications, deadlines, effects, notices, relays, revisions, traces
 from switching.models import Application, Match, Relay, Revision
 from switching.states import (
     BEFORE_MATCH,
@@ -249,6 +249,7 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
                     )
                 )
         _take_effect([match.pk for match in done])
+        effects.change_facilities([by_match[match.pk][0] for match in done])
         traces.leave(left, by=None, now=now)
     return len(due)
 

@@ -18,6 +18,7 @@ from switching import (
     relays,
     threads,
 )
+from switching.kinds import FIELDS
 from switching.models import DisclosureItem
 
 Refusal = (
@@ -147,6 +148,40 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "The cancellation relay does not fit: it is for another point or another date, or it has ended. Use the "
         "relay's date, or register a new relay."
     ),
+    applications.BackDated: _(
+        "This kind of application is not dated back further than %(earliest)s. Please choose a day from then on to "
+        "%(latest)s."
+    ),
+    applications.NotOffered: _(
+        "There is no application “%(kind)s” for the class of supply “%(supply_class)s”. Please compare the supply "
+        "point number and choose again."
+    ),
+    applications.FollowsRelay: _(
+        "A switch termination is filed with the acceptance of its cancellation relay. Please judge the relay instead."
+    ),
+    applications.NotOurs: _(
+        "Your company does not supply this point, so it cannot change or end anything there. Please compare the supply "
+        "point number."
+    ),
+    applications.PointInUse: _(
+        "The point is supplied on that day, so there is nothing to reconnect. To take the customer over, please file a "
+        "switch start."
+    ),
+    applications.StateDoesNotFit: _(
+        "On that day the contract state of the point will be “%(state)s”, and this kind of application does not begin "
+        "there. Please compare the facility data."
+    ),
+    applications.OutOfSequence: _(
+        "Another movement of this point stands against the desired date. A facility inquiry tells its kind and date; "
+        "please choose another day or ask the customer."
+    ),
+    applications.OutOfOwnSequence: _(
+        "Your own application %(number)s (%(kind)s, %(day)s) stands against it. What would fit: %(order)s."
+    ),
+    applications.EntryNotPossible: _("%(field)s: %(problem)s"),
+    applications.NothingChanged: _(
+        "Nothing differs from what was filed, so there is nothing to correct. Please change an entry or go back."
+    ),
     applications.Frozen: _(
         "The application is matched, and a matched pair is frozen for both sides. Before the switch date only the "
         "network operator can stop it; please call it."
@@ -228,6 +263,22 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     relays.QuotaSpent: _most,
     relays.AlreadyMoved: _state,
     applications.DateNotPossible: _dates,
+    applications.BackDated: _dates,
+    applications.NotOffered: lambda refusal: {
+        "kind": str(refusal.kind.label),
+        "supply_class": str(refusal.supply_class.label),
+    },
+    applications.StateDoesNotFit: _state,
+    applications.OutOfOwnSequence: lambda refusal: {
+        "number": refusal.other.number,
+        "kind": str(applications.Kind(refusal.other.kind).label),
+        "day": jst(refusal.other.day),
+        "order": str(refusal.order.label),
+    },
+    applications.EntryNotPossible: lambda refusal: {
+        "field": str(FIELDS[refusal.field]),
+        "problem": str(refusal.problem.label),
+    },
     applications.QuotaSpent: _most,
     applications.AlreadyMoved: _state,
     disclosures.NotAllAcknowledged: _missing,
@@ -248,6 +299,8 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
 
 _FIELDS: dict[type[Exception], str] = {
     applications.DateNotPossible: "desired_date",
+    applications.BackDated: "desired_date",
+    applications.OutOfOwnSequence: "desired_date",
     applications.RelayDoesNotFit: "desired_date",
     disclosures.ExplainedInFuture: "explained_on",
     disclosures.ExplainedTooLongAgo: "explained_on",

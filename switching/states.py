@@ -2,6 +2,7 @@
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class RelayState(TextChoices):
@@ -46,13 +47,13 @@ class ApplicationState(TextChoices):
 
     DRAFT = "draft", _("draft")
     SUBMITTED = "submitted", _("with the network operator")
-    ACCEPTED = "accepted", _("accepted")
+    ACCEPTED = "accepted", pgettext_lazy("application", "accepted")
     WAITING = "waiting", _("waiting for counterpart")
     MATCHED = "matched", _("matched (frozen)")
     SCHEDULED = "scheduled", _("work scheduled")
     IN_EFFECT = "in_effect", _("in effect")
     COMPLETED = "completed", _("completed")
-    REJECTED = "rejected", _("rejected")
+    REJECTED = "rejected", pgettext_lazy("application", "rejected")
     UNMATCHED = "unmatched", _("unmatched at the cut-off")
     CANCELLED = "cancelled", _("cancelled")
 

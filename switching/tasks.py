@@ -6,7 +6,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from switching import matching, queue_sweep, relays, statistics
+from switching import effects, matching, queue_sweep, relays, statistics
 
 
 def _until_done(verb: Callable[..., int], at: str | None) -> None:
@@ -56,6 +56,12 @@ def hand_over(at: str | None = None) -> None:
 def register_queued(at: str | None = None) -> None:
     """Register what waits in the queues over the quota as far as there is room."""
     _until_done(queue_sweep.register_waiting, at)
+
+
+@shared_task
+def take_effect(at: str | None = None) -> None:
+    """Carry out the applications without counterpart whose day has come."""
+    _until_done(effects.take_effect_due, at)
 
 
 @shared_task

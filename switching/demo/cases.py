@@ -9,7 +9,7 @@ from metering import inquiries
 from metering.models import Consent
 from portal.market import Area, SupplyClass
 from portal.models import User
-from switching import applications, deadlines, disclosures, matching, relays
+from switching import applications, deadlines, disclosures, effects, matching, relays
 from switching.demo import holders, places
 from switching.demo.clock import Clock
 from switching.demo.estate import Site, Wanted
@@ -372,7 +372,7 @@ def work_of_the_hub(clock: Clock) -> Story:
     day = clock.today - timedelta(days=DAYS_TOLD)
     while day <= clock.today:
         now = yield clock.at(day, 0, 1)
-        work(matching.hand_over_due, matching.close_unmatched, now=now)
+        work(matching.hand_over_due, effects.take_effect_due, matching.close_unmatched, now=now)
         if clock.workdays.is_open(day):
             now = yield clock.at(day, 12, 45)
             work(relays.remind_due, matching.match_waiting, now=now)
@@ -385,6 +385,7 @@ def sweep(now: datetime) -> None:
     """Everything that is due now: hand-overs, reminders, expiry, matching, cut-offs."""
     work(
         matching.hand_over_due,
+        effects.take_effect_due,
         relays.remind_due,
         relays.expire_overdue,
         matching.match_waiting,

@@ -123,6 +123,7 @@ class Application(models.Model):
     filed_at = models.DateTimeField(_("filed at"))
     filed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("filed by"))
     planned_on = models.DateField(_("takes effect on"), null=True)
+    stuck_because = models.CharField(_("stuck because"), max_length=200, blank=True)
     in_effect_on = models.DateField(_("in effect since"), null=True)
     completed_at = models.DateTimeField(_("paperwork completed at"), null=True)
 
@@ -140,7 +141,7 @@ class Application(models.Model):
             ),
             models.Index(
                 fields=["planned_on"],
-                condition=Q(state__in=["accepted", "scheduled"], match__isnull=True),
+                condition=Q(state__in=["accepted", "scheduled"], match__isnull=True, stuck_because=""),
                 name="applications_to_take_effect",
             ),
             models.Index(fields=["retailer", "-id"], name="applications_of_a_retailer"),

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from metering.models import Meter, SupplyPoint
 from portal.market import SupplyClass
@@ -44,8 +45,8 @@ class NetworkAnswer(models.Model):
     """The network operator's answer to an application: accepted or rejected, with codes and words; never changed."""
 
     class Verdict(models.TextChoices):
-        ACCEPT = "accept", _("accepted")
-        REJECT = "reject", _("rejected")
+        ACCEPT = "accept", pgettext_lazy("application", "accepted")
+        REJECT = "reject", pgettext_lazy("application", "rejected")
 
     application = models.ForeignKey(Application, models.PROTECT, related_name="answers", verbose_name=_("application"))
     verdict = models.CharField(_("verdict"), max_length=6, choices=Verdict)

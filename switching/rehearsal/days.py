@@ -119,6 +119,7 @@ class Play:
 
     def _night(self, today: date) -> None:
         self._run(switching_tasks.hand_over, at(today, 0, 5))
+        self._run(switching_tasks.take_effect, at(today, 0, 6))
         for task in (switching_tasks.expire_relays, switching_tasks.close_unmatched):
             self._run(task, at(today, 0, 10))
         self._send_usage(today - ONE_DAY, at(today, 3))

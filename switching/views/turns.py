@@ -235,6 +235,11 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
                 _("What is not paired by then ends as unmatched, and the customer's contract goes on."),
             )
         case ApplicationState.ACCEPTED | ApplicationState.SCHEDULED if application.planned_on:
+            if application.stuck_because:
+                return Clock(
+                    _("The hub operator's turn: the application could not be carried out. Please call the helpdesk."),
+                    application.planned_on,
+                )
             return Clock(
                 _("The hub's turn: it carries the application out on its day."),
                 application.planned_on,

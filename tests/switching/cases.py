@@ -8,7 +8,7 @@ from metering import supply
 from metering.models import SupplyPoint
 from portal.models import Company
 from portal.workdays import jst_date
-from switching import applications, disclosures, policies, relays
+from switching import answers, applications, disclosures, policies, relays
 from switching.models import Application, Disclosure, DisclosureVersion, Relay
 from switching.relays import Request, Verdict
 from tests.cast import Cast
@@ -22,6 +22,22 @@ HOLDER = "髙橋 花子"
 KANA = "タカハシ ハナコ"
 ADDRESS = "東京都千代田区丸の内1丁目2番3号"
 DESIRED = date(2026, 4, 15)
+
+CONTRACT = {"contract_number": "N-1", "holder_name": HOLDER, "holder_kana": KANA, "holder_address": ADDRESS}
+GIVEN: dict[str, dict[str, Any]] = {
+    "switch_start": CONTRACT,
+    "switch_termination": {},
+    "reconnection": CONTRACT,
+    "termination": {},
+    "ampere_change": {"ampere": 30},
+    "consumer_change": {
+        "change": "new_holder",
+        "holder_name": "新井 次郎",
+        "holder_kana": "アライ ジロウ",
+        "holder_address": ADDRESS,
+    },
+}
+"""The least each kind asks for at low voltage."""
 
 
 @dataclass
@@ -132,6 +148,31 @@ class Play:
                 **changes,
             }
         )
+
+    def file(self, kind: str, point: SupplyPoint, who: str = "umi", day: date = DESIRED, **given: Any) -> Application:
+        """An application of any kind; `now` among the entries is the moment, `relay` the relay."""
+        now, relay, dry_run = given.pop("now", self.now), given.pop("relay", None), given.pop("dry_run", False)
+        return applications.file(
+            kind=kind,
+            point=point,
+            desired_date=day,
+            given={**GIVEN[kind], **given},
+            relay=relay,
+            by=self.cast[f"{who}.application"],
+            now=now,
+            dry_run=dry_run,
+        )
+
+    def taken_up(self, application: Application, now: datetime | None = None) -> Application:
+        """The network operator accepts."""
+        return answers.accept(application_id=application.pk, by=self.cast["kaze.application"], now=now or self.now)
+
+    def vacant(self, *, since: date = date(2026, 3, 1), **fields: Any) -> SupplyPoint:
+        """A point whose supply ended."""
+        point = self.point(**fields)
+        supply.terminate({point.pk: since}, cause="moved out", now=self.now)
+        point.refresh_from_db()
+        return point
 
     def policy(self, **fields: Any) -> None:
         """umi's policy."""

@@ -14,6 +14,7 @@ from switching import (
     answers,
     applications,
     disclosures,
+    effects,
     escalations,
     guard,
     matching,
@@ -23,8 +24,10 @@ from switching import (
     threads,
     traces,
 )
+from switching.entries import Problem
 from switching.models import DisclosureItem, DisclosureVersion, QueuedRegistration
 from switching.sentences import SENTENCES, item_sentence, sentence
+from switching.sequence import Movement, Order
 from switching.states import ApplicationState, RelayState
 from tests.cast import NOW
 from tests.switching.cases import ADDRESS, HOLDER, KANA
@@ -35,7 +38,7 @@ KINDS = sorted(
             r'"((?:relay|application|supply)_[a-z]+)"',
             "".join(
                 (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
-                for name in ("relays", "applications", "answers", "matching", "threads")
+                for name in ("relays", "applications", "answers", "effects", "matching", "threads")
             ),
         )
     )
@@ -77,6 +80,17 @@ def every_notice(cast, play):
     matching.close_unmatched(now=AFTER)
     matching.hand_over_due(now=AFTER)
     applications.complete(application_id=start.pk, by=cast["kaze.application"], now=AFTER)
+    change = play.file("ampere_change", play.point())
+    applications.correct(
+        application_id=change.pk,
+        desired_date=change.desired_date,
+        given={"ampere": 50},
+        reason="",
+        by=cast["umi.application"],
+        now=NOW,
+    )
+    play.taken_up(change)
+    effects.take_effect_due(now=AFTER)
     return Notice.objects.all()
 
 
@@ -107,8 +121,10 @@ def test_no_template_of_a_notice_is_left_over():
 def all_refusals() -> list[type[Exception]]:
     found: list[type[Exception]] = []
     modules = (relays, applications, disclosures, registration_queue, threads, escalations)
-    for base in (*(module.NotPossible for module in modules), policies.BadPattern):
-        found += [base, *base.__subclasses__()]
+    left = [*(module.NotPossible for module in modules), policies.BadPattern]
+    while left:
+        found.append(left.pop())
+        left += found[-1].__subclasses__()
     return found
 
 
@@ -118,6 +134,14 @@ def an_example(kind: type[Exception]) -> Exception:
         relays.NumberDoesNotFit: ("U and eight digits.", "U12345678"),
         relays.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
         applications.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
+        applications.BackDated: (date(2026, 4, 1), date(2026, 9, 28)),
+        applications.NotOffered: ("ampere_change", "HV"),
+        applications.StateDoesNotFit: (applications.ContractState.REMOVED,),
+        applications.OutOfOwnSequence: (
+            Movement("termination", date(2026, 4, 15), False, "A0000000019"),
+            Order.BEFORE,
+        ),
+        applications.EntryNotPossible: ("ampere", Problem.AS_BEFORE),
         relays.QuotaSpent: (1200,),
         applications.QuotaSpent: (1200,),
         relays.AlreadyMoved: (RelayState.WITHDRAWN,),
