@@ -38,6 +38,7 @@ class Ability(TextChoices):
     ENTER = "enter", _("enter the portal")
     SEE_PARTICIPANTS = "see_participants", _("read the participant registry")
     SEE_POINTS = "see_points", _("see the own company's supply points")
+    SEE_HISTORY = "see_history", _("look at a supply point or case as of a day")
     INQUIRE = "inquire", _("make a facility inquiry")
     DISCLOSE = "disclose", _("record a disclosure of disadvantages")
     SEE_RELAYS = "see_relays", _("see cancellation relays")
@@ -83,6 +84,9 @@ MAY: dict[Ability, Grantable] = {
     Ability.ENTER: _by(*Role),
     Ability.SEE_PARTICIPANTS: _by(*Role),
     Ability.SEE_POINTS: _by(Role.INQUIRY, Role.APPLICATION, Role.USAGE, Role.VIEWER, of=(_R, _N)),
+    Ability.SEE_HISTORY: _by(
+        *(Role.OPERATOR, Role.AUDITOR), *(Role.INQUIRY, Role.APPLICATION, Role.RELAY, Role.USAGE, Role.VIEWER)
+    ),
     Ability.INQUIRE: _by(Role.INQUIRY, of=(_R,)),
     Ability.DISCLOSE: _by(Role.RELAY, of=(_R,)),
     Ability.SEE_RELAYS: _by(Role.RELAY, of=(_R,)),

@@ -26,6 +26,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
             Entry(_("Applications"), "switching:applications", Ability.SEE_APPLICATIONS, 40),
             Entry(_("Escalations"), "switching:escalations", Ability.WORK_ESCALATIONS, 35),
+            Entry(_("As of a day"), "switching:as-of", Ability.SEE_HISTORY, 52),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         for provider in PROVIDERS:

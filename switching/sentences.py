@@ -11,6 +11,7 @@ from portal.templatetags.words import jst
 from switching import (
     answers,
     applications,
+    as_of,
     disclosures,
     escalations,
     policies,
@@ -255,6 +256,12 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     escalations.NoteMissing: _("Please note what you found out or arranged; an escalation is closed with a note."),
     escalations.NoteTooLong: _("A note has at most 500 characters. Please shorten it."),
     escalations.AlreadyClosed: _("In the meantime the escalation was closed. Nothing was changed."),
+    # Time machine
+    as_of.NothingToDoWith: _(
+        "There is no supply point or case with this number that your company has to do with. Please compare the number."
+    ),
+    as_of.NotYetCome: _("This moment has not come yet. Leave it empty to ask for what is known now."),
+    as_of.TooFarAhead: _("Nothing is known so far ahead. Please name a day within the next year."),
 }
 
 _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {

@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from switching.converters import ApplicationNumber, Id, QueueNumber, RelayNumber
 from switching.views import (
     applications,
+    as_of,
     disclosures,
     escalations,
     filings,
@@ -41,6 +42,7 @@ urlpatterns = [
     path("queue/", queue.listing, name="queue"),
     path("queue/<queue_number:number>/", queue.page, name="queued"),
     path("queue/<queue_number:number>/withdrawal/", queue.withdrawal, name="queue-withdrawal"),
+    path("as-of/", as_of.page, name="as-of"),
     path("identity-check/", identity.rules, name="identity-rules"),
     path("statistics/", statistics.page, name="statistics"),
     path("statistics/counts.csv", statistics.counts_csv, name="statistics-counts"),

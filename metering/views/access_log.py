@@ -30,12 +30,16 @@ WHAT = {
     "supply point search": gettext_lazy("found by address or meter number"),
     "supply point read": gettext_lazy("supply point, contract and usage"),
     "contract read": gettext_lazy("contract"),
+    "supply point as of a day": gettext_lazy("supply and contract as of a day"),
 }
 SEARCHES = ("supply points by address", "supply points by meter number")
 PURPOSES: dict[str, Any] = {
     **dict(Consent.Purpose.choices),
     "network": gettext_lazy("operation of the network"),
     "operation of the hub": gettext_lazy("operation of the hub"),
+    "complaint": gettext_lazy("a customer's complaint"),
+    "dispute": gettext_lazy("a dispute between companies"),
+    "audit": gettext_lazy("an audit"),
 }
 DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 

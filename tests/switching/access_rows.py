@@ -92,6 +92,7 @@ ROWS = {
     "switching:queue": Row("ability", owner="sora.application"),
     "switching:queued": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:queue-withdrawal": Row("ability", owner="sora.relay", kwargs=queued),
+    "switching:as-of": Row("ability", owner="sora.viewer"),
     "switching:identity-rules": Row("inside"),
     "switching:statistics": Row("public"),
     "switching:statistics-counts": Row("public"),
