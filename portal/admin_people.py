@@ -1,4 +1,4 @@
-"""What the workbench adds to accounts: many at once from a file, and the second factor again before dangerous acts."""
+"""What the workbench adds to accounts: many at once from a file, and the second factor again before one is opened."""
 
 from typing import Any
 
@@ -18,7 +18,6 @@ from portal.access import Role, person
 from portal.forms_people import PeopleFileForm
 
 SALT = "portal.admin_people"
-DANGEROUS_ACTIONS = frozenset({"reset_second_factor", "leave", "send_password_link"})
 
 
 class PeopleDeeds(ModelAdmin):
@@ -36,12 +35,6 @@ class PeopleDeeds(ModelAdmin):
         if self.has_change_permission(request) and not sessions.is_fresh(request, now=timezone.now()):
             return sessions.to_proof(request)
         return super().changeform_view(request, *args, **kwargs)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        if request.POST.get("action") in DANGEROUS_ACTIONS and not sessions.is_fresh(request, now=timezone.now()):
-            messages.warning(request, _("Please show your second factor again, then choose the action once more."))
-            return sessions.to_proof(request)
-        return super().changelist_view(request, extra_context)
 
     def has_thaw_permission(self, request: HttpRequest) -> bool:
         """The operator; the helpdesk too, as far as `people.thaw` lets it."""

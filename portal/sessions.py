@@ -19,6 +19,7 @@ from portal.models import SignIn, User
 
 BEGAN, SEEN, PROVEN = "signed_in_at", "seen_at", "proven_at"  # seconds since 1970, in the session's own data
 NOTED_EVERY = timedelta(minutes=1)
+CARRY = "carry"  # in the address of the page that asks for the second factor: a deed waits in what was posted
 
 
 def begin(request: HttpRequest, user: User, *, now: datetime) -> None:
@@ -136,18 +137,36 @@ def freshly_proven(view: View) -> View:
 
     Stands inside `access.needs`: `@needs(…)` above, `@freshly_proven` below it.
     """
+    return _guarded(view, methods=None)
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        is_open = is_fresh(request, now=request.moment)  # type: ignore[attr-defined]
-        return view(request, *args, **kwargs) if is_open else to_proof(request)
 
-    return guarded
+def deed_freshly_proven(view: View) -> View:
+    """As `freshly_proven` for a page that everybody with the ability may look at: only what it does is dangerous."""
+    return _guarded(view, methods=frozenset({"POST"}))
 
 
 def to_proof(request: HttpRequest) -> HttpResponseRedirect:
-    """To the page that asks for the second factor again, and back to this page's address."""
-    return HttpResponseRedirect(reverse("portal:proof") + "?" + urlencode({"next": request.get_full_path()}))
+    """To the page that asks for the second factor again, and back here.
+
+    A deed goes along with all that was entered (307): it is done when the factor is shown (`views.sign_in.proof`).
+    """
+    wanted = {"next": request.get_full_path()}
+    is_deed = request.method == "POST" and bool(request.POST)
+    if is_deed:
+        wanted[CARRY] = "1"
+    return HttpResponseRedirect(reverse("portal:proof") + "?" + urlencode(wanted), preserve_request=is_deed)
+
+
+def _guarded(view: View, *, methods: frozenset[str] | None) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_open = methods is not None and request.method not in methods
+        if is_open or is_fresh(request, now=request.moment):  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)
+        return to_proof(request)
+
+    guarded.is_dangerous = True  # type: ignore[attr-defined]
+    return guarded
 
 
 def _drop(keys: list[str]) -> None:

@@ -8,6 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
+from portal import sessions
+from portal.access import View
+
 # Signing in, second factor and password have pages of their own; the admin's would be a second door.
 NOT_OFFERED = frozenset({"password_change", "password_change_done"})
 # Libraries register their tables too; the keys of second factors, for one, are nobody's to read.
@@ -25,6 +28,11 @@ class Workbench(AdminSite):
         """Hub staff, active, with a verified second factor (portal.middleware answers 404 to everybody else)."""
         user = request.user
         return bool(user.is_authenticated and user.is_verified() and user.is_staff)  # type: ignore[attr-defined]
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Whatever is done here can harm every company: a deed wants the second factor shown minutes ago."""
+        opened = super().admin_view(view, cacheable)
+        return opened if view == self.logout else sessions.deed_freshly_proven(opened)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one sign-in page, and it is not this one."""

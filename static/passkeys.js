@@ -31,7 +31,10 @@ async function ceremony(button) {
     const complete = button.dataset.complete + (next ? `?${new URLSearchParams({ next })}` : "");
     const name = isNew ? { name: form.elements.name.value } : {};
     const done = await post(complete, form, { ...answer.toJSON(), ...name });
-    if (done.redirect_url) location.assign(done.redirect_url);
+    if (button.dataset.waiting) {
+      form.action = button.dataset.waiting; // the deed that waits in the form's hidden fields
+      HTMLFormElement.prototype.submit.call(form);
+    } else if (done.redirect_url) location.assign(done.redirect_url);
     else location.reload();
   } catch (error) {
     trouble.textContent = error instanceof Refused ? error.message : trouble.dataset.words;

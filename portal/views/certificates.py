@@ -22,6 +22,7 @@ from portal.certificates import Standing
 from portal.forms_certificates import CertificateRequestForm, ReasonForm, RegistrationForm, refuse
 from portal.lists import Column
 from portal.models import Certificate, CertificatePurpose, CertificateRequest
+from portal.sessions import freshly_proven
 from portal.templatetags.words import badge, company_name, jst
 
 State, Way = CertificateRequest.State, CertificateRequest.Way
@@ -156,6 +157,7 @@ def asked(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Ability.REQUEST_CERTIFICATE)
+@freshly_proven
 @require_POST
 def decision(request: HttpRequest, pk: int) -> HttpResponse:
     """The registration authority's yes or no, or the person's own withdrawal."""
@@ -184,6 +186,7 @@ def decision(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Ability.REQUEST_CERTIFICATE)
+@freshly_proven
 @require_POST
 def collection(request: HttpRequest, pk: int) -> HttpResponse:
     """Make key and certificate; this page shows the passphrase, and never again."""
@@ -255,6 +258,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Ability.REQUEST_CERTIFICATE)
+@freshly_proven
 @require_POST
 def bundle(request: HttpRequest, pk: int) -> HttpResponse:
     """The PKCS#12 file, once."""
@@ -268,6 +272,7 @@ def bundle(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Ability.REQUEST_CERTIFICATE)
+@freshly_proven
 @require_http_methods(["GET", "POST"])
 def revocation(request: HttpRequest, pk: int) -> HttpResponse:
     """Revoke, after a page that says what follows."""
@@ -304,6 +309,7 @@ def revocation(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Ability.MANAGE_CERTIFICATES)
+@freshly_proven
 @require_http_methods(["GET", "POST"])
 def registration(request: HttpRequest) -> HttpResponse:
     """Register a certificate that a trusted outside authority issued."""
@@ -336,6 +342,7 @@ def registration(request: HttpRequest) -> HttpResponse:
 
 
 @needs(Ability.MANAGE_CERTIFICATES)
+@freshly_proven
 @require_http_methods(["GET", "POST"])
 def policy(request: HttpRequest) -> HttpResponse:
     """Let the company's people in with a certificate only, or without one too, after a page that says what follows."""

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from portal import hub_key, proofs
 from portal.access import Ability, needs, person, public
 from portal.models import Seal, UnsealedEntry
+from portal.sessions import deed_freshly_proven
 
 
 class ProofForm(forms.Form):
@@ -29,6 +30,7 @@ class ProofForm(forms.Form):
 
 
 @needs(Ability.SEE_EVIDENCE)
+@deed_freshly_proven
 def evidence(request: HttpRequest) -> HttpResponse:
     """The chain's newest seal and the form for a proof pack; a filled form answers with the pack."""
     form = ProofForm(request.POST if request.method == "POST" else None)

@@ -99,6 +99,7 @@ def account(request: HttpRequest, username: str) -> HttpResponse:
 
 
 @needs(Ability.MANAGE_PEOPLE)
+@freshly_proven
 def invitation_new(request: HttpRequest) -> HttpResponse:
     """Invite a person of the own company: the link to set the password goes to the e-mail address."""
     company = person(request).company
@@ -169,6 +170,7 @@ def roles(request: HttpRequest, username: str) -> HttpResponse:
 
 
 @needs(Ability.MANAGE_PEOPLE)
+@freshly_proven
 def suspension(request: HttpRequest, username: str) -> HttpResponse:
     """Suspend an account, after a page that says what follows."""
     user = _own(request, username)
@@ -186,6 +188,7 @@ def suspension(request: HttpRequest, username: str) -> HttpResponse:
 
 
 @needs(Ability.MANAGE_PEOPLE)
+@freshly_proven
 def thaw(request: HttpRequest, username: str) -> HttpResponse:
     """Let a suspended or frozen person sign in again, after a page that asks to make sure who is asking."""
     user = _own(request, username)

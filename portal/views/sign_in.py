@@ -109,17 +109,26 @@ def code(request: HttpRequest) -> HttpResponse:
 
 @needs(Ability.ENTER)
 @never_cache
+@sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def proof(request: HttpRequest) -> HttpResponse:
-    """The second factor once more, before an act that could do much harm; then back to it."""
+    """The second factor once more, before an act that could do much harm; then back to it.
+
+    A deed that was under way waits in hidden fields, and the browser takes it along again when the factor is shown.
+    """
     user, now = person(request), timezone.now()
-    form = ProofForm(request.POST) if request.method == "POST" else ProofForm()
-    if request.method == "POST" and form.is_valid():
+    waiting, prefix = _waiting(request), "proof" if sessions.CARRY in request.GET else None
+    if prefix and request.FILES:
+        messages.warning(request, _("A file was chosen; please choose it again after this."))
+        return redirect(reverse("portal:proof") + "?" + urlencode({"next": request.GET.get("next", "/")}))
+    is_shown = request.method == "POST" and (not prefix or f"{prefix}-code" in request.POST)
+    form = ProofForm(request.POST if is_shown else None, prefix=prefix)
+    if is_shown and form.is_valid():
         device, why = _shown(user, form)
         if device:
             sessions.prove_again(request, now=now)
             ledger.record("second factor shown again", f"user {user.username}", by=user, now=now)
-            return redirect(onwards(request))
+            return redirect(onwards(request), preserve_request=bool(waiting and _next(request)))
         ledger.record(
             "second factor failed", f"user {user.username}", by=user, now=now, address=sessions.address_of(request)
         )
@@ -130,6 +139,7 @@ def proof(request: HttpRequest) -> HttpResponse:
         {
             "title": _("Please show your second factor again"),
             "form": form,
+            "waiting": waiting,
             "next": _next(request),
             "minutes": settings.STEP_UP_MINUTES,
             "demo_code": demo.code_of(user) if demo.is_demo() else "",
@@ -338,9 +348,20 @@ def _why_not(known: User | None, password: str) -> str:
     return _("User id or password is wrong. After five wrong passwords the user id is frozen.")
 
 
+def _waiting(request: HttpRequest) -> list[tuple[str, str]]:
+    """What was entered for the deed that waits for the second factor, field by field."""
+    if sessions.CARRY not in request.GET:
+        return []
+    own = {"csrfmiddlewaretoken", "proof-code"}
+    entered = [(name, str(value)) for name, values in request.POST.lists() for value in values if name not in own]
+    return entered or ([("carried", "1")] if request.method == "POST" else [])
+
+
 def _next(request: HttpRequest) -> str:
     """Where the person wanted to go, when it is a page of this site."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    wanted = request.GET.get("next") or ""
+    if sessions.CARRY not in request.GET:  # where a deed waits, a field of that name is the deed's
+        wanted = request.POST.get("next") or wanted
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
