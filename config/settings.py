@@ -147,6 +147,9 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 FILE_UPLOAD_PERMISSIONS = 0o640
+# Looks for malware in what people hand in (portal.scanning); "" for none, "portal.clamd.scan" asks ClamAV's daemon.
+UPLOAD_SCANNER = os.environ.get("KIRIKAE_UPLOAD_SCANNER", "")
+CLAMD_ADDRESS = os.environ.get("KIRIKAE_CLAMD", "/run/clamav/clamd.ctl")
 # One folder per network operator, named by its participant code; files put there are taken in like uploads.
 USAGE_DROP_DIR = Path(os.environ.get("KIRIKAE_DROP", DATA_DIR / "drop"))
 FILES_SURVIVE_POWER_CUT = PRODUCTION  # published files are forced to disk before the commit that shows them

@@ -93,6 +93,10 @@ FILE_PROBLEMS: dict[str, str | Promise] = {
     "content_differs": _("“%(name)s” is by its name %(expected)s, but its content is something else."),
     "file_too_large": _("The file has %(size)s bytes; at most %(limit)s are taken in. Please split it."),
     "file_empty": _("The file is empty."),
+    "infected": _("The file holds something harmful (%(found)s) and was not kept. Please have your computer checked."),
+    "not_scanned": _(
+        "The file could not be checked for harmful content and was not kept. Please try again in a few minutes."
+    ),
     "bp_not_day": _("The message has information code %(message_code)s; day files have 0120 or 1120."),
     "bp_name_differs": _(
         "The name of the file says %(name_code)s of %(name_day)s, "

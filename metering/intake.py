@@ -38,7 +38,7 @@ from metering.formats.csv import read_wide, wide_lines
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.halfhours import NULL, pack, pack_quality
 from metering.models import Layer, RefusedRow, UsageBatch, UsageFile
-from portal import gates, ledger, outbox
+from portal import gates, ledger, outbox, scanning
 from portal.access import Ability
 from portal.market import MarketRole
 from portal.models import Company, Function, Participation, User
@@ -77,6 +77,10 @@ class NotAUsageFile(Exception):
         return checks.sentence(self.code, self.params)
 
 
+class NotScanned(NotAUsageFile):
+    """The scanner did not answer; the same file may be taken in later."""
+
+
 class NotANetworkOperator(Exception):
     """Only network operators send usage."""
 
@@ -91,7 +95,7 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
     name    as the sender wrote it; it and the first bytes decide the format
     by      the person who uploaded it, None for the drop folder
 
-    Raises gates.Closed, NotANetworkOperator, NotAUsageFile, AlreadyReceived.
+    Raises gates.Closed, NotANetworkOperator, NotAUsageFile, NotScanned, AlreadyReceived.
     """
     gates.require(Function.USAGE, now=now)
     if MarketRole.NETWORK_OPERATOR not in sender.market_roles:
@@ -109,6 +113,7 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
     known = UsageFile.objects.filter(sender=sender, sha256=sha256)
     if file := known.first():
         raise AlreadyReceived(file)
+    _scan(upload, name)
     upload.seek(0)
     path = default_storage.save(f"usage/in/{now:%Y/%m/%d}/{uuid4().hex}", File(upload))
     try:
@@ -137,6 +142,15 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
         raise
     transaction.on_commit(lambda: _queue(file.pk), robust=True)
     return file
+
+
+def _scan(upload: IO[bytes], name: str) -> None:
+    try:
+        scanning.scan(upload, name=name)
+    except scanning.Infected as infected:
+        raise NotAUsageFile("infected", found=infected.found) from infected
+    except scanning.Unscanned as unscanned:
+        raise NotScanned("not_scanned") from unscanned
 
 
 def _queue(file_id: int) -> None:
@@ -780,7 +794,7 @@ def collect_dropped(*, now: datetime) -> Collected:
     A file is complete when nobody has written to it for QUIET_SECONDS; names that end in `.part` or begin with a
     dot are still being written. Afterwards it stands in `done/`, or in `refused/` beside a `.txt` that says why.
     One sweep runs at a time. A file interrupted between receiving and moving is found again and moved then. While usage
-    is closed (portal.gates) everything stays where it lies.
+    is closed (portal.gates) everything stays where it lies, and so does what the scanner could not look at.
     """
     collected = Collected()
     own = Participation.objects.filter(market_role=MarketRole.NETWORK_OPERATOR).select_related("company")
@@ -809,6 +823,8 @@ def _collect(path: Path, sender: Company, collected: Collected, *, now: datetime
             receive(stream, name=path.name, sender=sender, by=None, now=now)
     except AlreadyReceived as known:
         _put_away(path, "done", f"{known}\n")
+    except NotScanned:
+        pass  # it stays where it lies until the scanner answers
     except NotAUsageFile as problem:
         collected.refused += 1
         _put_away(path, "refused", f"{problem.sentence}\n")

@@ -1,4 +1,4 @@
-"""Files that people hand in beside words: checked by size, ending and first bytes, kept in the file store."""
+"""Files that people hand in beside words: checked by size, ending, first bytes and scanner, kept in the file store."""
 
 import hashlib
 import unicodedata
@@ -13,6 +13,8 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from portal import scanning
 
 ZIP, TEXT = (b"PK\x03\x04", b"PK\x05\x06"), None
 # ending → media type and what the file begins with (None: text, which holds no zero byte)
@@ -60,6 +62,16 @@ class OtherContent(Refused):
     sentence = _("%(name)s is not what its ending says. Please save it anew and choose it again.")
 
 
+class Infected(Refused):
+    sentence = _("%(name)s holds something harmful (%(found)s) and was not kept. Please have your computer checked.")
+
+
+class NotScanned(Refused):
+    sentence = _(
+        "%(name)s could not be checked for harmful content and was not kept. Please try again in a few minutes."
+    )
+
+
 @dataclass(frozen=True)
 class Kept:
     """A file in the store: where, what people call it, and what it is."""
@@ -93,8 +105,13 @@ def check(file: File) -> tuple[str, str]:
 
 @contextmanager
 def keeping(files: Sequence[File], *, folder: str) -> Iterator[list[Kept]]:
-    """Check and store files for the length of a deed; when the deed fails they are taken out again."""
+    """Check, scan and store files for the length of a deed; when the deed fails they are taken out again.
+
+    Raises the refusals of this module.
+    """
     checked = [(file, *check(file)) for file in files]
+    for file, name, _kind in checked:
+        _scan(file, name)
     kept: list[Kept] = []
     try:
         for file, name, content_type in checked:
@@ -110,6 +127,15 @@ def keeping(files: Sequence[File], *, folder: str) -> Iterator[list[Kept]]:
         for item in kept:
             default_storage.delete(item.path)
         raise
+
+
+def _scan(file: File, name: str) -> None:
+    try:
+        scanning.scan(file, name=name)
+    except scanning.Infected as infected:
+        raise Infected(name, found=infected.found) from infected
+    except scanning.Unscanned as unscanned:
+        raise NotScanned(name) from unscanned
 
 
 def _name(given: str) -> str:

@@ -165,6 +165,7 @@ def point(request: HttpRequest, number: str) -> HttpResponse:
             "periods": [(period, _last_day(period)) for period in periods.order_by("-during")],
             "is_network": is_network,
             "contract": contract,
+            "reads_access_log": contract is not None and user.may(Ability.READ_ACCESS_LOG),
             # An earlier day was known to the retailer before; it is not this one's to see.
             "holder_since": contract and current and max(contract.holder_since, current.during.lower),
             "today": today,

@@ -13,7 +13,7 @@ from metering.inquiries import inquire, record_consent, search_by_meter
 from metering.models import Consent
 from metering.supply import NewSupply
 from portal.models import LedgerEntry
-from tests.cast import NOW, client_of
+from tests.cast import NOW, client_of, person
 
 DAY = timedelta(days=1)
 LATER = NOW + 15 * DAY
@@ -131,3 +131,11 @@ def test_the_log_costs_the_same_queries_whatever_its_length(cast, points, umi_cl
             assert log_of(umi_client, points.house).content.decode().count("REC-sora.inquiry") == count
         costs.append(len(queries))
     assert costs[0] == costs[1]
+
+
+def test_the_points_page_leads_to_it_for_who_may_read_it(cast, points):
+    both = person(cast.umi, "umi.both", roles=["administrator", "viewer"])
+    address = f"/supply-points/{points.house.number}/"
+    assert f'href="{address}access-log/"' in client_of(both).get(address).content.decode()
+    for user in (cast["umi.viewer"], person(cast.kaze, "kaze.both", roles=["administrator", "viewer"])):
+        assert "access-log" not in client_of(user).get(address).content.decode()
