@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django_otp.oath import TOTP
 from django_otp_webauthn.models import WebAuthnCredential
 
-from portal import people
+from portal import people, sessions
 from portal.models import LedgerEntry, User
 from tests.cast import NOW, PASSWORD, Cast
 
@@ -130,3 +131,40 @@ def test_a_newcomer_sets_up_nothing_else_and_a_locked_key_opens_nothing(cast: Ca
     people.thaw(user, by=None, now=NOW)
     page.click("[data-passkey=show]")
     desk.arrive("/notices/")
+
+
+def minutes_pass() -> None:
+    """The second factor of every session was shown long ago."""
+    for row in Session.objects.all():
+        data = row.get_decoded()
+        if sessions.PROVEN in data:
+            data[sessions.PROVEN] -= 3600
+            Session.objects.filter(pk=row.pk).update(session_data=Session.objects.encode(data))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["code", "passkey"])
+def test_a_deed_waits_for_the_second_factor_and_keeps_what_was_entered(cast: Cast, desk: Desk, way: str) -> None:
+    user, page = cast["sora.administrator"], desk.page
+    gone = cast["sora.viewer"]
+    desk.give_password(user, "/me/passkeys/")
+    page.fill("main [name=code]", code_of(user))
+    page.click("main .btn-primary")
+    desk.arrive("/me/passkeys/")
+    page.click("[data-passkey=new]")
+    page.wait_for_selector("text=パスキーを設定しました")
+    desk.open(f"/people/{gone.username}/departure/")
+    page.fill("main [name=reason]", '退職 "3月" <b>')
+    minutes_pass()
+    page.click("main form button")
+    page.wait_for_selector("main [name=proof-code]")
+    assert User.objects.get(pk=gone.pk).left_at is None
+    if way == "code":
+        user.totpdevice_set.update(last_t=-1)
+        page.fill("main [name=proof-code]", code_of(user))
+        page.press("main [name=proof-code]", "Enter")
+    else:
+        page.click("[data-passkey=show]")
+    desk.arrive("/people/")
+    assert LedgerEntry.objects.get(action="user left").detail["reason"] == '退職 "3月" <b>'
+    assert not desk.troubles
