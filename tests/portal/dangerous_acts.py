@@ -186,7 +186,10 @@ class BenchAct:
 
 WORKBENCH: dict[str, BenchAct] = {
     "a quota is set": BenchAct(
-        lambda cast: (f"{BENCH}/quota/add/", {"company": cast.sora.pk, "registration": "relay", "most": "10"}),
+        lambda cast: (
+            f"{BENCH}/quota/add/",
+            {"company": cast.sora.pk, "registration": "relay", "most": "10", "over": "refuse"},
+        ),
         lambda: Quota.objects.exists(),
     ),
     "a quota is lifted": BenchAct(
