@@ -244,14 +244,13 @@ class PolicyForm(forms.ModelForm):
             "filing",
         ]
 
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        asked = {name: values[name] for name in values if name.startswith("number_")}
-        try:
-            policies.check(RetailerPolicy(**asked))
-        except policies.BadPattern as refusal:
-            self.add_error(field_of(refusal, self), sentence(refusal))
-        return values
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if not self.errors:
+            try:
+                policies.check(self.instance)
+            except policies.BadPattern as refusal:
+                self.add_error(field_of(refusal, self), sentence(refusal))
 
 
 @admin.register(RetailerPolicy)

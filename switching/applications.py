@@ -31,7 +31,12 @@ from switching.states import (
 Kind = Application.Kind
 ContractState = SupplyPoint.ContractState
 _S, _M = ApplicationState, ApplicationMove
-ENDS_IN = {ApplicationMove.CANCEL: ApplicationState.CANCELLED, ApplicationMove.FAIL: ApplicationState.UNMATCHED}
+ENDS_IN = {_M.CANCEL: _S.CANCELLED, _M.FAIL: _S.UNMATCHED, _M.GIVE_WAY: _S.SUPERSEDED}
+TOLD_AS = {
+    _M.CANCEL: "application_cancelled",
+    _M.FAIL: "application_unmatched",
+    _M.GIVE_WAY: "application_superseded",
+}
 
 
 class NotPossible(Exception):
@@ -607,6 +612,7 @@ def cancel(*, application_id: int, by: User, now: datetime, reason: str = "", dr
 def end_competing_starts(relay: Relay) -> list[traces.Trace]:
     """The first accepted relay for a point wins: other companies' starts on it end; returns the traces.
 
+    They are told that another switch came first, and never whose.
     Source: domain notes, switching §5.
     """
     competing = list(
@@ -615,15 +621,15 @@ def end_competing_starts(relay: Relay) -> list[traces.Trace]:
         .exclude(retailer=relay.gaining_retailer_id)
         .select_related("point")
     )
-    return end_waiting(competing, ApplicationMove.FAIL) if competing else []
+    return end_waiting(competing, ApplicationMove.GIVE_WAY) if competing else []
 
 
 def end_waiting(applications: Sequence[Application], move: ApplicationMove, *, reason: str = "") -> list[traces.Trace]:
-    """Move applications without a counterpart yet (locked by the caller) to their end by CANCEL or FAIL.
+    """Move applications without a counterpart yet (locked by the caller) to their end by CANCEL, FAIL or GIVE_WAY.
 
     Returns the traces for the caller to leave with its own, all at once. Raises AlreadyMoved.
     """
-    kind = {ApplicationMove.CANCEL: "application_cancelled", ApplicationMove.FAIL: "application_unmatched"}[move]
+    kind = TOLD_AS[move]
     is_cancelled = move == ApplicationMove.CANCEL
     at = revisions.next_numbers([application.pk for application in applications]) if is_cancelled else {}
     moved = []

@@ -27,6 +27,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Applications"), "switching:applications", Ability.SEE_APPLICATIONS, 40),
             Entry(_("Escalations"), "switching:escalations", Ability.WORK_ESCALATIONS, 35),
             Entry(_("As of a day"), "switching:as-of", Ability.SEE_HISTORY, 52),
+            Entry(_("Rules for relays"), "switching:relay-rules", Ability.LAY_DOWN_RULES, 60),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         for provider in PROVIDERS:

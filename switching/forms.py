@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.models import Company
 from portal.templatetags.words import company_name
-from switching import escalations, relays, threads
-from switching.models import Disclosure, DisclosureItem, DisclosureVersion, RelayMessage
+from switching import escalations, policies, relays, threads
+from switching.models import Disclosure, DisclosureItem, DisclosureVersion, RelayMessage, RetailerPolicy
 from switching.reasons import Reason
-from switching.sentences import SENTENCES
+from switching.sentences import SENTENCES, field_of, sentence
 
+MOST_TRIES = 50
 GAPS = re.compile(r"\s+")
 INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
 
@@ -235,6 +236,62 @@ class MessageForm(forms.Form):
         field = self.fields["topic"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(topic.value, topic.label) for topic in topics]
+
+
+class RulesForm(forms.ModelForm):
+    """A retailer's own rules for relays addressed to it, and numbers to try the pattern with."""
+
+    tries = forms.CharField(
+        label=_("Numbers to try"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("One per line; made-up ones will do. Nothing of this is kept."),
+    )
+
+    class Meta:
+        model = RetailerPolicy
+        fields = (
+            "number_pattern",
+            "number_separators",
+            "number_hint",
+            "number_sample",
+            "auto_accept",
+            "filing",
+        )
+        widgets = {
+            "number_pattern": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            "filing": forms.RadioSelect,
+        }
+        help_texts = {
+            "number_pattern": _(
+                "Regular expression for the whole number after width is evened out and the separators are dropped; "
+                "empty: any number. Without look-around and back-references."
+            ),
+            "number_separators": _(
+                "Characters that are left out before the pattern is asked, such as hyphen and blank."
+            ),
+            "number_hint": _("The rule in words, for those who type your customers' numbers."),
+            "number_sample": _("A made-up number that follows the pattern."),
+            "auto_accept": _(
+                "Only where contract number, name and address agree exactly or by the strict rules; all else goes to "
+                "a person."
+            ),
+            "filing": _("By hand: within the next business day after the acceptance, or the hub operator is told."),
+        }
+
+    def tried(self) -> list[tuple[str, bool]]:
+        """Each number to try and whether it fits; for a form whose rules are in order."""
+        lines = self.cleaned_data["tries"].splitlines()
+        return [(line.strip(), self.instance.number_fits(line)) for line in lines if line.strip()][:MOST_TRIES]
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if not self.errors:
+            try:
+                policies.check(self.instance)
+            except policies.BadPattern as refusal:
+                self.add_error(field_of(refusal, self), sentence(refusal))
 
 
 class NoteForm(forms.Form):

@@ -55,6 +55,7 @@ class ApplicationState(TextChoices):
     COMPLETED = "completed", _("completed")
     REJECTED = "rejected", pgettext_lazy("application", "rejected")
     UNMATCHED = "unmatched", _("unmatched at the cut-off")
+    SUPERSEDED = "superseded", _("ended: another switch came first")
     CANCELLED = "cancelled", _("cancelled")
 
 
@@ -69,6 +70,7 @@ class ApplicationMove(TextChoices):
     AWAIT = "await", _("waits for its counterpart")
     MATCH = "match", _("matched")
     FAIL = "fail", _("unmatched at the cut-off")
+    GIVE_WAY = "give_way", _("gave way to a switch that was accepted first")
     SCHEDULE = "schedule", _("work scheduled")
     STOP = "stop", _("stopped by the network operator")
     TAKE_EFFECT = "take_effect", _("took effect")
@@ -92,8 +94,10 @@ APPLICATION_MOVES: dict[tuple[ApplicationState | None, ApplicationMove], Applica
     (_S.SUBMITTED, _M.ACCEPT): _S.ACCEPTED,
     (_S.SUBMITTED, _M.REJECT): _S.REJECTED,
     (_S.SUBMITTED, _M.FAIL): _S.UNMATCHED,
+    (_S.SUBMITTED, _M.GIVE_WAY): _S.SUPERSEDED,
     (_S.ACCEPTED, _M.AWAIT): _S.WAITING,
     (_S.ACCEPTED, _M.SUBMIT): _S.SUBMITTED,
+    (_S.ACCEPTED, _M.GIVE_WAY): _S.SUPERSEDED,
     (_S.ACCEPTED, _M.CANCEL): _S.CANCELLED,
     (_S.ACCEPTED, _M.SCHEDULE): _S.SCHEDULED,
     (_S.ACCEPTED, _M.STOP): _S.CANCELLED,
@@ -103,6 +107,7 @@ APPLICATION_MOVES: dict[tuple[ApplicationState | None, ApplicationMove], Applica
     (_S.WAITING, _M.CANCEL): _S.CANCELLED,
     (_S.WAITING, _M.MATCH): _S.MATCHED,
     (_S.WAITING, _M.FAIL): _S.UNMATCHED,
+    (_S.WAITING, _M.GIVE_WAY): _S.SUPERSEDED,
     (_S.MATCHED, _M.SCHEDULE): _S.SCHEDULED,
     (_S.MATCHED, _M.STOP): _S.CANCELLED,
     (_S.MATCHED, _M.TAKE_EFFECT): _S.IN_EFFECT,

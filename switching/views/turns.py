@@ -34,6 +34,7 @@ APPLICATION_TONES = {
     ApplicationState.COMPLETED: "done",
     ApplicationState.REJECTED: "refused",
     ApplicationState.UNMATCHED: "refused",
+    ApplicationState.SUPERSEDED: "refused",
     ApplicationState.CANCELLED: "stopped",
 }
 
@@ -274,6 +275,13 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
             return Clock(_("Nobody's turn: the network operator rejected the application. A new one can be filed."))
         case ApplicationState.CANCELLED:
             return Clock(_("Nobody's turn: the application was cancelled."))
+        case ApplicationState.SUPERSEDED:
+            return Clock(
+                _(
+                    "Nobody's turn: another switch of the point was accepted first, so this one ended. Please ask your "
+                    "customer before you file anew."
+                )
+            )
     return Clock(
         _("Nobody's turn: no counterpart came by the cut-off. The customer's contract goes on; please file again.")
     )

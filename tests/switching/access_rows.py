@@ -80,6 +80,7 @@ ROWS = {
     "switching:withdrawal": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:relay-messages": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:filing": Row("ability", owner="umi.relay", kwargs=owed),
+    "switching:relay-rules": Row("ability", owner="umi.administrator"),
     "switching:escalations": Row("ability", owner="hub.operator"),
     "switching:escalation": Row("ability", owner="hub.operator", kwargs=escalation),
     "switching:disclosure-new": Row("ability", owner="sora.relay"),

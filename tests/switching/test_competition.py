@@ -6,14 +6,17 @@ import pytest
 
 from metering import publication, supply
 from metering.models import PublishedFile
-from portal.models import Participation
+from portal import outbox
+from portal.models import Notice, Participation
 from portal.workdays import JST
 from switching import applications, disclosures, matching, relays
 from switching.models import Application, Match, Relay
 from switching.reasons import Reason
 from switching.states import ApplicationState, RelayState
+from tests.cast import client_of
 from tests.metering.delivering import block_of, csv_of, deliver
 from tests.switching.cases import DESIRED
+from tests.switching.paging import said
 
 pytestmark = pytest.mark.django_db
 
@@ -101,9 +104,16 @@ def test_a_start_without_relay_gives_way_to_the_first_accepted_relay(play, cast)
     point, other = play.point(), play.point()
     squatting, elsewhere = play.start(point, who="yama"), play.start(other, who="yama")
     relay = play.accepted(point)
-    for start, state in ((squatting, ApplicationState.UNMATCHED), (elsewhere, ApplicationState.WAITING)):
+    for start, state in ((squatting, ApplicationState.SUPERSEDED), (elsewhere, ApplicationState.WAITING)):
         start.refresh_from_db()
         assert start.state == state
+    notice = Notice.objects.get(recipient=cast.yama, kind="application_superseded")
+    told = " ".join(outbox.words(notice, "en"))
+    assert "Another switch of this supply point was accepted first" in told
+    page = said(client_of(cast["yama.application"]).get(f"/applications/{squatting.number}/"))
+    assert "先に" in page
+    for name in ("Sora", "空でんき", "Umi", "海エナジー", relay.number):
+        assert name not in told and name not in page, "whose is not told"
     play.start(point, relay=relay)
     assert matching.match_waiting(now=play.now) == 1
     assert supply.current_period(point, date(2026, 4, 1)).retailer == cast.umi

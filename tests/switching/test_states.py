@@ -62,6 +62,7 @@ def test_what_has_ended_does_not_move_any_more():
         ApplicationState.COMPLETED,
         ApplicationState.REJECTED,
         ApplicationState.UNMATCHED,
+        ApplicationState.SUPERSEDED,
         ApplicationState.CANCELLED,
     }
     assert not [key for key in APPLICATION_MOVES if key[0] in ended]
