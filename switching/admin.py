@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from portal import ledger
 from portal.admin import ReadOnly
 from switching import disclosures, effects, matching, policies, traces
+from switching.forms import SeparatorsField
 from switching.models import (
     Application,
     Disclosure,
@@ -232,6 +233,8 @@ class DisclosureAdmin(ReadOnly):
 
 
 class PolicyForm(forms.ModelForm):
+    number_separators = SeparatorsField()
+
     class Meta:
         model = RetailerPolicy
         fields = [

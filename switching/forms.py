@@ -238,9 +238,24 @@ class MessageForm(forms.Form):
         field.choices = [(topic.value, topic.label) for topic in topics]
 
 
+class SeparatorsField(forms.CharField):
+    """Characters to drop; a blank among them is one of them and stays."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("separators to drop"),
+            required=False,
+            strip=False,
+            max_length=10,
+            help_text=_("Characters that are left out before the pattern is asked, such as hyphen and blank."),
+            widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        )
+
+
 class RulesForm(forms.ModelForm):
     """A retailer's own rules for relays addressed to it, and numbers to try the pattern with."""
 
+    number_separators = SeparatorsField()
     tries = forms.CharField(
         label=_("Numbers to try"),
         required=False,
@@ -267,9 +282,6 @@ class RulesForm(forms.ModelForm):
             "number_pattern": _(
                 "Regular expression for the whole number after width is evened out and the separators are dropped; "
                 "empty: any number. Without look-around and back-references."
-            ),
-            "number_separators": _(
-                "Characters that are left out before the pattern is asked, such as hyphen and blank."
             ),
             "number_hint": _("The rule in words, for those who type your customers' numbers."),
             "number_sample": _("A made-up number that follows the pattern."),

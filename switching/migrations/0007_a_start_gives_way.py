@@ -4,15 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('switching', '0006_stuck_applications'),
+        ("switching", "0006_stuck_applications"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='application',
-            name='state',
-            field=models.CharField(choices=[('draft', 'draft'), ('submitted', 'with the network operator'), ('accepted', 'accepted'), ('waiting', 'waiting for counterpart'), ('matched', 'matched (frozen)'), ('scheduled', 'work scheduled'), ('in_effect', 'in effect'), ('completed', 'completed'), ('rejected', 'rejected'), ('unmatched', 'unmatched at the cut-off'), ('superseded', 'ended: another switch came first'), ('cancelled', 'cancelled')], default='waiting', max_length=10, verbose_name='state'),
+            model_name="application",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("draft", "draft"),
+                    ("submitted", "with the network operator"),
+                    ("accepted", "accepted"),
+                    ("waiting", "waiting for counterpart"),
+                    ("matched", "matched (frozen)"),
+                    ("scheduled", "work scheduled"),
+                    ("in_effect", "in effect"),
+                    ("completed", "completed"),
+                    ("rejected", "rejected"),
+                    ("unmatched", "unmatched at the cut-off"),
+                    ("superseded", "ended: another switch came first"),
+                    ("cancelled", "cancelled"),
+                ],
+                default="waiting",
+                max_length=10,
+                verbose_name="state",
+            ),
         ),
     ]
