@@ -31,6 +31,7 @@ from switching.states import (
 Kind = Application.Kind
 ContractState = SupplyPoint.ContractState
 _S, _M = ApplicationState, ApplicationMove
+CORRECTABLE = frozenset({_S.DRAFT, _S.SUBMITTED, _S.ACCEPTED, _S.WAITING})
 ENDS_IN = {_M.CANCEL: _S.CANCELLED, _M.FAIL: _S.UNMATCHED, _M.GIVE_WAY: _S.SUPERSEDED}
 TOLD_AS = {
     _M.CANCEL: "application_cancelled",

@@ -25,6 +25,30 @@ class QueueNumber(RelayNumber):
     regex = "Q[0-9]{10}"
 
 
+class ApplicationKind:
+    """The kinds that have a page of their own to be filed on, with hyphens; a switch start has its own way."""
+
+    regex = "reconnection|termination|ampere-change|consumer-change"
+
+    def to_python(self, value: str) -> str:
+        return value.replace("-", "_")
+
+    def to_url(self, value: str) -> str:
+        return str(value).replace("_", "-")
+
+
+class SupplyClassCode:
+    """lv, hv or fit."""
+
+    regex = "lv|hv|fit"
+
+    def to_python(self, value: str) -> str:
+        return value.upper()
+
+    def to_url(self, value: str) -> str:
+        return str(value).lower()
+
+
 class Id:
     """An id that fits a database's bigint."""
 

@@ -2,7 +2,14 @@
 
 from django.urls import path, register_converter
 
-from switching.converters import ApplicationNumber, Id, QueueNumber, RelayNumber
+from switching.converters import (
+    ApplicationKind,
+    ApplicationNumber,
+    Id,
+    QueueNumber,
+    RelayNumber,
+    SupplyClassCode,
+)
 from switching.views import (
     applications,
     as_of,
@@ -10,6 +17,7 @@ from switching.views import (
     escalations,
     filings,
     identity,
+    kinds,
     policies,
     queue,
     relays,
@@ -20,6 +28,8 @@ from switching.views import (
 register_converter(RelayNumber, "relay_number")
 register_converter(ApplicationNumber, "application_number")
 register_converter(QueueNumber, "queue_number")
+register_converter(ApplicationKind, "application_kind")
+register_converter(SupplyClassCode, "supply_class")
 register_converter(Id, "case_id")
 
 app_name = "switching"
@@ -38,8 +48,12 @@ urlpatterns = [
     path("disclosures/<case_id:pk>/", disclosures.page, name="disclosure"),
     path("applications/", applications.listing, name="applications"),
     path("applications/new/switch-start/", applications.start_new, name="start-new"),
+    path("applications/new/", kinds.choose, name="application-kinds"),
+    path("applications/new/<application_kind:kind>/<supply_class:supply_class>/", kinds.new, name="application-new"),
     path("applications/<application_number:number>/", applications.page, name="application"),
     path("applications/<application_number:number>/cancellation/", applications.cancellation, name="cancellation"),
+    path("applications/<application_number:number>/correction/", kinds.correction, name="correction"),
+    path("applications/<application_number:number>/filing/", kinds.draft, name="draft"),
     path("applications/<application_number:number>/completion/", applications.completion, name="completion"),
     path("queue/", queue.listing, name="queue"),
     path("queue/<queue_number:number>/", queue.page, name="queued"),

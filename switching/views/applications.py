@@ -29,7 +29,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, dry_runs, registration_queue, relays, traces
+from switching import applications, dry_runs, kinds, registration_queue, relays, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
@@ -41,7 +41,8 @@ from switching.states import (
     ApplicationMove,
     ApplicationState,
 )
-from switching.views import inquiries, moves, queue, turns
+from switching.views import inquiries, moves, queue, shown, turns
+from switching.views.kinds import may_correct
 from switching.views.relays import reading_dates, typed_number, way
 
 
@@ -176,17 +177,11 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         (_("Retailer"), company_name(application.retailer)),
         (_("Network operator"), company_name(point.network_operator)),
         (_("Desired date"), jst(application.desired_date)),
-        (_("Meter work"), _("needed") if application.meter_work else _("not needed")),
         (_("Filed at"), jst(application.filed_at)),
     ]
     if is_own and application.filed_by and application.filed_by.company_id == user.company_id:
         facts.append((_("Filed by"), application.filed_by.name))
-    contract = [
-        (_("New contract number"), application.contract_number),
-        (_("Contract holder"), application.holder_name),
-        (_("Contract holder in kana"), application.holder_kana),
-        (_("Address"), application.holder_address),
-    ]
+    rule = kinds.rule(application.kind, point.supply_class)
     return render(
         request,
         "switching/application.html",
@@ -197,7 +192,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "clock": turns.of_application(application, reader=user.company, calendar=workdays.of_area(point.area)),
             "facts": facts,
             "dates": _dates(application),
-            "contract": contract if application.holder_name else [],
+            "entries": shown.of(application, rule) if rule else [],
+            "history": shown.history(application, user.company),
             "relay": relay,
             "may_open_relay": relay is not None and Relay.objects.visible_to(user).filter(pk=relay.pk).exists(),
             "steps": turns.steps_of(application, reader=user.company),
@@ -206,6 +202,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             and application.kind != Application.Kind.SWITCH_TERMINATION
             and application.state in FREE_TO_CANCEL
             and _may(user, Ability.FILE_APPLICATION, point),
+            "may_correct": is_own and may_correct(application) and _may(user, Ability.FILE_APPLICATION, point),
+            "is_draft": application.state == ApplicationState.DRAFT,
             "may_complete": application.state == ApplicationState.IN_EFFECT
             and point.network_operator_id == user.company_id
             and _may(user, Ability.COMPLETE_APPLICATION, point),
@@ -216,6 +214,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
 def _dates(application: Application) -> list[tuple[str, Any]]:
     """The dated facts, each for itself: matched, switch date, supply changed, paperwork completed."""
     match = application.match
+    if not application.is_switch:
+        return _dates_of_one_side(application)
     rows: list[tuple[str, Any]] = [
         (_("Matched at"), jst(match.matched_at) if match else _("not yet")),
         (_("Switch date"), jst(match.switch_date) if match else _("not yet")),
@@ -227,6 +227,22 @@ def _dates(application: Application) -> list[tuple[str, Any]]:
     done = application.completed_at
     rows.append((_("Paperwork completed at"), jst(done) if done else _("not yet")))
     return rows if application.is_open or match else []
+
+
+def _dates_of_one_side(application: Application) -> list[tuple[str, Any]]:
+    """The same where nothing is matched: the planned day, the day it took effect, the paperwork."""
+    if not application.is_open and not application.in_effect_on:
+        return []
+    label = {
+        Application.Kind.RECONNECTION: _("Supply started on"),
+        Application.Kind.TERMINATION: _("Supply ended on"),
+    }.get(Application.Kind(application.kind), _("In effect since"))
+    planned, done, completed = application.planned_on, application.in_effect_on, application.completed_at
+    return [
+        (_("Takes effect on"), jst(planned) if planned else _("not yet settled")),
+        (label, jst(done) if done else _("not yet")),
+        (_("Paperwork completed at"), jst(completed) if completed else _("not yet")),
+    ]
 
 
 @needs(Ability.FILE_APPLICATION)
@@ -434,18 +450,22 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
             applications.cancel(application_id=application.pk, by=user, now=timezone.now())
         except applications.NotPossible as refusal:
             return _see_the_case(request, application, refusal)
-        messages.success(request, _("Switch start %(number)s is cancelled.") % {"number": application.number})
+        messages.success(request, _("%(number)s is cancelled.") % {"number": application.number})
         return redirect("switching:application", application.number)
     return render(
         request,
         "switching/confirm.html",
         _to_confirm(
             application,
-            title=_("Cancel this switch start?"),
-            action_label=_("Cancel the switch start"),
+            title=_("Cancel this application?"),
+            action_label=_("Cancel the application"),
             notes=[
-                _("The relay stays as it is. To end it as well, withdraw the relay instead."),
-                _("This cannot be undone; a new start can be filed while the cut-off has not passed."),
+                *(
+                    [_("The relay stays as it is. To end it as well, withdraw the relay instead.")]
+                    if application.is_start
+                    else []
+                ),
+                _("This cannot be undone; a new application can be filed."),
             ],
         )
         | {"is_danger": True, "checked": checked},

@@ -28,6 +28,21 @@ def start(cast: Cast) -> dict[str, Any]:
     return {"number": play.start(play.point()).number}
 
 
+def draft(cast: Cast) -> dict[str, Any]:
+    """A draft of sora."""
+    point = _play(cast).point(supplier=cast.sora)
+    kept = applications.file(
+        kind="termination",
+        point=point,
+        desired_date=DESIRED,
+        given={},
+        by=cast["sora.application"],
+        now=NOW,
+        as_draft=True,
+    )
+    return {"number": kept.number}
+
+
 def in_effect(cast: Cast) -> dict[str, Any]:
     """A switch start of sora whose supply has started and whose paperwork is open."""
     play = _play(cast)
@@ -87,6 +102,15 @@ ROWS = {
     "switching:disclosure": Row("ability", owner="sora.relay", kwargs=disclosure),
     "switching:applications": Row("ability", owner="kaze.application"),
     "switching:start-new": Row("ability", owner="sora.application"),
+    "switching:application-kinds": Row("ability", owner="sora.application"),
+    "switching:application-new": Row(
+        "ability",
+        owner="sora.application",
+        kwargs=lambda cast: {"kind": "termination", "supply_class": "LV"},
+        shared=True,  # without a point it is an empty form
+    ),
+    "switching:correction": Row("ability", owner="sora.application", kwargs=start),
+    "switching:draft": Row("ability", owner="sora.application", kwargs=draft),
     "switching:application": Row("ability", owner="sora.viewer", kwargs=start),
     "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
     "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
