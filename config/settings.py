@@ -304,6 +304,7 @@ CELERY_BEAT_SCHEDULE = {
         ("tell of locked inquiries", "metering.tasks.tell_of_locks", timedelta(minutes=5)),
         ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
+        ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
         ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
     ]
 }
@@ -345,6 +346,10 @@ USAGE_FILE_MAX_BYTES = 2_000_000_000
 USAGE_XML_MAX_BYTES = 12_000_000_000
 USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one
 PUBLISHED_POINTS_PER_FILE = 50_000
+USAGE_COUNTED_DAYS = 62  # how far back the completeness of days is counted anew when something about them changes
+USAGE_GAP_AFTER = timedelta(days=1)  # a day missing so long after its deadline is a gap to be followed up
+USAGE_GAP_DAYS = 14  # how far back the check looks for days that went missing
+USAGE_HOLD_ALARM = timedelta(minutes=30)  # a publication held up for longer is the hub operator's business
 INQUIRIES_PER_PERSON_AND_DAY, INQUIRIES_PER_HOUR_ALARM = 300, 100  # where a company has no rules of its own
 INQUIRY_RUN_ALARM = 8  # numbers asked one after the other
 INQUIRY_FOLLOW_UP_DAYS, INQUIRIES_WITHOUT_RESULT_ALARM = 14, 20

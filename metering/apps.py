@@ -23,5 +23,6 @@ class MeteringConfig(AppConfig):
             Entry(_("Supply points"), "metering:points", Ability.SEE_POINTS, 50),
             Entry(_("Access log"), "metering:access-log-choice", Ability.READ_ACCESS_LOG, 55),
             Entry(_("Usage files"), "metering:usage-files", Ability.SEND_USAGE, 60),
+            Entry(_("Completeness of usage"), "metering:completeness", Ability.SEE_COMPLETENESS, 65),
             Entry(_("Published usage"), "metering:published-files", Ability.COLLECT_USAGE, 60),
         )

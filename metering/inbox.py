@@ -7,11 +7,12 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from metering import intake
+from metering import gaps, holds, intake
 from metering.models import InquiryAlarm, PublishedFile
 from portal.access import Ability, Role
 from portal.inbox import Task
 from portal.models import User
+from portal.workdays import jst_date
 
 
 def files_to_correct(user: User, now: datetime) -> Iterator[Task]:
@@ -65,4 +66,29 @@ def locks_to_lift(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
-PROVIDERS = (files_to_correct, files_to_collect, alarms_to_explain, locks_to_lift)
+def gaps_to_follow_up(user: User, now: datetime) -> Iterator[Task]:
+    """A network operator's open gaps that nobody has in hand, or that the person is to look at again."""
+    if user.may(Ability.HANDLE_GAPS):
+        yield Task(
+            title=_("Gaps in usage to follow up"),
+            link=reverse("metering:gaps") + "?only=todo",
+            due_at=None,
+            count=gaps.to_follow_up(user, today=jst_date(now)).count(),
+            kind="usage.gaps",
+        )
+
+
+def held_up_days(user: User, now: datetime) -> Iterator[Task]:
+    """Days whose publication is held up by hand-overs that do not get done, for the hub operator."""
+    if user.company.is_hub_operator and user.may(Ability.SEE_COMPLETENESS):
+        held = holds.lasting(now).aggregate(count=Count("pk"), first=Min("since"))
+        yield Task(
+            title=_("Days of usage held up by hand-overs"),
+            link=reverse("metering:completeness"),
+            due_at=held["first"],
+            count=held["count"],
+            kind="usage.held",
+        )
+
+
+PROVIDERS = (gaps_to_follow_up, held_up_days, files_to_correct, files_to_collect, alarms_to_explain, locks_to_lift)

@@ -26,7 +26,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
 
-from metering import owed
+from metering import holds, owed
 from metering.checks import LATE_HOUR
 from metering.formats import bp, names
 from metering.formats.blocks import DayBlock, recut
@@ -109,7 +109,9 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
             return None
         if any(waits(day) for waits in not_yet_settled):
             log.warning("usage of %s waits: hand-overs due by that day are not carried out yet", day)
+            holds.note(day, now=now)
             return None
+        holds.release(day, now=now)
         moves = owed.moves(notes, day, layer)
         if not batches and not moves:
             owed.settle(notes, None, now=now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from metering import governance, intake, publication
+from metering import gaps, governance, intake, publication
 
 
 def _moment(at: str | None) -> datetime:
@@ -40,6 +40,12 @@ def publish_nightly(at: str | None = None) -> None:
 def publish_late(at: str | None = None) -> None:
     """Publish what came late."""
     publication.publish_late(now=_moment(at))
+
+
+@shared_task
+def check_completeness(at: str | None = None) -> None:
+    """Count the days that changed, open and close gaps."""
+    gaps.check(now=_moment(at))
 
 
 @shared_task

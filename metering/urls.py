@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from metering.views import access_log, alarms, inquiries, points, published_files, usage_files
+from metering.views import access_log, alarms, completeness, inquiries, points, published_files, usage_files
 
 
 class PointNumberConverter(StringConverter):
@@ -36,6 +36,14 @@ USAGE = [
     path("published-files/<int:pk>/download/", published_files.download, name="published-file-download"),
 ]
 
+COMPLETENESS = [
+    path("usage-completeness/", completeness.board, name="completeness"),
+    path("usage-gaps/", completeness.gap_list, name="gaps"),
+    path("usage-gaps/<int:pk>/", completeness.gap, name="gap"),
+    path("usage-gaps/<int:pk>/follow-up/", completeness.gap_follow_up, name="gap-follow-up"),
+    path("usage-gaps/<int:pk>/giving-up/", completeness.gap_give_up, name="gap-give-up"),
+]
+
 GOVERNANCE = [
     path("inquiry-alarms/", alarms.alarms, name="alarms"),
     path("inquiry-alarms/<int:pk>/", alarms.alarm, name="alarm"),
@@ -45,4 +53,4 @@ GOVERNANCE = [
     path("supply-points/<point_number:number>/access-log/", access_log.access_log, name="access-log"),
 ]
 
-urlpatterns = [*POINTS, *USAGE, *GOVERNANCE]
+urlpatterns = [*POINTS, *USAGE, *COMPLETENESS, *GOVERNANCE]

@@ -53,6 +53,8 @@ class Ability(TextChoices):
     COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
+    SEE_COMPLETENESS = "see_completeness", _("see how complete usage is and where it has gaps")
+    HANDLE_GAPS = "handle_gaps", _("follow up gaps in usage")
     MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
     PUBLISH = "publish", _("publish documents and announcements")
     ANSWER_TICKETS = "answer_tickets", _("answer questions to the helpdesk")
@@ -101,6 +103,8 @@ MAY: dict[Ability, Grantable] = {
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
+    Ability.SEE_COMPLETENESS: _by(Role.USAGE, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
+    Ability.HANDLE_GAPS: _by(Role.USAGE, of=(_N,)),
     Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
     Ability.PUBLISH: _by(Role.OPERATOR),
     Ability.ANSWER_TICKETS: _by(Role.OPERATOR, Role.HELPDESK),

@@ -1,5 +1,6 @@
 """Tables of the metering room, one module per noun."""
 
+from metering.models.completeness import DayCount, Gap, HeldDay
 from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
 from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.owed import OwedDay
@@ -20,8 +21,11 @@ from metering.models.usage import (
 __all__ = [
     "Consent",
     "Contract",
+    "DayCount",
     "DeliveryCounter",
     "FacilityInquiry",
+    "Gap",
+    "HeldDay",
     "InquiryAlarm",
     "InquiryCount",
     "InquiryRules",

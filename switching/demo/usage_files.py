@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from metering import intake, publication
+from metering import gaps, intake, publication
 from metering.formats import bp, names
 from metering.formats.blocks import DayBlock, day_block, join
 from metering.formats.csv import write_wide
@@ -164,6 +164,7 @@ def publish(clock: Clock) -> Story:
         now = yield clock.no_later(clock.at(day, 5), before_end=timedelta(minutes=4))
         publication.publish_nightly(now=now)
         publication.publish_late(now=now)
+        gaps.check(now=now)
         day += timedelta(days=1)
 
 

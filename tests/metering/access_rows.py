@@ -1,10 +1,13 @@
 """The metering room's rows of the access sweep."""
 
+from datetime import timedelta
 from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateRange
 
 from metering import governance
 from metering.inquiries import inquire, record_consent
-from metering.models import InquiryAlarm, PublishedFile
+from metering.models import Gap, InquiryAlarm, PublishedFile
 from metering.publication import publish_day
 from tests.access_rows import Row
 from tests.cast import NOW, Cast, make_points
@@ -77,4 +80,21 @@ GOVERNANCE = {
     "metering:access-log": Row("ability", owner="umi.administrator", kwargs=a_point_of_umi),
 }
 
-ROWS = {**POINTS, **USAGE, **GOVERNANCE}
+
+def a_gap_of_kaze(cast: Cast) -> dict[str, Any]:
+    [point] = make_points(cast, 1)
+    days = DateRange(DAY, DAY + timedelta(days=1))
+    return {"pk": Gap.objects.create(point=point, during=days, opened_at=NOW).pk}
+
+
+COMPLETENESS = {
+    "metering:completeness": Row("ability", owner="hub.operator"),
+    "metering:gaps": Row("ability", owner="umi.usage"),
+    "metering:gap": Row("ability", owner="umi.usage", kwargs=a_gap_of_kaze),
+    "metering:gap-follow-up": Row("ability", owner="kaze.usage", kwargs=a_gap_of_kaze, method="post"),
+    "metering:gap-give-up": Row(
+        "ability", owner="kaze.usage", kwargs=a_gap_of_kaze, method="post", data={"reason": "lost"}
+    ),
+}
+
+ROWS = {**COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE}
