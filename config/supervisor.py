@@ -112,6 +112,8 @@ class Supervisor:
                 f" {self.port + 1 if self.port < 65535 else 8000}"
             )
         os.environ["KIRIKAE_DATA"] = str(self.data)
+        if os.environ["KIRIKAE_ENV"] != "production":
+            os.environ.setdefault("KIRIKAE_ADDRESS", self.address.rstrip("/"))  # links in mails, passkeys
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _raise_stop)
         code = 1

@@ -29,7 +29,7 @@ class Workbench(AdminSite):
         user = request.user
         return bool(user.is_authenticated and user.is_verified() and user.is_staff)  # type: ignore[attr-defined]
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: View, cacheable: bool = False) -> Any:
         """Whatever is done here can harm every company: a deed wants the second factor shown minutes ago."""
         opened = super().admin_view(view, cacheable)
         return opened if view == self.logout else sessions.deed_freshly_proven(opened)
