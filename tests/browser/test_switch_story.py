@@ -19,24 +19,19 @@ from portal.workdays import JST
 from switching import disclosures
 from switching.models import Application, Relay
 from switching.states import RelayState
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.seats import Seat
 from tests.cast import NOW, PASSWORD, Cast
 from tests.switching.cases import ADDRESS, HOLDER, ITEMS, KANA, Play
 
 SWITCH_DAY = date(2026, 4, 15)
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
-class Person:
+class Person(Seat):
     """Somebody at a browser of their own."""
 
     def __init__(self, browser: Any, site: str, clock: Any, user: User) -> None:
-        self.context = browser.new_context(viewport=WIDE, locale="ja-JP", accept_downloads=True)
-        self.page, self.site, self.clock, self.user = self.context.new_page(), site, clock, user
-        self.troubles: list[str] = []
-        self.page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("response", lambda r: r.status >= 500 and self.troubles.append(f"{r.status} {r.url}"))
+        super().__init__(browser, site)
+        self.clock, self.user = clock, user
 
     def sign_in(self) -> None:
         self.clock.shift(timedelta(minutes=1))  # a code is good once
@@ -49,29 +44,8 @@ class Person:
         self.fill(code=f"{totp.token():06d}")
         self.press("main .btn-primary")
 
-    def open(self, path: str) -> None:
-        answer = self.page.goto(path if path.startswith("http") else self.site + path)
-        assert answer.status == 200, (path, answer.status)
-
-    def fill(self, **fields: str) -> None:
-        for name, value in fields.items():
-            self.page.fill(f"main [name={name}]", value)
-
-    def press(self, selector: str) -> None:
-        with self.page.expect_navigation():
-            self.page.click(selector)
-
-    def keep(self, name: str) -> None:
-        """Keep a picture at desk and telephone width; nothing may stick out sideways."""
-        ARTEFACTS.mkdir(exist_ok=True)
-        for size, suffix in ((NARROW, "-390"), (WIDE, "")):
-            self.page.set_viewport_size(size)
-            assert self.page.evaluate("document.documentElement.scrollWidth") <= size["width"], (name, size)
-            self.page.screenshot(path=str(ARTEFACTS / f"{name}{suffix}.png"), full_page=True)
-
     def sign_out(self) -> None:
-        assert not self.troubles
-        self.context.close()
+        self.leave()
 
 
 @pytest.fixture

@@ -111,10 +111,19 @@ def stop(process: subprocess.Popen) -> None:
 
 
 @pytest.fixture
-def web(built_in, folder) -> Iterator[Path]:
+def https_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def web(built_in, folder, https_port) -> Iterator[Path]:
     """gunicorn on a Unix socket, believing what comes by it; returns the socket."""
     path = folder / "web.sock"
-    environment = {**site_environment(folder), "KIRIKAE_CERTIFICATE_SOURCE": "socket"}
+    environment = {
+        **site_environment(folder),
+        "KIRIKAE_CERTIFICATE_SOURCE": "socket",
+        "KIRIKAE_TRUSTED_ORIGINS": f"https://localhost:{https_port}",
+    }
     gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"unix:{path}"]
     process = started(
         [*gunicorn, "--workers", "1", "--threads", "4", "--no-control-socket"], environment, folder / "web.log"
@@ -135,11 +144,11 @@ class Nginx:
 
 
 @pytest.fixture
-def nginx(web, folder) -> Iterator[Nginx]:
+def nginx(web, folder, https_port) -> Iterator[Nginx]:
     """nginx with the configuration we ship; only paths, ports and its place of work are the test's."""
     binary = nginx_binary()
     assert binary, "KIRIKAE_REQUIRE_NGINX is set and there is no nginx"
-    plain_port, port = free_port(), free_port()
+    plain_port, port = free_port(), https_port
     shipped = (ROOT / "docs/nginx/kirikae.conf").read_text()
     for theirs, ours in (
         ("/run/kirikae/web.sock", str(web)),
