@@ -20,6 +20,7 @@ from metering.models import Consent, FacilityInquiry, Meter, SupplyPoint
 from metering.points import next_reading_date, normalise_number
 from portal import gates, ledger
 from portal.access import Ability, covers, within
+from portal.market import MarketRole
 from portal.models import Function, User
 from portal.workdays import jst_date
 
@@ -89,6 +90,13 @@ class OutsideYourRoles(Refused):
     sentence = _("Your role does not cover this area and class of supply. Your company's administrator can extend it.")
 
 
+class NoPartInArea(Refused):
+    sentence = _(
+        "Your company has no participant code as a retailer in the area of this number, so it cannot ask about it. "
+        "Please compare the first two digits, or apply to the hub operator for the area."
+    )
+
+
 class UnknownPoint(Refused):
     sentence = _(
         "No supply point of this class has this number. Compare it with the meter slip; a feed-in point has a "
@@ -149,7 +157,7 @@ def record_consent(
 
     Raises ReferenceMissing, ConsentInTheFuture, ConsentTooOld, gates.Closed. Source: domain notes, switching §4.
     """
-    gates.require(Function.FACILITY_INQUIRY, now=now)
+    gates.require(Function.FACILITY_INQUIRY, now=now, by=by)
     if not reference.strip():
         raise ReferenceMissing
     _check_age(obtained_on, now)
@@ -181,11 +189,12 @@ def inquire(*, number: str, supply_class: str, consent: Consent | None, by: User
 
     `number` may be typed in any of the ways `points.normalise_number` reads; what it raises comes through
     (WrongNumber). Raises gates.Closed, Locked, BudgetSpent, ConsentMissing, ConsentOfAnotherCompany,
-    ConsentInTheFuture, ConsentTooOld, OutsideYourRoles, UnknownPoint. An answer and each of these refusals
+    ConsentInTheFuture, ConsentTooOld, OutsideYourRoles,
+    NoPartInArea, UnknownPoint. An answer and each of these refusals
     but the first leave a ledger row and count (metering.governance): do not call this inside a
     transaction that the refusal rolls back.
     """
-    gates.require(Function.FACILITY_INQUIRY, now=now)
+    gates.require(Function.FACILITY_INQUIRY, now=now, by=by)
     number = normalise_number(number, supply_class=supply_class)
     area = number[:2]
     subject = f"supply point {number}"
@@ -194,6 +203,8 @@ def inquire(*, number: str, supply_class: str, consent: Consent | None, by: User
         consent = _checked(consent, by, now)
         if not covers(by, Ability.INQUIRE, area=area, supply_class=supply_class):
             raise OutsideYourRoles
+        if area not in _areas(by):
+            raise NoPartInArea
         point = SupplyPoint.objects.filter(number=number, supply_class=supply_class).first()
         if point is None:
             raise UnknownPoint
@@ -354,7 +365,7 @@ def _search(
     by: User,
     now: datetime,
 ) -> list[Candidate]:
-    gates.require(Function.FACILITY_INQUIRY, now=now)
+    gates.require(Function.FACILITY_INQUIRY, now=now, by=by)
     subject = f"supply points {way}"
     try:
         _watched(by, now)
@@ -427,12 +438,20 @@ def _searchable(by: User, supply_class: str, now: datetime) -> Any:
     today = jst_date(now)
     return (
         SupplyPoint.objects.filter(
-            within(by, Ability.INQUIRE, area="area", supply_class="supply_class"), supply_class=supply_class
+            within(by, Ability.INQUIRE, area="area", supply_class="supply_class"),
+            supply_class=supply_class,
+            area__in=_areas(by),
         )
         .exclude(contract_state=SupplyPoint.ContractState.REMOVED)
         .prefetch_related(Prefetch("meters", Meter.objects.filter(_standing(today)), to_attr="standing"))
         .order_by("number")
     )
+
+
+def _areas(by: User) -> set[str]:
+    """The areas in which the person's company takes part as a retailer."""
+    parts = by.company.participations.filter(market_role=MarketRole.RETAILER)
+    return set(parts.values_list("area", flat=True))
 
 
 def _standing(today: date) -> Q:

@@ -97,7 +97,7 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
 
     Raises gates.Closed, NotANetworkOperator, NotAUsageFile, NotScanned, AlreadyReceived.
     """
-    gates.require(Function.USAGE, now=now)
+    gates.require(Function.USAGE, now=now, by=by)
     if MarketRole.NETWORK_OPERATOR not in sender.market_roles:
         raise NotANetworkOperator(sender.name)
     name = os.path.basename(name.replace("\\", "/")).strip()

@@ -597,7 +597,7 @@ def _announce(files: list[PublishedFile], publication: Publication, *, now: date
 
 def collect(file: PublishedFile, *, by: User, now: datetime) -> BinaryIO:
     """Open a published file for its recipient; the first time is kept, every time is in the ledger."""
-    gates.require(Function.USAGE, now=now)
+    gates.require(Function.USAGE, now=now, by=by)
     with transaction.atomic():
         PublishedFile.objects.filter(pk=file.pk, first_collected_at__isnull=True).update(first_collected_at=now)
         ledger.record("published file collected", f"published file {file.pk}", by=by, now=now, name=file.name)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal import certificates, companies, four_eyes, gates, holidays, onboarding, outbox, people, quotas
-from portal.access import Role
+from portal.access import Role, person
 from portal.admin_people import PeopleDeeds
 from portal.certificate_files import MOST_BYTES
 from portal.companies import TakesPart
@@ -188,16 +188,16 @@ class GrantInline(Hanging):
 
 @admin.register(Company)
 class CompanyAdmin(ByVerbs):
-    list_display = ["name", "registration_number", "codes", "is_active"]
+    list_display = ["name", "registration_number", "codes", "is_active", "starts_on"]
     list_filter = ["is_active", "participations__market_role", "participations__area"]
     search_fields = ["name", "name_en", "registration_number", "corporate_number", "participations__code"]
     fields = [
         *["name", "name_en", "registration_number", "corporate_number", "notice_address"],
-        *["is_active", "web_certificate_required"],
+        *["is_active", "starts_on", "web_certificate_required"],
     ]
-    readonly_fields = ["is_active", "web_certificate_required"]
+    readonly_fields = ["is_active", "starts_on", "web_certificate_required"]
     inlines = [ParticipationInline]
-    actions = ["suspend", "thaw", "let_in_without_certificate"]
+    actions = ["begin_now", "suspend", "thaw", "let_in_without_certificate"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Company]:
         return super().get_queryset(request).prefetch_related("participations")
@@ -212,6 +212,13 @@ class CompanyAdmin(ByVerbs):
         if obj is None:
             return companies.register(**values, by=by, now=now)  # type: ignore[arg-type]
         return companies.change(obj, **values, by=by, now=now)  # type: ignore[arg-type]
+
+    @admin.action(description=_("Let the chosen companies begin now, before their start of use"), permissions=["begin"])
+    def begin_now(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
+        each(request, queryset, lambda company: companies.begin_now(company, by=person(request), now=timezone.now()))
+
+    def has_begin_permission(self, request: HttpRequest) -> bool:
+        return bool({Role.OPERATOR, Role.HELPDESK} & person(request).roles)
 
     @admin.action(description=_("Suspend the chosen companies"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:

@@ -3,17 +3,19 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal import ledger
+from portal import ledger, outbox
 from portal.access import Role
 from portal.market import Area, MarketRole
 from portal.models import Company, Participation, User
+from portal.workdays import jst_date
 
 CHANGEABLE = frozenset({"name", "name_en", "registration_number", "corporate_number", "notice_address"})
 
@@ -67,6 +69,10 @@ class HubOperatorStays(Refused):
     sentence = _("The hub operator itself cannot be suspended.")
 
 
+class HasBegun(Refused):
+    sentence = _("The company's use has begun already; there is nothing to open earlier.")
+
+
 class NotTakingPart(Refused):
     sentence = _("The company does not take part in this area in this role.")
 
@@ -88,13 +94,15 @@ def register(
     corporate_number: str = "",
     notice_address: str = "",
     is_hub_operator: bool = False,
+    starts_on: date | None = None,
     participations: Iterable[TakesPart] = (),
     by: User | None,
     now: datetime,
 ) -> Company:
     """Enter a company with the areas it takes part in (domain notes, switching §1 and §2).
 
-    `by` is a hub operator, or None for the hub's own set-up. Raises NotAllowed, NameMissing, NameTaken,
+    `by` is a hub operator, or None for the hub's own set-up. Until `starts_on` no function is open to its people
+    (None: at once). Raises NotAllowed, NameMissing, NameTaken,
     BadRegistrationNumber, BadCorporateNumber, SecondHubOperator and what `take_part` raises; then nothing is entered.
     """
     _only_the_hub(by)
@@ -105,11 +113,19 @@ def register(
         corporate_number=corporate_number.strip(),
         notice_address=notice_address.strip(),
         is_hub_operator=is_hub_operator,
+        starts_on=starts_on,
     )
     with transaction.atomic():
         check(company)
         _save(company)
-        ledger.record("company registered", _subject(company), by=by, now=now, name=company.name)
+        ledger.record(
+            "company registered",
+            _subject(company),
+            by=by,
+            now=now,
+            name=company.name,
+            **({"starts_on": starts_on.isoformat()} if starts_on else {}),
+        )
         for part in participations:
             take_part(company, part, by=by, now=now)
     return company
@@ -186,6 +202,32 @@ def leave(company: Company, *, market_role: MarketRole | str, area: Area | str, 
             market_role=str(market_role),
             area=str(area),
             code=gone.code,
+        )
+
+
+def begin_now(company: Company, *, by: User | None, now: datetime) -> None:
+    """Open the functions to a company before its start of use; by an operator or the helpdesk.
+
+    Raises NotAllowed, HasBegun. Source: domain notes, switching §9.
+    """
+    if by is not None and not (by.is_staff and {Role.OPERATOR, Role.HELPDESK} & by.roles):
+        raise NotAllowed
+    with transaction.atomic():
+        company = _locked(company)
+        if company.starts_on is None or company.starts_on <= jst_date(now):
+            raise HasBegun
+        wanted, company.starts_on = company.starts_on, jst_date(now)
+        company.save(update_fields=["starts_on"])
+        ledger.record("company begins early", _subject(company), by=by, now=now, instead_of=wanted.isoformat())
+        outbox.post(
+            outbox.Post(
+                recipient_id=company.pk,
+                kind="company_begins",
+                subject=company.name,
+                link=reverse("portal:home"),
+                context={"instead_of": wanted.isoformat()},
+            ),
+            now=now,
         )
 
 

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.access import may
-from portal.gates import FUNCTION_OF, Closed, Hours
+from portal.access import may, person
+from portal.gates import FUNCTION_OF, Closed, Hours, not_begun
 
 
 def hours_of(request: HttpRequest) -> Hours:
@@ -37,7 +37,8 @@ class Gatekeeper:
         function = FUNCTION_OF.get(ability) if ability else None
         if function is None or not may(request.user, ability):  # type: ignore[arg-type]
             return None
-        closed = hours_of(request).closure(function)
+        hours = hours_of(request)
+        closed = hours.closure(function) or not_begun(person(request).company, function, now=hours.now)
         return closed_page(request, closed) if closed else None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

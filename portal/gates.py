@@ -1,7 +1,7 @@
 """The calendar of what is open when: a closed function refuses its pages and its verbs and says when it opens."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from portal import ahead, ledger
 from portal.access import Ability, Role
 from portal.companies import Refused
-from portal.models import Environment, Function, Gate, MaintenanceWindow, User
+from portal.models import Company, Environment, Function, Gate, MaintenanceWindow, User
 from portal.templatetags.words import jst
+from portal.workdays import JST, jst_date
 
 # What no gate closes (signing in, people, certificates, notices) is not named here.
 FUNCTION_OF: dict[str, Function] = {
@@ -56,6 +57,21 @@ class Closed(Exception):
 
     def __str__(self) -> str:
         return str(self.sentence)
+
+
+class NotBegun(Closed):
+    """The function is open, but the company's use of the hub begins later, at `opens_at`."""
+
+    @property
+    def sentence(self) -> str | Promise:
+        return format_lazy(
+            _(
+                "Your company's use of the hub begins on {moment}. Until then you can sign in and try your access; "
+                "{function} opens then. To begin earlier, please ask the hub's helpdesk."
+            ),
+            function=self.function.label,
+            moment=jst(jst_date(self.opens_at)) if self.opens_at else "",
+        )
 
 
 class NotAllowed(Refused):
@@ -135,9 +151,21 @@ def _is_open(at: datetime, gates: Iterable[Gate], windows: Iterable[MaintenanceW
     return opened and not any(_covers(window, at) for window in windows)
 
 
-def require(function: Function, *, now: datetime) -> None:
-    """Raise Closed while the function is closed in this environment (domain notes, switching §9); two queries."""
+def not_begun(company: Company, function: Function, *, now: datetime) -> NotBegun | None:
+    """Why the function is closed to a company whose use begins on a later day; None from that day on."""
+    if company.starts_on is None or company.starts_on <= jst_date(now):
+        return None
+    return NotBegun(function, datetime.combine(company.starts_on, time(), JST), None)
+
+
+def require(function: Function, *, now: datetime, by: User | None = None) -> None:
+    """Raise Closed while the function is closed in this environment (domain notes, switching §9); two queries.
+
+    Raise NotBegun while the use of the person's company has not begun.
+    """
     if closed := _closure(function, now, settings.ENVIRONMENT):
+        raise closed
+    if by and (closed := not_begun(by.company, function, now=now)):
         raise closed
 
 

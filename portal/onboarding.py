@@ -431,7 +431,10 @@ def propose_approval(application: UseApplication, *, codes: Iterable[TakesPart],
 
 
 def _approve(proposal: Proposal, by: User, now: datetime) -> None:
-    """Enter company, codes and people; each person gets the link that lets them set a password."""
+    """Enter company, codes and people; each person gets the link that lets them set a password.
+
+    A company that was not there is held back until the start it wanted; people may sign in and try their access.
+    """
     application = _locked(UseApplication(pk=proposal.payload["application"]))
     parts = [TakesPart(*part) for part in proposal.payload["codes"]]
     if company := same_company(application):
@@ -444,6 +447,7 @@ def _approve(proposal: Proposal, by: User, now: datetime) -> None:
             registration_number=application.registration_number,
             corporate_number=application.corporate_number,
             notice_address=application.notice_address,
+            starts_on=application.wanted_start,
             participations=parts,
             by=by,
             now=now,

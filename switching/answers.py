@@ -112,7 +112,7 @@ def _asked(
     application_id: int, verdict: Verdict, codes: Collection[str], text: str, *, by: User, now: datetime
 ) -> tuple[Application, NetworkAnswer]:
     """The application, locked, and the answer that is yet to be kept; raises what stands against both."""
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     application = (
         Application.objects.select_for_update(of=("self",)).select_related("point", "retailer").get(pk=application_id)
     )

@@ -310,7 +310,7 @@ def correct(
 
 def _may_file(kind: str, point: SupplyPoint, *, by: User, now: datetime) -> kinds.Rule:
     """The rule of the kind, when the person may file it at the point at all."""
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     if not covers(by, Ability.FILE_APPLICATION, area=point.area, supply_class=point.supply_class):
         raise NotYours
     rule = kinds.rule(kind, point.supply_class)
@@ -592,7 +592,7 @@ def cancel(*, application_id: int, by: User, now: datetime, reason: str = "", dr
 
     Raises NotYours, Frozen, AlreadyMoved, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         application = _locked(application_id)
         if (
@@ -674,7 +674,7 @@ def complete(*, application_id: int, by: User, now: datetime, dry_run: bool = Fa
 
     Raises NotYours, AlreadyMoved, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         application = _locked(application_id)
         if application.point.network_operator_id != by.company_id or not _covers(

@@ -90,7 +90,7 @@ def record(
     Raises NotYours, OutdatedVersion, ExplainedInFuture, ExplainedTooLongAgo, NotAllAcknowledged,
     gates.Closed. Source: domain notes, switching §7.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     if not covers(by, Ability.DISCLOSE, area=point.area, supply_class=point.supply_class):
         raise NotYours
     today = jst_date(now)

@@ -180,7 +180,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     Raises a NotPossible with the reason, or gates.Closed. With `dry_run` every rule is asked and nothing is written;
     `from_queue`: its turn in the queue has come (see switching.registration_queue).
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     point, today = request.point, jst_date(now)
     if not covers(by, Ability.REGISTER_RELAY, area=point.area, supply_class=point.supply_class):
         raise NotYours
@@ -412,7 +412,7 @@ def judge(
     Raises NotYours, Overdue, AlreadyMoved, ReasonsMissing, CarriesData, TooLate, NotSupplying, gates.Closed, or
     applications.PointBusy. With `dry_run` every rule is asked and nothing is written.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     named = sorted({Reason(code) for code in reasons})
     if dry_run:
         relay = by_id(relay_id)
@@ -526,7 +526,7 @@ def file_termination(*, relay_id: int, by: User, now: datetime) -> Relay:
 
     Raises NotYours, NothingToFile, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     with transaction.atomic():
         relay = _locked(relay_id)
         _require_losing(relay, by)
@@ -584,7 +584,7 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
     Raises NotYours, AlreadyMoved (after the match only the network operator can stop the switch), gates.Closed.
     With `dry_run` every rule is asked and nothing is written.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     if dry_run:
         relay = by_id(relay_id)
         _withdrawable(relay, by)

@@ -81,7 +81,7 @@ def say(*, relay_id: int, topic: str, text: str = "", by: User, now: datetime) -
     goes over in pieces (see `switching.guard`). Raises NotYours, NotWaiting, NotYoursToSay, NothingAsked,
     WordsMissing, TextTooLong, ThreadFull, CarriesData, gates.Closed. Source: domain notes, switching §5.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     text = " ".join(text.split())
     with transaction.atomic():
         relay = Relay.objects.select_for_update(of=("self",)).select_related("point").get(pk=relay_id)

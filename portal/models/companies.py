@@ -21,6 +21,13 @@ class Company(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     notice_address = models.EmailField(_("address for notices"), blank=True)
     web_certificate_required = models.BooleanField(_("web pages only with a client certificate"), default=False)
+    starts_on = models.DateField(
+        _("start of use"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Until this day people may sign in and look around, and no function is open; empty: at once."),
+    )
     notices_posted = models.BigIntegerField(default=0, editable=False)
 
     class Meta:

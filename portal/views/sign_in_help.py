@@ -1,6 +1,7 @@
 """Help before signing in: which of the usual failures a person has, and who can mend it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ from portal.forms_people import HelpForm
 from portal.gates import Function
 from portal.models import CertificatePurpose
 from portal.templatetags.words import jst
+from portal.workdays import jst_date
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def sign_in_help(request: HttpRequest) -> HttpResponse:
         findings.append(_of_the_account(found))
     if found is None or found.fault != Fault.TOO_MANY:
         findings += [_of_the_certificate(request, found), *_of_the_functions(gates.Hours(now))]
+        findings += _of_the_start(found, now)
     status = 429 if found and found.fault == Fault.TOO_MANY else 422 if form.errors else 200
     return render(
         request,
@@ -113,6 +116,15 @@ def _of_the_certificate(request: HttpRequest, found: Diagnosis | None) -> Findin
         return Finding(_("Client certificate"), str(standing.label), "waiting", advice)
     tone = "done" if standing == Standing.VALID else "stopped" if is_required else "waiting"
     return Finding(_("Client certificate"), str(standing.label), tone, advice)
+
+
+def _of_the_start(found: Diagnosis | None, now: datetime) -> list[Finding]:
+    """Told only to who gave the right password: the company's own start of use while it lies ahead."""
+    company = found.user.company if found and found.user else None
+    if company is None or company.starts_on is None or company.starts_on <= jst_date(now):
+        return []
+    advice = _("You can sign in and try your access; the functions open to your company on that day.")
+    return [Finding(_("Start of use"), _("It begins on %(day)s.") % {"day": jst(company.starts_on)}, "waiting", advice)]
 
 
 def _of_the_functions(hours: gates.Hours) -> list[Finding]:

@@ -238,6 +238,16 @@ def test_a_fresh_company_comes_in_and_makes_an_inquiry(sit_down, market, folder)
     # The clerk at the terminal with the certificate.
     desk = sit_down(pairs["受付机"], like=clerk)
     desk.sign_in(CLERK.username)
+    assert "利用開始日" in desk.page.inner_text("main"), "the agreed start lies ahead: access can be tried, no more"
+    desk.open("/facility-inquiries/new/LV/", status=503)
+    assert "利用開始日" in desk.page.inner_text("main")
+    second.open("/workbench/portal/company/")
+    second.page.check(f"input[name=_selected_action][value='{hoshi.pk}']")
+    second.page.select_option("select[name=action]", "begin_now")
+    second.press("button[name=index]")
+    assert LedgerEntry.objects.filter(action="company begins early", user__username="hub.second").exists()
+    desk.troubles.clear()  # the browser's console complains of the closed page
+
     desk.open("/facility-inquiries/new/LV/")
     desk.fill(number=f"{point.number[:2]}-{point.number[2:6]}-{point.number[6:]}", reference="REC-1")
     desk.page.check("[name=purpose][value=switch]")
