@@ -275,22 +275,22 @@ class Teller:
         )
 
     def _relay(self, plan: Plan, site: Site, wish: date, now: datetime) -> Relay:
+        return relays.register(self.request(plan, site, wish, now), by=self.person(plan.gaining, "relay"), now=now)
+
+    def request(self, plan: Plan, site: Site, wish: date, now: datetime) -> Request:
+        """What the gaining retailer's clerk sends on, the disadvantages explained the same day."""
         by = self.person(plan.gaining, "relay")
         number, holder, address = self.told(plan.given, site)
-        return relays.register(
-            Request(
-                point=site.row,
-                losing_retailer=self.market.companies[plan.losing],
-                contract_number=number,
-                holder_name=holder.name,
-                holder_kana=holder.kana,
-                holder_address=address,
-                desired_date=wish,
-                contact_person=by.name,
-                disclosure=self._disclose(site, by, now),
-            ),
-            by=by,
-            now=now,
+        return Request(
+            point=site.row,
+            losing_retailer=self.market.companies[plan.losing],
+            contract_number=number,
+            holder_name=holder.name,
+            holder_kana=holder.kana,
+            holder_address=address,
+            desired_date=wish,
+            contact_person=by.name,
+            disclosure=self._disclose(site, by, now),
         )
 
     def told(self, given: str, site: Site) -> tuple[str, Holder, str]:
