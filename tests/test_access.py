@@ -1,17 +1,22 @@
 """Every address of the site, opened by everybody who should not: anonymous, half signed in, role-less, stranger."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from portal import gates
+from portal.access import may
+from portal.gates import FUNCTION_OF
 from portal.middleware import is_marked, is_workbench
 from portal.models import User
 from tests.access_rows import Row
-from tests.cast import ROLES, Cast, client_of, person
+from tests.cast import NOW, ROLES, Cast, client_of, person
 
 ROOMS = ("portal", "metering", "switching")
 ROWS: dict[str, Row] = {}
@@ -39,6 +44,9 @@ def patterns(
 ALL = list(patterns())
 OWN = sorted({name for name, _, pattern in ALL if not is_workbench(pattern.callback) and not name.startswith("admin:")})
 WORKBENCH = [(name, pattern) for name, _, pattern in ALL if name.startswith("admin:")]
+ABILITY_OF = {
+    name: pattern.callback.ability for name, _route, pattern in ALL if name in ROWS and ROWS[name].opens == "ability"
+}
 
 
 def address(name: str, cast: Cast) -> str:
@@ -118,6 +126,33 @@ def test_who_may_open_it_can(cast, name):
     url = address(name, cast)
     answer = opened(client_of(cast[ROWS[name].owner]), name, url)
     assert answer.status_code in {200, 302, 422}, "otherwise the refusals above prove nothing"
+
+
+@pytest.mark.parametrize("name", ABILITY_OF)
+def test_each_role_of_the_own_company_opens_what_the_table_says_and_nothing_else(cast, name):
+    """Every page × every role; a page of one case may be absent for a role that may see others of its kind."""
+    row, url = ROWS[name], address(name, cast)
+    company = (row.owner or "sora.relay").partition(".")[0]
+    for role in ROLES[company]:
+        user = cast[f"{company}.{role}"]
+        status = opened(client_of(user), name, url).status_code
+        if not may(user, ABILITY_OF[name]):
+            assert status == 404, role
+        elif not row.kwargs:
+            assert status in {200, 302, 422}, role
+
+
+@pytest.mark.parametrize("name", [name for name, ability in ABILITY_OF.items() if ability in FUNCTION_OF])
+def test_every_page_of_a_function_waits_for_its_gate_to_the_second(cast, name):
+    url, opening = address(name, cast), NOW + timedelta(minutes=1)
+    function = FUNCTION_OF[ABILITY_OF[name]]
+    gates.open_function(function, opened_from=opening, by=None, now=NOW)
+    with time_machine.travel(opening - timedelta(seconds=1), tick=False):
+        client = client_of(cast[ROWS[name].owner])
+        answer = opened(client, name, url)
+        assert answer.status_code == 503 and answer["Retry-After"] == "2"
+    with time_machine.travel(opening, tick=False):
+        assert opened(client, name, url).status_code in {200, 302, 422}
 
 
 @pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].opens == "inside"])

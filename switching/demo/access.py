@@ -12,6 +12,7 @@ from portal import certificates, people, quotas
 from portal.access import Role
 from portal.market import SupplyClass
 from portal.models import CertificatePurpose, CertificateRequest, Company, Over, Registration
+from portal.workdays import jst_date
 from switching import registration_queue
 from switching.demo.cases import EXACT, Plan, Teller
 from switching.demo.clock import Clock
@@ -77,13 +78,14 @@ def _csr(company: Company, terminal: str) -> bytes:
 
 
 def pass_the_quota(teller: Teller, sites: list[Site]) -> Story:
-    """yama may register one relay a day today, registers more, and what is over waits in its queue."""
+    """yama may register one more relay today, registers several, and what is over waits in its queue."""
     clock, market = teller.clock, teller.market
-    now = yield clock.no_later(clock.at(clock.today, 9), before_end=timedelta(minutes=20))
+    now = yield clock.end - timedelta(minutes=20)
+    company = market.companies["yama"]
     quotas.set_quota(
-        market.companies["yama"],
+        company,
         Registration.RELAY,
-        most=1,
+        most=quotas.used(company.pk, Registration.RELAY, jst_date(now)) + 1,
         over=Over.QUEUE,
         by=market.people["hub.operator"],
         now=now,

@@ -96,6 +96,17 @@ def test_a_revocation_holds_at_the_next_click_of_an_open_connection(nginx, admin
     assert browser.connections == 1, "it was the same connection, without a new handshake"
 
 
+def test_old_and_new_serve_side_by_side_until_the_old_one_is_revoked(nginx, admin, folder, now):
+    old, old_pair = enrolled(admin, folder, now, "old")
+    _new, new_pair = enrolled(admin, folder, now, "new")
+    required(admin, now)
+    cookie = cookie_of(admin)
+    browsers = [Browser(nginx.port, folder, pair=pair, cookie=cookie) for pair in (old_pair, new_pair)]
+    assert [browser.get(INSIDE)[0] for browser in browsers] == [200, 200]
+    certificates.revoke(old, reason="renewed", by=admin, now=now)
+    assert [browser.get(INSIDE)[0] for browser in browsers] == [403, 200]
+
+
 def test_an_expired_certificate_gets_our_page_not_nginxs(nginx, admin, folder, now):
     _fresh, _pair = enrolled(admin, folder, now, "fresh")
     long_ago = now - timedelta(days=800)
