@@ -4,15 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0011_abilities_of_rules_and_escalations'),
+        ("portal", "0012_see_history"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='company',
-            name='starts_on',
-            field=models.DateField(blank=True, editable=False, help_text='Until this day people may sign in and look around, and no function is open; empty: at once.', null=True, verbose_name='start of use'),
+            model_name="company",
+            name="starts_on",
+            field=models.DateField(
+                blank=True,
+                editable=False,
+                help_text="Until this day people may sign in and look around, and no function is open; empty: at once.",
+                null=True,
+                verbose_name="start of use",
+            ),
         ),
     ]
