@@ -450,7 +450,7 @@ def taken(point_ids: Collection[int], company_id: int) -> set[int]:
     return {*starts.values_list("point_id", flat=True), *others.values_list("point_id", flat=True)}
 
 
-def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: bool) -> None:
+def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: bool = False) -> None:
     try:
         quotas.check(company, Registration.SWITCH_START, now=now, is_last=is_last, from_queue=from_queue)
     except quotas.Spent as spent:

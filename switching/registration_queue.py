@@ -175,7 +175,7 @@ def waiting(registration: Registration, company_id: int) -> int:
     return _line(company_id, registration).count()
 
 
-COUNTERS: dict[Registration, Callable[[int], int]] = {
+COUNTERS: dict[str, Callable[[int], int]] = {
     registration: partial(waiting, registration) for registration in Registration
 }
 
@@ -209,7 +209,7 @@ def _line(company_id: int, registration: Registration) -> QuerySet[QueuedRegistr
     return QueuedRegistration.objects.waiting().filter(company=company_id, registration=registration)
 
 
-def record(action: str, queued: QueuedRegistration, *, by: User | None, now: datetime, **detail: object) -> None:
+def record(action: str, queued: QueuedRegistration, *, by: User | None, now: datetime, **detail: str) -> None:
     """The ledger's row of a move in the queue."""
     ledger.record(
         action,

@@ -404,9 +404,9 @@ def new(request: HttpRequest) -> HttpResponseBase:
     if only_check:
         notes = tuple(_relay_to_confirm(form, relay, disclosure, now)["notes"])
         return _entries(request, form, inquiry, disclosure, today, checked=tell(None, notes=notes))
-    if is_confirmed and isinstance(relay, QueuedRegistration):
-        return queue.entered(request, relay, now=now)
     if is_confirmed:
+        if isinstance(relay, QueuedRegistration):
+            return queue.entered(request, relay, now=now)
         messages.success(
             request,
             _("Relay %(number)s is registered and was accepted at once.") % {"number": relay.number}

@@ -573,3 +573,25 @@ def test_the_form_of_a_start_does_so_too(cast, play, time_machine):
     way = f"/applications/new/switch-start/?inquiry={inquire(cast, other).pk}"
     assert "本日はこれ以上登録できません" in said(clerk.get(way))
     assert "登録上限(1件)に達したため" in said(clerk.post(way, sent))
+
+
+def test_a_draft_of_a_start_is_filed_while_the_quota_lasts_and_stays_a_draft_over_it(cast, play):
+    quota(cast, 1, START)
+    clerk = cast["sora.application"]
+    holder = {"holder_name": HOLDER, "holder_kana": KANA, "holder_address": ADDRESS}
+    drafts = [
+        applications.file(
+            kind="switch_start",
+            point=play.point(),
+            desired_date=DESIRED,
+            given={**holder, "contract_number": "S-1", "meter_work": False},
+            by=clerk,
+            now=NOW,
+            as_draft=True,
+        )
+        for _at in range(2)
+    ]
+    assert applications.file_draft(application_id=drafts[0].pk, by=clerk, now=NOW).state == "waiting"
+    with pytest.raises(applications.QuotaSpent):
+        applications.file_draft(application_id=drafts[1].pk, by=clerk, now=NOW)
+    assert Application.objects.get(pk=drafts[1].pk).state == "draft"
