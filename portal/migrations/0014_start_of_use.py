@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0012_see_history"),
+        ("portal", "0013_abilities_of_completeness"),
     ]
 
     operations = [
