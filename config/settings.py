@@ -296,6 +296,7 @@ CELERY_BEAT_SCHEDULE = {
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
         ("register what waits over the quota", "switching.tasks.register_queued", crontab()),
+        ("carry out the undoing of switches", "switching.tasks.undo", timedelta(minutes=1)),
         ("hand over what is due", "switching.tasks.hand_over", timedelta(minutes=1)),
         ("carry out what is due", "switching.tasks.take_effect", timedelta(minutes=1)),
         ("count the statistics", "switching.tasks.count_statistics", timedelta(minutes=10)),
@@ -358,3 +359,12 @@ INQUIRY_EXPLAIN_WITHIN = timedelta(hours=24)
 ACCESS_LOG_DELAY_DAYS = 14  # until a retailer learns that another one asked about its customer: no help for win-back
 CERTIFICATE_DAYS = 730
 CERTIFICATE_REMINDER_DAYS = (60, 30, 14, 7, 1)
+# Undoing a switch: how long a side has for its answer, how long after a switch it can be undone.
+COOLING_OFF_DAYS = 8  # counted from the day on which the customer received the contract papers as the first
+COOLING_OFF_RETURN_DAYS = 1  # from the filing after the switch until the former retailer supplies again
+STOP_ANSWER_BUSINESS_DAYS = 1
+REVERSAL_DAYS, REVERSAL_ANSWER_BUSINESS_DAYS, UNDO_APPEAL_BUSINESS_DAYS = 90, 5, 5
+FRAUD_EVIDENCE_BUSINESS_DAYS = 5
+DARK_POINT_BUSINESS_DAYS = 1  # for the losing retailer to say that its contract ends
+DARK_POINT_OFFER_DAYS = 5  # at least so long last-resort supply stands offered before the contract ends
+MARKET_EXIT_CHUNK = 5000

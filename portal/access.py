@@ -51,6 +51,10 @@ class Ability(TextChoices):
     ANSWER_APPLICATION = "answer_application", _("accept or reject applications on the own network")
     SEE_QUEUE = "see_queue", _("see what of the own company waits over the quota")
     COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
+    SEE_UNDOING = "see_undoing", _("see how switches are undone")
+    UNDO = "undo", _("ask for and answer the undoing of a switch")
+    STOP_SWITCH = "stop_switch", _("stop a matched switch and take points into last-resort supply")
+    DECIDE_UNDOING = "decide_undoing", _("decide on the undoing of a switch and on market exits")
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
     SEE_COMPLETENESS = "see_completeness", _("see how complete usage is and where it has gaps")
@@ -91,9 +95,9 @@ MAY: dict[Ability, Grantable] = {
     ),
     Ability.INQUIRE: _by(Role.INQUIRY, of=(_R,)),
     Ability.DISCLOSE: _by(Role.RELAY, of=(_R,)),
-    Ability.SEE_RELAYS: _by(Role.RELAY, of=(_R,)),
+    Ability.SEE_RELAYS: _by(Role.RELAY, of=(_R, _N)),
     Ability.REGISTER_RELAY: _by(Role.RELAY, of=(_R,)),
-    Ability.JUDGE_RELAY: _by(Role.RELAY, of=(_R,)),
+    Ability.JUDGE_RELAY: _by(Role.RELAY, of=(_R, _N)),
     Ability.WORK_ESCALATIONS: _by(Role.OPERATOR),
     Ability.LAY_DOWN_RULES: _by(Role.ADMINISTRATOR, of=(_R,)),
     Ability.SEE_APPLICATIONS: _by(Role.APPLICATION, Role.VIEWER, of=(_R, _N)),
@@ -101,6 +105,10 @@ MAY: dict[Ability, Grantable] = {
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_QUEUE: _by(Role.RELAY, Role.APPLICATION, of=(_R,)),
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
+    Ability.SEE_UNDOING: _by(Role.RELAY, Role.APPLICATION, Role.OPERATOR, Role.AUDITOR),
+    Ability.UNDO: _by(Role.RELAY, of=(_R,)),
+    Ability.STOP_SWITCH: _by(Role.APPLICATION, of=(_N,)),
+    Ability.DECIDE_UNDOING: _by(Role.OPERATOR),
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
     Ability.SEE_COMPLETENESS: _by(Role.USAGE, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),

@@ -14,7 +14,18 @@ from portal.access import Ability, covers
 from portal.market import MarketRole, SupplyClass
 from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
-from switching import deadlines, entries, kinds, network_policies, notices, numbers, revisions, sequence, traces
+from switching import (
+    deadlines,
+    entries,
+    kinds,
+    network_policies,
+    notices,
+    numbers,
+    revisions,
+    sequence,
+    traces,
+    undoing,
+)
 from switching.kinds import Filer, Lead
 from switching.models import Application, Relay, Revision
 from switching.states import (
@@ -61,7 +72,7 @@ class NoPartInArea(NotPossible):
 
 
 class PointBusy(NotPossible):
-    """A start of somebody, or another company's relay, is open on the point; which company's is not told."""
+    """A start of somebody, another company's relay or an undoing is open on the point; which company's is not told."""
 
 
 class DateNotPossible(NotPossible):
@@ -284,7 +295,7 @@ def correct(
     with transaction.atomic():
         application = _own(application_id, by)
         rule = _may_file(application.kind, application.point, by=by, now=now)
-        if application.state in FROZEN:
+        if application.state in FROZEN or undoing.was_filed_for(application):
             raise Frozen
         before = revisions.entries_of(application)
         application.desired_date = desired_date
@@ -439,15 +450,19 @@ def movements(point_ids: Collection[int], since: date) -> dict[int, list[sequenc
 
 @ahead.question
 def is_taken(point_id: int, company_id: int) -> bool:
-    """True when a start of anybody or another company's relay is open on the point."""
+    """True when a start of anybody, another company's relay or the undoing of a switch is open on the point."""
     return bool(taken([point_id], company_id))
 
 
 def taken(point_ids: Collection[int], company_id: int) -> set[int]:
-    """The same for many points in two queries: those that are taken."""
+    """The same for many points in three queries: those that are taken."""
     starts = Application.objects.filter(point_id__in=point_ids, kind=Kind.SWITCH_START, state__in=OPEN_APPLICATIONS)
     others = Relay.objects.filter(point_id__in=point_ids, state__in=OPEN_RELAYS).exclude(gaining_retailer=company_id)
-    return {*starts.values_list("point_id", flat=True), *others.values_list("point_id", flat=True)}
+    return {
+        *starts.values_list("point_id", flat=True),
+        *others.values_list("point_id", flat=True),
+        *undoing.held(point_ids),
+    }
 
 
 def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: bool = False) -> None:
@@ -601,7 +616,7 @@ def cancel(*, application_id: int, by: User, now: datetime, reason: str = "", dr
             or not _covers(by, Ability.FILE_APPLICATION, application)
         ):
             raise NotYours
-        if application.state in FROZEN:
+        if application.state in FROZEN or undoing.was_filed_for(application):
             raise Frozen
         if dry_run:
             _next(application, ApplicationMove.CANCEL)

@@ -17,7 +17,7 @@ class SwitchingConfig(AppConfig):
         from portal import quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
-        from switching import applications, effects, matching, registration_queue, relays
+        from switching import applications, effects, matching, registration_queue, relays, undoing
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -28,6 +28,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Escalations"), "switching:escalations", Ability.WORK_ESCALATIONS, 35),
             Entry(_("As of a day"), "switching:as-of", Ability.SEE_HISTORY, 52),
             Entry(_("Rules for relays"), "switching:relay-rules", Ability.LAY_DOWN_RULES, 60),
+            Entry(_("Undoing of switches"), "switching:undoing", Ability.SEE_UNDOING, 50),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         for provider in PROVIDERS:
@@ -35,10 +36,9 @@ class SwitchingConfig(AppConfig):
         tell_cases(case)
         if applications.pending_on not in inquiries.pending_sources:
             inquiries.pending_sources.append(applications.pending_on)
-        if matching.waits_for_hand_over not in publication.not_yet_settled:
-            publication.not_yet_settled.append(matching.waits_for_hand_over)
-        if effects.waits_to_take_effect not in publication.not_yet_settled:
-            publication.not_yet_settled.append(effects.waits_to_take_effect)
+        for waits in (matching.waits_for_hand_over, effects.waits_to_take_effect, undoing.waits_for_its_day):
+            if waits not in publication.not_yet_settled:
+                publication.not_yet_settled.append(waits)
         for follow_up in (relays.after_inquiry, applications.after_inquiry):
             if follow_up not in governance.follow_ups:
                 governance.follow_ups.append(follow_up)

@@ -49,6 +49,12 @@ class SupplyClassCode:
         return str(value).lower()
 
 
+class UndoNumber(RelayNumber):
+    """U and ten digits."""
+
+    regex = "U[0-9]{10}"
+
+
 class Id:
     """An id that fits a database's bigint."""
 

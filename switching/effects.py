@@ -27,7 +27,9 @@ NOTICES = {
 
 
 def _due(today: date) -> Q:
+    # What was filed to undo a switch is carried out with its case, as one hand-over without a gap.
     return Q(
+        undo_cases__isnull=True,
         state__in=[ApplicationState.ACCEPTED, ApplicationState.SCHEDULED],
         match__isnull=True,
         stuck_because="",

@@ -13,8 +13,10 @@ from portal.access import Ability, within
 from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
-from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage
+from switching import undoing
+from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
+from switching.undo_states import UndoKind, UndoState
 
 LAST_MINUTE = time(23, 59)
 LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
@@ -251,6 +253,43 @@ def refused_from_queue(user: User, now: datetime) -> Iterator[Task]:
     )
 
 
+def undoings(user: User, now: datetime) -> Iterator[Task]:
+    """Undoing cases that wait for an answer of this person, per kind, the first deadline of each."""
+    if not user.may(Ability.SEE_UNDOING):
+        return
+    found = (
+        UndoCase.objects.filter(undoing.waiting_for(user))
+        .values("kind", "state")
+        .annotate(count=Count("pk"), first=Min("due_at"), day=Min("effective_on"))
+        .order_by("kind", "state")
+    )
+    for row in found:
+        first = row["first"] if row["state"] == UndoState.ASKED else None
+        if row["state"] == UndoState.OFFERED:
+            first = datetime.combine(row["day"], time(), JST)
+        yield Task(
+            undo_words(row["kind"], row["state"]),
+            f"{reverse('switching:undoing')}?turn=mine&kind={row['kind']}&state={row['state']}",
+            first,
+            row["count"],
+            "undoing.answer",
+        )
+
+
+def undo_words(kind: str, state: str) -> str:
+    """What an undoing case asks of whoever it waits for."""
+    if state == UndoState.ESCALATED:
+        return _("%(kind)s: decide") % {"kind": UndoKind(kind).label}
+    return {
+        UndoKind.COOLING_OFF: _("cooling-off: stop the switch or say why not"),
+        UndoKind.REVERSAL: _("reversal of a switch: agree or refuse"),
+        UndoKind.FRAUD: _("customer denies the switch: give your evidence"),
+        UndoKind.DARK_POINT: _("no switch start came: offer last-resort supply")
+        if state == UndoState.OFFERED
+        else _("no switch start came: does your contract go on?"),
+    }[UndoKind(kind)]
+
+
 PROVIDERS = (
     to_judge,
     to_file,
@@ -263,4 +302,5 @@ PROVIDERS = (
     stuck,
     stuck_applications,
     refused_from_queue,
+    undoings,
 )

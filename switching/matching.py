@@ -15,7 +15,7 @@ from metering.models import ReadingDate
 from portal import ledger, workdays
 from portal.models import User
 from portal.workdays import jst_date
-from switching import applications, deadlines, effects, notices, relays, revisions, traces
+from switching import applications, dark_points, deadlines, effects, notices, relays, revisions, traces
 from switching.models import Application, Match, Relay, Revision
 from switching.states import (
     BEFORE_MATCH,
@@ -193,7 +193,7 @@ def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
         )
         if not accepted and not late:
             return 0
-        left = relays.fail_with(accepted) if accepted else []
+        left = [*relays.fail_with(accepted), *dark_points.open_for(accepted, now=now)] if accepted else []
         left += applications.end_waiting(late, ApplicationMove.FAIL)
         traces.leave(left, by=None, now=now)
     return len(late) + len(accepted)

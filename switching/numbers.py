@@ -4,7 +4,7 @@ from django.db import connection
 
 from portal.checkdigits import luhn as check_digit
 
-RELAY, APPLICATION, QUEUED = "R", "A", "Q"
+RELAY, APPLICATION, QUEUED, UNDOING = "R", "A", "Q", "U"
 
 
 def issue(prefix: str, count: int = 1) -> list[str]:
@@ -18,7 +18,7 @@ def is_well_formed(number: str) -> bool:
     """True when the number could have been issued (its check digit fits)."""
     digits = number[1:]
     return (
-        number[:1] in (RELAY, APPLICATION, QUEUED)
+        number[:1] in (RELAY, APPLICATION, QUEUED, UNDOING)
         and len(digits) == 10
         and digits.isascii()
         and digits.isdigit()

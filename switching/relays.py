@@ -16,7 +16,21 @@ from portal import ahead, gates, ledger, quotas, workdays
 from portal.access import Ability, covers
 from portal.models import Company, Function, Registration, User
 from portal.workdays import jst_date
-from switching import applications, deadlines, disclosures, guard, identity, notices, numbers, policies, traces
+from switching import (
+    applications,
+    deadlines,
+    disclosures,
+    frauds,
+    guard,
+    identity,
+    last_resort,
+    leaving,
+    notices,
+    numbers,
+    policies,
+    traces,
+    undoing,
+)
 from switching.models import Application, Disclosure, Escalation, Match, Relay
 from switching.reasons import IDENTITY_REASONS, Reason
 from switching.states import (
@@ -49,7 +63,7 @@ class NotYours(NotPossible):
 
 
 class NotARetailerThere(NotPossible):
-    """The losing retailer named does not supply in the point's area (or is the asking company itself)."""
+    """The losing retailer named does not supply in the point's area, nor this point as its last resort, or is us."""
 
     field = "losing_retailer"
 
@@ -89,7 +103,11 @@ class AlreadyOurs(NotPossible):
 
 
 class PointBusy(NotPossible):
-    """Another relay is open on the point, or a matched pair waits for its day; whose is not told."""
+    """Another relay is open on the point, a matched pair waits for its day or a switch is undone; whose is not told."""
+
+
+class Leaving(NotPossible):
+    """The asking company is leaving the market and gains nothing more."""
 
 
 class PointNotInUse(NotPossible):
@@ -207,6 +225,9 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
     if dry_run:
         return relay
     with transaction.atomic():
+        undoing.lock_point(point.pk)
+        if undoing.held([point.pk]):
+            raise PointBusy
         _check_quota(by.company, now=now, is_last=True, from_queue=from_queue)
         relay.number = numbers.issue(numbers.RELAY)[0]
         try:
@@ -225,7 +246,7 @@ def register(request: Request, *, by: User, now: datetime, dry_run: bool = False
                 notices=notices.about_relay(relay, "relay_registered", relay.losing_retailer_id),
             )
         ]
-        if policy.auto_accept and compare(relay, today=today).meets_auto_accept:
+        if _answers_by_itself(relay, policy) and compare(relay, today=today).meets_auto_accept:
             left += _accept(relay, by=None, now=now)
         traces.leave(left, by=by, now=now)
     return relay
@@ -265,8 +286,11 @@ def _check_request(
     point, today = request.point, jst_date(now)
     if not applications.supplies_in(point.area, by.company_id):
         raise NoPartInArea
-    if request.losing_retailer.pk == by.company_id or not applications.supplies_in(
-        point.area, request.losing_retailer.pk
+    if leaving.has_left(by.company_id):
+        raise Leaving
+    losing_id = request.losing_retailer.pk
+    if losing_id == by.company_id or not (
+        applications.supplies_in(point.area, losing_id) or last_resort.supplies(point, losing_id, today)
     ):
         raise NotARetailerThere
     if not policy.number_fits(request.contract_number):
@@ -294,15 +318,19 @@ def _check_request(
 
 @ahead.question
 def is_busy(point_id: int) -> bool:
-    """True when a relay of anybody is open on the point or a matched pair waits for its day."""
+    """True when a relay of anybody is open on the point, a matched pair waits for its day or a switch is undone."""
     return bool(busy([point_id]))
 
 
 def busy(point_ids: Collection[int]) -> set[int]:
-    """The same for many points in two queries: those that are busy."""
+    """The same for many points in three queries: those that are busy."""
     relayed = Relay.objects.filter(point_id__in=point_ids, state__in=OPEN_RELAYS)
     matched = Match.objects.filter(point_id__in=point_ids, handed_over_at__isnull=True, dissolved_at__isnull=True)
-    return {*relayed.values_list("point_id", flat=True), *matched.values_list("point_id", flat=True)}
+    return {
+        *relayed.values_list("point_id", flat=True),
+        *matched.values_list("point_id", flat=True),
+        *undoing.held(point_ids),
+    }
 
 
 @ahead.question
@@ -353,6 +381,15 @@ def identity_record(company_id: int, now: datetime) -> tuple[int, int]:
     answered = Relay.objects.filter(gaining_retailer=company_id, judged_at__gt=now - settings.IDENTITY_REJECTIONS_SPAN)
     rejected = answered.filter(state=RelayState.REJECTED, reasons__overlap=sorted(IDENTITY_REASONS)).count()
     return rejected, answered.count() if rejected >= settings.IDENTITY_REJECTIONS_PER_COMPANY else 0
+
+
+def _answers_by_itself(relay: Relay, policy: policies.Policy) -> bool:
+    """True when nobody need judge a relay whose data fit: by policy, at last-resort supply, at a leaving retailer."""
+    return (
+        policy.auto_accept
+        or relay.losing_retailer_id == relay.point.network_operator_id
+        or leaving.has_left(relay.losing_retailer_id)
+    )
 
 
 def held_contract(relay: Relay, *, today: date) -> Contract | None:
@@ -560,6 +597,8 @@ def _reject(
     relay.reasons, relay.reason_text = list(reasons), reason_text if Reason.OTHER in reasons else ""
     relay.save(update_fields=["state", "judged_at", "judged_by", "remind_at", "reasons", "reason_text"])
     trace = _trace(relay, RelayMove.REJECT, before, "relay_rejected", relay.gaining_retailer_id, reasons=relay.reasons)
+    if Reason.CUSTOMER_DENIES in reasons:
+        return [trace, frauds.open_for(relay, match=None, by=None, now=now)]
     return [trace]
 
 
@@ -591,21 +630,30 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
         return relay
     with transaction.atomic():
         relay = _locked(relay_id)
-        before = relay.state
-        relay.state, relay.remind_at = _withdrawable(relay, by), None
-        _settle_filing([relay])
-        relay.save(update_fields=["state", "remind_at"])
-        left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
-        filed_before = Q(
-            relay__isnull=True,
-            kind=Application.Kind.SWITCH_START,
-            point=relay.point_id,
-            retailer=relay.gaining_retailer_id,
-            desired_date=relay.desired_date,
-        )
-        left += applications.end_waiting(_waiting_applications([relay], filed_before), ApplicationMove.CANCEL)
-        traces.leave(left, by=by, now=now)
+        _withdrawable(relay, by)
+        traces.leave(end_together(relay), by=by, now=now)
     return relay
+
+
+def end_together(relay: Relay) -> list[traces.Trace]:
+    """Withdraw an open relay (locked by the caller) with its start, also one filed before it, and its termination.
+
+    Returns the traces for the caller to leave with its own. Raises AlreadyMoved.
+    """
+    before, relay.state = relay.state, _move(relay, RelayMove.WITHDRAW)
+    relay.remind_at = None
+    _settle_filing([relay])
+    relay.save(update_fields=["state", "remind_at"])
+    left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
+    filed_before = Q(
+        relay__isnull=True,
+        kind=Application.Kind.SWITCH_START,
+        point=relay.point_id,
+        retailer=relay.gaining_retailer_id,
+        desired_date=relay.desired_date,
+    )
+    left += applications.end_waiting(_waiting_applications([relay], filed_before), ApplicationMove.CANCEL)
+    return left
 
 
 def _withdrawable(relay: Relay, by: User) -> RelayState:

@@ -12,12 +12,18 @@ from switching import (
     answers,
     applications,
     as_of,
+    cooling_off,
+    dark_points,
     disclosures,
     escalations,
+    exits,
+    frauds,
     policies,
     registration_queue,
     relays,
+    reversals,
     threads,
+    undoing,
 )
 from switching.kinds import FIELDS
 from switching.models import DisclosureItem
@@ -30,6 +36,7 @@ Refusal = (
     | registration_queue.NotPossible
     | threads.NotPossible
     | escalations.NotPossible
+    | undoing.NotPossible
 )
 
 
@@ -43,6 +50,10 @@ def _state(refusal: Any) -> dict[str, str]:
 
 def _finding(refusal: Any) -> dict[str, str]:
     return {"finding": str(refusal.finding.label)}
+
+
+def _last(refusal: Any) -> dict[str, str]:
+    return {"last": jst(refusal.last)}
 
 
 def _most(refusal: Any) -> dict[str, str]:
@@ -130,6 +141,9 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     relays.TooLate: _(
         "The matching cut-off of the desired date has passed, so the relay cannot be accepted any more. Please reject "
         "it with the reason “Desired date is not possible”; the other retailer can register a new one."
+    ),
+    relays.Leaving: _(
+        "Your company is leaving the market and gains no more customers. Please refer the customer to another retailer."
     ),
     # Applications
     applications.NotPossible: _(
@@ -221,6 +235,60 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "The person who entered it has left or is suspended. Nothing was registered; please let a colleague enter it "
         "again."
     ),
+    # Undoing
+    undoing.NotPossible: _("The case cannot be moved this way. Please open it again and see where it stands."),
+    undoing.NotYours: _(
+        "This step is not your company's, or your role does not cover it for this area and class of supply. Please ask "
+        "your company's administrator."
+    ),
+    undoing.AlreadyMoved: _(
+        "In the meantime the case has moved: it is now “%(state)s”. Nothing was changed; this page shows how it stands."
+    ),
+    undoing.PointBusy: _(
+        "A relay, a matched switch or another undoing is open on this supply point, or the case was opened already. "
+        "Please wait until it has ended."
+    ),
+    undoing.WordsMissing: _(
+        "Please say why: a refusal names a reason from the list, and “other” or a decision also says it in words."
+    ),
+    reversals.NotReversible: _(
+        "This switch cannot be reversed: it was not carried out, it was undone already, or the point has moved on "
+        "since. Please look at the supply point's history."
+    ),
+    reversals.TooLate: _(
+        "A switch can be reversed until %(last)s; that day has passed. Please agree with the other retailer on a new "
+        "switch."
+    ),
+    reversals.FormerHasLeft: _(
+        "The former retailer has left the market, so the customer cannot return to it. Please help the customer find "
+        "another retailer."
+    ),
+    cooling_off.NothingToUndo: _(
+        "There is nothing to cool off from: the relay has ended without a switch, or the switch was undone already."
+    ),
+    cooling_off.DeclaredInFuture: _(
+        "The customer declares it today or earlier, and not before receiving the contract papers. Please compare the "
+        "two days."
+    ),
+    cooling_off.PeriodOver: _(
+        "The cooling-off period ended on %(last)s, before the customer declared it. The customer can switch back by an "
+        "ordinary switch."
+    ),
+    frauds.EvidenceInFuture: _(
+        "The customer's consent must be older than the relay. Please give the day on which the customer consented."
+    ),
+    dark_points.EndsTooSoon: _(
+        "The contract can end between %(earliest)s and %(latest)s: the customer needs the days before to find another "
+        "retailer. Please choose a day in between."
+    ),
+    exits.NotARetailer: _(
+        "This company supplies nowhere as a retailer, so there is nothing it could leave. Please choose another."
+    ),
+    exits.LastDayPast: _("The last day of supply is today at the earliest. Please choose a later day."),
+    exits.NoNetworkOperator: _(
+        "An area in which this company supplies has no network operator in the registry, so nobody could catch its "
+        "points. Please register it first."
+    ),
     # Policies
     policies.BadPattern: _("The rule for contract numbers cannot be published. Please check pattern, hint and sample."),
     policies.NoPattern: _(
@@ -293,6 +361,10 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     disclosures.ExplainedTooLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     registration_queue.AlreadyWaiting: lambda refusal: {"number": refusal.number},
     registration_queue.AlreadyEnded: _state,
+    undoing.AlreadyMoved: _state,
+    reversals.TooLate: _last,
+    cooling_off.PeriodOver: _last,
+    dark_points.EndsTooSoon: _dates,
     policies.BadPattern: lambda refusal: {"what": str(refusal)},
     relays.ThrottledCompany: lambda refusal: {"rejected": str(refusal.rejected), "days": str(refusal.days)},
     relays.Overdue: lambda refusal: {"due": jst(refusal.due_at)},

@@ -6,7 +6,28 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from switching import effects, matching, queue_sweep, relays, statistics
+from switching import (
+    cooling_off,
+    dark_points,
+    effects,
+    exits,
+    matching,
+    queue_sweep,
+    relays,
+    statistics,
+    undoing,
+)
+
+UNDOING: tuple[Callable[..., int], ...] = (
+    cooling_off.follow_matches,
+    cooling_off.carry_out_due,
+    dark_points.warn_of_missing_starts,
+    dark_points.keep_unanswered,
+    dark_points.carry_out_due,
+    undoing.escalate_overdue,
+    exits.carry_out_due,
+    exits.count_days,
+)
 
 
 def _until_done(verb: Callable[..., int], at: str | None) -> None:
@@ -62,6 +83,13 @@ def register_queued(at: str | None = None) -> None:
 def take_effect(at: str | None = None) -> None:
     """Carry out the applications without counterpart whose day has come."""
     _until_done(effects.take_effect_due, at)
+
+
+@shared_task
+def undo(at: str | None = None) -> None:
+    """Everything of the undoing of switches that is due: warnings, silent sides, returns, ends of contracts, exits."""
+    for verb in UNDOING:
+        _until_done(verb, at)
 
 
 @shared_task

@@ -7,18 +7,21 @@ from datetime import datetime
 from portal import ledger, outbox
 from portal.copying import copy_rows
 from portal.models import User
-from switching.models import Application, Relay, Revision, Step
+from switching.models import Application, Relay, Revision, Step, UndoCase
 from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
+from switching.undo_states import UndoMove, UndoState
+
+NAMES: dict[type, str] = {Relay: "relay", Application: "application", UndoCase: "undoing"}
 
 
 @dataclass(frozen=True)
 class Trace:
     """One move of one case, as it is to be remembered and told."""
 
-    case: Relay | Application
-    move: RelayMove | ApplicationMove
+    case: Relay | Application | UndoCase
+    move: RelayMove | ApplicationMove | UndoMove
     from_state: str
-    to_state: RelayState | ApplicationState
+    to_state: RelayState | ApplicationState | UndoState
     notices: list[outbox.Post] = field(default_factory=list)
     detail: dict[str, object] = field(default_factory=dict)
     revision: Revision | None = None  # of the application's entries; time and person are the trace's
@@ -28,9 +31,9 @@ class Trace:
         return subject_of(self.case)
 
 
-def subject_of(case: Relay | Application) -> str:
+def subject_of(case: Relay | Application | UndoCase) -> str:
     """How the ledger names a case."""
-    return f"{'relay' if isinstance(case, Relay) else 'application'} {case.number}"
+    return f"{NAMES[type(case)]} {case.number}"
 
 
 def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
@@ -38,11 +41,12 @@ def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
     traces = list(traces)
     copy_rows(
         Step,
-        ("relay_id", "application_id", "move", "from_state", "to_state", "at", "by_id"),
+        ("relay_id", "application_id", "undo_case_id", "move", "from_state", "to_state", "at", "by_id"),
         (
             (
                 trace.case.pk if isinstance(trace.case, Relay) else None,
                 trace.case.pk if isinstance(trace.case, Application) else None,
+                trace.case.pk if isinstance(trace.case, UndoCase) else None,
                 str(trace.move),
                 str(trace.from_state),
                 str(trace.to_state),

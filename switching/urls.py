@@ -9,6 +9,7 @@ from switching.converters import (
     QueueNumber,
     RelayNumber,
     SupplyClassCode,
+    UndoNumber,
 )
 from switching.views import (
     applications,
@@ -18,11 +19,13 @@ from switching.views import (
     filings,
     identity,
     kinds,
+    market_exits,
     policies,
     queue,
     relays,
     statistics,
     threads,
+    undoing,
 )
 
 register_converter(RelayNumber, "relay_number")
@@ -30,6 +33,7 @@ register_converter(ApplicationNumber, "application_number")
 register_converter(QueueNumber, "queue_number")
 register_converter(ApplicationKind, "application_kind")
 register_converter(SupplyClassCode, "supply_class")
+register_converter(UndoNumber, "undo_number")
 register_converter(Id, "case_id")
 
 app_name = "switching"
@@ -66,4 +70,20 @@ urlpatterns = [
     path("statistics/open-data.json", statistics.open_data, name="statistics-data"),
     path("statistics/audience/", statistics.audience, name="statistics-audience"),
     path("statistics/counting/", statistics.counting, name="statistics-counting"),
+    path("relays/<relay_number:number>/cooling-off/", undoing.cooling_off_new, name="cooling-off-new"),
+    path("relays/<relay_number:number>/reversal/", undoing.reversal_new, name="reversal-new"),
+    path("relays/<relay_number:number>/denial/", undoing.denial_new, name="denial-new"),
+    path("undoing/", undoing.listing, name="undoing"),
+    path("undoing/denials/", undoing.denials, name="denials"),
+    path("undoing/<undo_number:number>/", undoing.page, name="undo-case"),
+    path("undoing/<undo_number:number>/answer/", undoing.answer, name="undo-answer"),
+    path("undoing/<undo_number:number>/evidence/", undoing.evidence, name="undo-evidence"),
+    path("undoing/<undo_number:number>/decision/", undoing.decision, name="undo-decision"),
+    path("undoing/<undo_number:number>/withdrawal/", undoing.withdrawal, name="undo-withdrawal"),
+    path("undoing/<undo_number:number>/appeal/", undoing.appeal, name="undo-appeal"),
+    path("undoing/<undo_number:number>/contract/", undoing.contract, name="undo-contract"),
+    path("undoing/<undo_number:number>/last-resort/", undoing.last_resort, name="undo-last-resort"),
+    path("market-exits/new/", market_exits.new, name="exit-new"),
+    path("market-exits/<undo_number:number>/points/", market_exits.remaining, name="exit-points"),
+    path("market-exits/<undo_number:number>/withdrawal/", market_exits.withdrawal, name="exit-withdrawal"),
 ]

@@ -11,11 +11,13 @@ from switching.models.relays import Relay
 from switching.models.revisions import Cancellation, Revision
 from switching.models.statistics import AnswerMonth, DayCount, StatisticsAudience
 from switching.models.steps import Step
+from switching.models.undoing import Approval, ExitArea, ExitDay, StartWarning, UndoCase
 
 __all__ = [
     "Acknowledgement",
     "AnswerMonth",
     "Application",
+    "Approval",
     "Cancellation",
     "DayCount",
     "Disclosure",
@@ -23,6 +25,8 @@ __all__ = [
     "DisclosureVersion",
     "Escalation",
     "EscalationNote",
+    "ExitArea",
+    "ExitDay",
     "Match",
     "MeterWork",
     "NetworkAnswer",
@@ -32,6 +36,8 @@ __all__ = [
     "RelayMessage",
     "RetailerPolicy",
     "Revision",
+    "StartWarning",
     "StatisticsAudience",
     "Step",
+    "UndoCase",
 ]

@@ -8,15 +8,20 @@ from django.utils.translation import pgettext_lazy
 from portal.models import User, append_only
 from switching.models.applications import Application
 from switching.models.relays import Relay
+from switching.models.undoing import UndoCase
 from switching.states import ApplicationMove, RelayMove
+from switching.undo_states import UndoMove
 
 
 class Step(models.Model):
-    """One move of one relay or application: from where to where, by whom (nobody: the hub's worker), when."""
+    """One move of one relay, application or undoing: from where to where, by whom (nobody: the hub's worker), when."""
 
     relay = models.ForeignKey(Relay, models.PROTECT, null=True, related_name="steps", verbose_name=_("relay"))
     application = models.ForeignKey(
         Application, models.PROTECT, null=True, related_name="steps", verbose_name=_("application")
+    )
+    undo_case = models.ForeignKey(
+        UndoCase, models.PROTECT, null=True, related_name="steps", verbose_name=_("undoing case")
     )
     move = models.CharField(_("move"), max_length=12)
     from_state = models.CharField(_("from"), max_length=10, blank=True)
@@ -29,16 +34,19 @@ class Step(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(relay__isnull=True, application__isnull=False)
-                | Q(relay__isnull=False, application__isnull=True),
+                condition=Q(relay__isnull=True, application__isnull=False, undo_case__isnull=True)
+                | Q(relay__isnull=False, application__isnull=True, undo_case__isnull=True)
+                | Q(relay__isnull=True, application__isnull=True, undo_case__isnull=False),
                 name="a_step_belongs_to_one_case",
             )
         ]
         triggers = [append_only]
 
     def __str__(self) -> str:
-        return f"{self.relay or self.application} {self.move}"
+        return f"{self.relay or self.application or self.undo_case} {self.move}"
 
     @property
     def move_label(self) -> str:
+        if self.undo_case_id:
+            return str(UndoMove(self.move).label)
         return str((RelayMove if self.relay_id else ApplicationMove)(self.move).label)

@@ -79,7 +79,7 @@ FACTS = {
     """,
     "every step has its ledger row": """
         SELECT abs((SELECT count(*) FROM switching_step)
-                 - (SELECT count(*) FROM portal_ledgerentry WHERE action ~ '^(relay|application)[.]'
+                 - (SELECT count(*) FROM portal_ledgerentry WHERE action ~ '^(relay|application|undoing)[.]'
                     AND detail ? 'to'))
     """,
     "notice numbers have no gap": """

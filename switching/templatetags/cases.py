@@ -1,7 +1,7 @@
 """Words of a case in notices, whose context holds plain JSON values: ISO days and moments, codes.
 
 {{ desired_date|day }}   {{ due_at|moment }}   {{ kind_label|kind_words }}
-{{ reasons|reason_words }}   {{ codes|code_words }}
+{{ reasons|reason_words }}   {{ codes|code_words }}   {{ undo_kind|undo_words }}
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from portal.templatetags.words import NOTHING, jst
 from switching.codes import AnswerCode
 from switching.models import Application
 from switching.reasons import Reason
+from switching.undo_states import UndoKind
 
 register = template.Library()
 
@@ -34,6 +35,12 @@ def moment(text: str) -> str:
 def kind_words(code: str) -> str:
     """An application's kind."""
     return str(Application.Kind(code).label)
+
+
+@register.filter
+def undo_words(code: str) -> str:
+    """The kind of an undoing."""
+    return str(UndoKind(code).label)
 
 
 @register.filter

@@ -48,7 +48,7 @@ from switching.models import Application, Disclosure, QueuedRegistration, Relay,
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
 from switching.states import RelayMove, RelayState
-from switching.views import inquiries, moves, queue, turns
+from switching.views import inquiries, moves, queue, turns, undo_links
 
 VERDICT_TONES = {
     identity.Verdict.EXACT: "done",
@@ -309,6 +309,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "facts": facts,
             "sent": [] if is_losing else _sent(relay),
             "reasons": in_words(relay),
+            "undoings": undo_links.of_relay(relay, user, now=timezone.now()),
             "steps": turns.steps_of(relay, reader=user.company),
             "own": [(application, turns.application_badge(application)) for application in own],
             "may_see_applications": user.may(Ability.SEE_APPLICATIONS),

@@ -5,11 +5,12 @@ from typing import Any
 
 from portal import quotas
 from portal.models import Over, Registration
-from switching import applications, matching, registration_queue, relays
-from switching.models import Relay
+from switching import applications, dark_points, exits, matching, registration_queue, relays, reversals, undoing
+from switching.models import Relay, UndoCase
 from tests.access_rows import Row
 from tests.cast import NOW, Cast
 from tests.switching.cases import DESIRED, Play
+from tests.switching.undoings import AFTER, Undo
 
 
 def _play(cast: Cast) -> Play:
@@ -87,7 +88,88 @@ def escalation(cast: Cast) -> dict[str, Any]:
     return {"pk": expired.escalations.get().pk}
 
 
+def _undo(cast: Cast) -> Undo:
+    return Undo(_play(cast))
+
+
+def matched(cast: Cast) -> dict[str, Any]:
+    """A matched relay of sora on umi's point."""
+    return {"number": _undo(cast).matched().number}
+
+
+def stopping(cast: Cast) -> dict[str, Any]:
+    """A cooling-off that kaze has to answer."""
+    undo = _undo(cast)
+    return {"number": undo.cool_off(undo.matched()).number}
+
+
+def reversing(cast: Cast) -> dict[str, Any]:
+    """A reversal that umi asked for and sora has to answer."""
+    undo = _undo(cast)
+    return {"number": undo.reversal(undo.switched()).number}
+
+
+def refused_reversal(cast: Cast) -> dict[str, Any]:
+    """The same, refused by sora."""
+    undo = _undo(cast)
+    case = undo.reversal(undo.switched())
+    reversals.answer(case_id=case.pk, agrees=False, reason="customer_wants", by=cast["sora.relay"], now=AFTER)
+    return {"number": case.number}
+
+
+def denied(cast: Cast) -> dict[str, Any]:
+    """A denial that sora has to answer."""
+    play = _play(cast)
+    return {"number": play.rejected(play.point(), 8).undo_cases.get().number}
+
+
+def escalated(cast: Cast) -> dict[str, Any]:
+    """The same, unanswered: with the hub operator."""
+    found = denied(cast)
+    undoing.escalate_overdue(now=AFTER)
+    return found
+
+
+def dark(cast: Cast) -> dict[str, Any]:
+    """A termination without a start that umi has to answer."""
+    play = _play(cast)
+    relay = play.accepted(play.point())
+    matching.close_unmatched(now=AFTER)
+    return {"number": relay.undo_cases.get().number}
+
+
+def offered(cast: Cast) -> dict[str, Any]:
+    """The same, the contract ends: kaze offers last-resort supply."""
+    found = dark(cast)
+    case = UndoCase.objects.get(number=found["number"])
+    dark_points.answer(case_id=case.pk, ends_on=date(2026, 5, 1), by=cast["umi.relay"], now=AFTER)
+    return found
+
+
+def leaving(cast: Cast) -> dict[str, Any]:
+    """umi leaves the market."""
+    _play(cast).point()
+    by, last = cast["hub.operator"], date(2026, 4, 30)
+    return {"number": exits.announce(company=cast.umi, last_day=last, text="x", by=by, now=NOW).number}
+
+
 ROWS = {
+    "switching:cooling-off-new": Row("ability", owner="sora.relay", kwargs=relay),
+    "switching:reversal-new": Row("ability", owner="umi.relay", kwargs=matched),
+    "switching:denial-new": Row("ability", owner="umi.relay", kwargs=matched),
+    "switching:undoing": Row("ability", owner="umi.relay"),
+    "switching:denials": Row("ability", owner="hub.operator"),
+    "switching:undo-case": Row("ability", owner="umi.relay", kwargs=denied),
+    "switching:undo-answer": Row("ability", owner="kaze.application", kwargs=stopping),
+    "switching:undo-evidence": Row("ability", owner="sora.relay", kwargs=denied),
+    "switching:undo-decision": Row("ability", owner="hub.operator", kwargs=escalated),
+    "switching:undo-withdrawal": Row("ability", owner="umi.relay", kwargs=reversing),
+    "switching:undo-appeal": Row("ability", owner="umi.relay", kwargs=refused_reversal),
+    "switching:undo-contract": Row("ability", owner="umi.relay", kwargs=dark),
+    "switching:undo-last-resort": Row("ability", owner="kaze.application", kwargs=offered),
+    "switching:exit-new": Row("ability", owner="hub.operator"),
+    "switching:exit-points": Row("ability", owner="umi.relay", kwargs=leaving),
+    "switching:exit-withdrawal": Row("ability", owner="hub.operator", kwargs=leaving),
     "switching:relays": Row("ability", owner="sora.relay"),
     "switching:relay-new": Row("ability", owner="sora.relay"),
     "switching:relay": Row("ability", owner="umi.relay", kwargs=relay),

@@ -4,7 +4,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
-from switching import answers, escalations, matching, relays, threads
+from switching import answers, escalations, matching, relays, threads, undoing
+from tests.switching.undoings import AFTER, Undo
 
 pytestmark = pytest.mark.django_db
 
@@ -15,8 +16,46 @@ ANSWER = """INSERT INTO switching_networkanswer (application_id, at, by_id, verd
 WORK = """INSERT INTO switching_meterwork (point_id, application_id, planned_on, planned_at, planned_by_id, kind,
     done_on, reported_at, reported_by_id, old_reading_wh)
     VALUES (%(other_point)s, %(start)s, now(), now(), %(person)s, {});"""
+UNDOING = """INSERT INTO switching_undocase (kind, state, phase, reason, declared_on, due_at, number, outcome,
+    opened_at, point_id, gaining_retailer_id, losing_retailer_id, relay_id, match_id)
+    SELECT {}, 'U' || nextval('switching_case_number'), '', now(), point_id, gaining_retailer_id,
+    losing_retailer_id, id, %(match)s FROM switching_relay WHERE id = %(relay)s;"""
+APPROVAL = """INSERT INTO switching_approval (case_id, company_id, by_id, at, word, reason, text, channel, given_on,
+    reference, sha256) SELECT %(case)s, company_id, id, now(), {} FROM portal_user WHERE id = %(person)s;"""
 
 ATTEMPTS = {
+    "one_open_undoing_per_point": UNDOING.format("'cooling_off', 'asked', 'matched', '', now(), now()")
+    + UNDOING.format("'reversal', 'escalated', '', 'hub_fault', NULL, now()"),
+    "one_open_warning_of_darkness_per_point": 2 * UNDOING.format("'dark_point', 'asked', '', '', NULL, now()"),
+    "a_customer_denies_a_relay_once": """UPDATE switching_undocase SET kind = 'fraud', reason = '', relay_id = %(relay)s
+        WHERE id = %(case)s;"""
+    + UNDOING.format("'fraud', 'escalated', '', '', NULL, now()"),
+    "an_undoing_is_about_a_point_or_a_leaving_retailer": UNDOING.format("'market_exit', 'asked', '', '', NULL, now()"),
+    "cooling_off_has_a_phase_and_the_customers_day": UNDOING.format("'cooling_off', 'asked', '', '', now(), now()"),
+    "a_reversal_and_only_a_reversal_has_a_reason": UNDOING.format("'fraud', 'asked', '', 'hub_fault', NULL, now()"),
+    "a_reversal_undoes_a_match": """UPDATE switching_undocase SET match_id = NULL WHERE id = %(case)s;""",
+    "an_ended_undoing_has_its_hour": "UPDATE switching_undocase SET closed_at = NULL WHERE id = %(case)s",
+    "a_question_has_a_deadline": UNDOING.format("'dark_point', 'asked', '', '', NULL, NULL"),
+    "what_waits_for_its_day_has_one": UNDOING.format("'dark_point', 'offered', '', '', NULL, NULL"),
+    "an_undoing_is_between_two_companies": """UPDATE switching_undocase SET losing_retailer_id = gaining_retailer_id
+        WHERE id = %(case)s""",
+    "a_retailer_leaves_the_market_once_at_a_time": 2
+    * """INSERT INTO switching_undocase (number, kind, state, phase, reason, outcome, opened_at, effective_on,
+        losing_retailer_id) SELECT 'U' || nextval('switching_case_number'), 'market_exit', 'going', '', '', '', now(),
+        now(), company_id FROM portal_user WHERE id = %(person)s;""",
+    "a_side_says_a_word_once": 2 * APPROVAL.format("'agreed', '', '', '', NULL, '', ''"),
+    "a_refused_undoing_has_a_reason": APPROVAL.format("'refused', '', 'x', '', NULL, '', ''"),
+    "another_reason_is_told_in_words": APPROVAL.format("'refused', 'other', '', '', NULL, '', ''"),
+    "evidence_says_how_when_and_where": APPROVAL.format("'evidence', '', '', 'web', now(), '', ''"),
+    "a_sha256_has_64_hex_digits": APPROVAL.format("'agreed', '', '', '', NULL, '', 'ABC'"),
+    "an_area_stands_once_in_a_market_exit": 2
+    * """INSERT INTO switching_exitarea (case_id, area, network_operator_id, points_at_first, to_last_resort)
+        SELECT %(case)s, '03', company_id, 0, 0 FROM portal_user WHERE id = %(person)s;""",
+    "a_market_exit_is_counted_once_a_day": 2
+    * """INSERT INTO switching_exitday (case_id, area, day, remaining, under_way)
+        VALUES (%(case)s, '03', '2026-04-01', 1, 0);""",
+    "a_missing_start_is_warned_of_once_per_stage": 2
+    * """INSERT INTO switching_startwarning (relay_id, stage, at) VALUES (%(relay)s, 'half', now());""",
     "an_answer_has_a_person_and_a_time": "UPDATE switching_relay SET state = '02' WHERE id = %(relay)s",
     "a_rejection_and_only_a_rejection_has_reasons": "UPDATE switching_relay SET reasons = '{2}' WHERE id = %(relay)s",
     "a_reason_is_on_the_list": """UPDATE switching_relay SET state = '03', reasons = '{10}', judged_at = now(),
@@ -87,7 +126,10 @@ ATTEMPTS = {
 
 @pytest.fixture
 def rows(play):
-    """One open relay with its start, and beside it a matched pair on another point."""
+    """One open relay with its start, a matched pair on another point, and a reversal that was withdrawn."""
+    undo = Undo(play)
+    case = undo.reversal(undo.switched())
+    undoing.withdraw(case_id=case.pk, by=play.cast["umi.relay"], now=AFTER)
     matched_point, point, other = play.point(), play.point(), play.point()
     first = play.start(matched_point, relay=play.accepted(matched_point), meter_work=True)
     answers.accept(application_id=first.pk, by=play.cast["kaze.application"], now=play.now)
@@ -107,6 +149,7 @@ def rows(play):
         "start": start.pk,
         "other_point": other.pk,
         "match": match.pk,
+        "case": case.pk,
         "person": play.cast["kaze.application"].pk,
         "operator": play.cast.kaze.pk,
     }
@@ -131,6 +174,7 @@ def test_the_database_refuses(name, rows):
         "switching_acknowledgement",
         "switching_relaymessage",
         "switching_escalationnote",
+        "switching_approval",
     ],
 )
 @pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}"])
