@@ -23,6 +23,7 @@ from switching import (
     relays,
     threads,
     traces,
+    undoing,
 )
 from switching.entries import Problem
 from switching.models import DisclosureItem, DisclosureVersion, QueuedRegistration
@@ -176,7 +177,8 @@ def test_every_refusal_has_its_sentence_in_both_languages(kind):
 
 
 def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
-    assert set(SENTENCES) == set(all_refusals())
+    undone = {kind for kind in SENTENCES if issubclass(kind, undoing.NotPossible)}  # test_undoing_words
+    assert set(SENTENCES) - undone == set(all_refusals())
     for module in (relays, applications, disclosures, registration_queue, threads, escalations, policies):
         own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
         assert len(own) == len(set(own))
