@@ -8,298 +8,689 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metering', '0005_completeness'),
-        ('portal', '0015_undoing'),
-        ('switching', '0007_a_start_gives_way'),
+        ("metering", "0005_completeness"),
+        ("portal", "0015_undoing"),
+        ("switching", "0007_a_start_gives_way"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('word', models.CharField(choices=[('asked', 'asked for it'), ('agreed', 'agreed'), ('refused', 'refused'), ('evidence', 'gave its evidence of the consent'), ('appealed', 'brought it before the hub operator'), ('upheld', 'upheld'), ('dismissed', 'dismissed'), ('keeps', 'the old contract goes on'), ('ends', 'the old contract ends'), ('decided', 'decided on the supply')], max_length=10, verbose_name='word')),
-                ('reason', models.CharField(blank=True, choices=[('work_begun', 'work at the point has begun'), ('too_late', 'it can no longer be stopped in time'), ('customer_wants', 'the customer confirmed the switch to us'), ('not_erroneous', 'our records show that the switch was asked for'), ('other', 'other (state which)')], max_length=20, verbose_name='reason')),
-                ('text', models.CharField(blank=True, max_length=400, verbose_name='in words')),
-                ('channel', models.CharField(blank=True, max_length=20, verbose_name='channel')),
-                ('given_on', models.DateField(null=True, verbose_name='given on')),
-                ('reference', models.CharField(blank=True, max_length=80, verbose_name='reference')),
-                ('sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256 of the recording or document')),
-                ('at', models.DateTimeField(verbose_name='at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "word",
+                    models.CharField(
+                        choices=[
+                            ("asked", "asked for it"),
+                            ("agreed", "agreed"),
+                            ("refused", "refused"),
+                            ("evidence", "gave its evidence of the consent"),
+                            ("appealed", "brought it before the hub operator"),
+                            ("upheld", "upheld"),
+                            ("dismissed", "dismissed"),
+                            ("keeps", "the old contract goes on"),
+                            ("ends", "the old contract ends"),
+                            ("decided", "decided on the supply"),
+                        ],
+                        max_length=10,
+                        verbose_name="word",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("work_begun", "work at the point has begun"),
+                            ("too_late", "it can no longer be stopped in time"),
+                            ("customer_wants", "the customer confirmed the switch to us"),
+                            ("not_erroneous", "our records show that the switch was asked for"),
+                            ("other", "other (state which)"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("text", models.CharField(blank=True, max_length=400, verbose_name="in words")),
+                ("channel", models.CharField(blank=True, max_length=20, verbose_name="channel")),
+                ("given_on", models.DateField(null=True, verbose_name="given on")),
+                ("reference", models.CharField(blank=True, max_length=80, verbose_name="reference")),
+                (
+                    "sha256",
+                    models.CharField(blank=True, max_length=64, verbose_name="SHA-256 of the recording or document"),
+                ),
+                ("at", models.DateTimeField(verbose_name="at")),
             ],
             options={
-                'verbose_name': 'approval',
-                'verbose_name_plural': 'approvals',
-                'ordering': ['id'],
+                "verbose_name": "approval",
+                "verbose_name_plural": "approvals",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='ExitArea',
+            name="ExitArea",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('area', models.CharField(choices=[('01', 'Hokkaido'), ('02', 'Tohoku'), ('03', 'Tokyo'), ('04', 'Chubu'), ('05', 'Hokuriku'), ('06', 'Kansai'), ('07', 'Chugoku'), ('08', 'Shikoku'), ('09', 'Kyushu'), ('10', 'Okinawa')], max_length=2, verbose_name='area')),
-                ('points_at_first', models.PositiveIntegerField(verbose_name='points at the announcement')),
-                ('to_last_resort', models.PositiveIntegerField(default=0, verbose_name='points taken into last-resort supply')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "area",
+                    models.CharField(
+                        choices=[
+                            ("01", "Hokkaido"),
+                            ("02", "Tohoku"),
+                            ("03", "Tokyo"),
+                            ("04", "Chubu"),
+                            ("05", "Hokuriku"),
+                            ("06", "Kansai"),
+                            ("07", "Chugoku"),
+                            ("08", "Shikoku"),
+                            ("09", "Kyushu"),
+                            ("10", "Okinawa"),
+                        ],
+                        max_length=2,
+                        verbose_name="area",
+                    ),
+                ),
+                ("points_at_first", models.PositiveIntegerField(verbose_name="points at the announcement")),
+                (
+                    "to_last_resort",
+                    models.PositiveIntegerField(default=0, verbose_name="points taken into last-resort supply"),
+                ),
             ],
             options={
-                'verbose_name': 'area of a market exit',
-                'verbose_name_plural': 'areas of a market exit',
-                'ordering': ['case', 'area'],
+                "verbose_name": "area of a market exit",
+                "verbose_name_plural": "areas of a market exit",
+                "ordering": ["case", "area"],
             },
         ),
         migrations.CreateModel(
-            name='ExitDay',
+            name="ExitDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('area', models.CharField(choices=[('01', 'Hokkaido'), ('02', 'Tohoku'), ('03', 'Tokyo'), ('04', 'Chubu'), ('05', 'Hokuriku'), ('06', 'Kansai'), ('07', 'Chugoku'), ('08', 'Shikoku'), ('09', 'Kyushu'), ('10', 'Okinawa')], max_length=2, verbose_name='area')),
-                ('day', models.DateField(verbose_name='day')),
-                ('remaining', models.PositiveIntegerField(verbose_name='points still to be moved')),
-                ('under_way', models.PositiveIntegerField(verbose_name='of them with an accepted or matched switch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "area",
+                    models.CharField(
+                        choices=[
+                            ("01", "Hokkaido"),
+                            ("02", "Tohoku"),
+                            ("03", "Tokyo"),
+                            ("04", "Chubu"),
+                            ("05", "Hokuriku"),
+                            ("06", "Kansai"),
+                            ("07", "Chugoku"),
+                            ("08", "Shikoku"),
+                            ("09", "Kyushu"),
+                            ("10", "Okinawa"),
+                        ],
+                        max_length=2,
+                        verbose_name="area",
+                    ),
+                ),
+                ("day", models.DateField(verbose_name="day")),
+                ("remaining", models.PositiveIntegerField(verbose_name="points still to be moved")),
+                ("under_way", models.PositiveIntegerField(verbose_name="of them with an accepted or matched switch")),
             ],
             options={
-                'verbose_name': 'day of a market exit',
-                'verbose_name_plural': 'days of a market exit',
-                'ordering': ['case', 'day', 'area'],
+                "verbose_name": "day of a market exit",
+                "verbose_name_plural": "days of a market exit",
+                "ordering": ["case", "day", "area"],
             },
         ),
         migrations.CreateModel(
-            name='StartWarning',
+            name="StartWarning",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('half', 'half of the time is over'), ('last_day', 'last day')], max_length=10, verbose_name='stage')),
-                ('at', models.DateTimeField(verbose_name='at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("half", "half of the time is over"), ("last_day", "last day")],
+                        max_length=10,
+                        verbose_name="stage",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="at")),
             ],
             options={
-                'verbose_name': 'warning of a missing start',
-                'verbose_name_plural': 'warnings of missing starts',
-                'ordering': ['id'],
+                "verbose_name": "warning of a missing start",
+                "verbose_name_plural": "warnings of missing starts",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='UndoCase',
+            name="UndoCase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=12, unique=True, verbose_name='case number')),
-                ('kind', models.CharField(choices=[('cooling_off', 'cooling-off'), ('reversal', 'reversal of an erroneous switch'), ('fraud', 'customer denies the switch'), ('dark_point', 'termination without a start'), ('market_exit', 'retailer leaves the market')], max_length=12, verbose_name='kind')),
-                ('phase', models.CharField(blank=True, choices=[('before', 'before the match'), ('matched', 'after the match, before the switch date'), ('switched', 'on or after the switch date')], max_length=8, verbose_name='phase')),
-                ('state', models.CharField(choices=[('asked', 'waiting for an answer'), ('escalated', 'with the hub operator'), ('offered', 'last-resort supply offered'), ('going', 'waiting for its day'), ('done', 'carried out'), ('kept', 'the old contract goes on'), ('refused', 'refused'), ('withdrawn', 'withdrawn')], max_length=10, verbose_name='state')),
-                ('reason', models.CharField(blank=True, choices=[('point_mixed_up', "another customer's supply point was switched"), ('holder_confused', "another person's contract was taken for the customer's"), ('not_agreed', 'the customer had not agreed'), ('stopped_in_time', 'the customer had changed their mind in time and it was not passed on'), ('hub_fault', 'a fault of the hub or the network operator')], max_length=20, verbose_name='reason')),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('declared_on', models.DateField(null=True, verbose_name='declared by the customer on')),
-                ('papers_on', models.DateField(null=True, verbose_name='contract papers received on')),
-                ('due_at', models.DateTimeField(null=True, verbose_name='answer due')),
-                ('effective_on', models.DateField(null=True, verbose_name='effective on')),
-                ('outcome', models.CharField(blank=True, choices=[('last_resort', "last-resort supply by the area's network operator"), ('no_supply', 'no supply: the customer declined it in writing'), ('moved', 'supplied by another retailer in time')], max_length=12, verbose_name='outcome')),
-                ('closed_at', models.DateTimeField(null=True, verbose_name='closed at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=12, unique=True, verbose_name="case number")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("cooling_off", "cooling-off"),
+                            ("reversal", "reversal of an erroneous switch"),
+                            ("fraud", "customer denies the switch"),
+                            ("dark_point", "termination without a start"),
+                            ("market_exit", "retailer leaves the market"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "phase",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("before", "before the match"),
+                            ("matched", "after the match, before the switch date"),
+                            ("switched", "on or after the switch date"),
+                        ],
+                        max_length=8,
+                        verbose_name="phase",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("asked", "waiting for an answer"),
+                            ("escalated", "with the hub operator"),
+                            ("offered", "last-resort supply offered"),
+                            ("going", "waiting for its day"),
+                            ("done", "carried out"),
+                            ("kept", "the old contract goes on"),
+                            ("refused", "refused"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("point_mixed_up", "another customer's supply point was switched"),
+                            ("holder_confused", "another person's contract was taken for the customer's"),
+                            ("not_agreed", "the customer had not agreed"),
+                            ("stopped_in_time", "the customer had changed their mind in time and it was not passed on"),
+                            ("hub_fault", "a fault of the hub or the network operator"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("declared_on", models.DateField(null=True, verbose_name="declared by the customer on")),
+                ("papers_on", models.DateField(null=True, verbose_name="contract papers received on")),
+                ("due_at", models.DateTimeField(null=True, verbose_name="answer due")),
+                ("effective_on", models.DateField(null=True, verbose_name="effective on")),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("last_resort", "last-resort supply by the area's network operator"),
+                            ("no_supply", "no supply: the customer declined it in writing"),
+                            ("moved", "supplied by another retailer in time"),
+                        ],
+                        max_length=12,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed at")),
             ],
             options={
-                'verbose_name': 'undoing case',
-                'verbose_name_plural': 'undoing cases',
-                'ordering': ['-id'],
+                "verbose_name": "undoing case",
+                "verbose_name_plural": "undoing cases",
+                "ordering": ["-id"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='step',
-            name='a_step_belongs_to_one_case',
+            model_name="step",
+            name="a_step_belongs_to_one_case",
         ),
         migrations.AddField(
-            model_name='approval',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by'),
+            model_name="approval",
+            name="by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="by",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='company',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='company'),
+            model_name="approval",
+            name="company",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="portal.company",
+                verbose_name="company",
+            ),
         ),
         migrations.AddField(
-            model_name='exitarea',
-            name='network_operator',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='network operator'),
+            model_name="exitarea",
+            name="network_operator",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="portal.company",
+                verbose_name="network operator",
+            ),
         ),
         migrations.AddField(
-            model_name='startwarning',
-            name='relay',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='start_warnings', to='switching.relay', verbose_name='relay'),
+            model_name="startwarning",
+            name="relay",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="start_warnings",
+                to="switching.relay",
+                verbose_name="relay",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='applications',
-            field=models.ManyToManyField(related_name='undo_cases', to='switching.application', verbose_name='applications filed for it'),
+            model_name="undocase",
+            name="applications",
+            field=models.ManyToManyField(
+                related_name="undo_cases", to="switching.application", verbose_name="applications filed for it"
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='asked_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='asked for by'),
+            model_name="undocase",
+            name="asked_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="portal.company",
+                verbose_name="asked for by",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='gaining_retailer',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='gaining retailer'),
+            model_name="undocase",
+            name="gaining_retailer",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="portal.company",
+                verbose_name="gaining retailer",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='losing_retailer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='losing retailer'),
+            model_name="undocase",
+            name="losing_retailer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="portal.company",
+                verbose_name="losing retailer",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='match',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undo_cases', to='switching.match', verbose_name='match'),
+            model_name="undocase",
+            name="match",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="undo_cases",
+                to="switching.match",
+                verbose_name="match",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='opened_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='opened by'),
+            model_name="undocase",
+            name="opened_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="opened by",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='parent',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='switching.undocase', verbose_name='follows from'),
+            model_name="undocase",
+            name="parent",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="children",
+                to="switching.undocase",
+                verbose_name="follows from",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='point',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undo_cases', to='metering.supplypoint', verbose_name='supply point'),
+            model_name="undocase",
+            name="point",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="undo_cases",
+                to="metering.supplypoint",
+                verbose_name="supply point",
+            ),
         ),
         migrations.AddField(
-            model_name='undocase',
-            name='relay',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undo_cases', to='switching.relay', verbose_name='relay'),
+            model_name="undocase",
+            name="relay",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="undo_cases",
+                to="switching.relay",
+                verbose_name="relay",
+            ),
         ),
         migrations.AddField(
-            model_name='exitday',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='days', to='switching.undocase', verbose_name='market exit'),
+            model_name="exitday",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="days",
+                to="switching.undocase",
+                verbose_name="market exit",
+            ),
         ),
         migrations.AddField(
-            model_name='exitarea',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='areas', to='switching.undocase', verbose_name='market exit'),
+            model_name="exitarea",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="areas",
+                to="switching.undocase",
+                verbose_name="market exit",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='switching.undocase', verbose_name='case'),
+            model_name="approval",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals",
+                to="switching.undocase",
+                verbose_name="case",
+            ),
         ),
         migrations.AddField(
-            model_name='step',
-            name='undo_case',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='switching.undocase', verbose_name='undoing case'),
+            model_name="step",
+            name="undo_case",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="steps",
+                to="switching.undocase",
+                verbose_name="undoing case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('application__isnull', False), ('relay__isnull', True), ('undo_case__isnull', True)), models.Q(('application__isnull', True), ('relay__isnull', False), ('undo_case__isnull', True)), models.Q(('application__isnull', True), ('relay__isnull', True), ('undo_case__isnull', False)), _connector='OR'), name='a_step_belongs_to_one_case'),
+            model_name="step",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("application__isnull", False), ("relay__isnull", True), ("undo_case__isnull", True)),
+                    models.Q(("application__isnull", True), ("relay__isnull", False), ("undo_case__isnull", True)),
+                    models.Q(("application__isnull", True), ("relay__isnull", True), ("undo_case__isnull", False)),
+                    _connector="OR",
+                ),
+                name="a_step_belongs_to_one_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='startwarning',
-            constraint=models.UniqueConstraint(fields=('relay', 'stage'), name='a_missing_start_is_warned_of_once_per_stage'),
+            model_name="startwarning",
+            constraint=models.UniqueConstraint(
+                fields=("relay", "stage"), name="a_missing_start_is_warned_of_once_per_stage"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='startwarning',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='585e0c45cf3521169f70ae38b90d591b17c88dfd', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_8641b', table='switching_startwarning', when='BEFORE')),
+            model_name="startwarning",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="585e0c45cf3521169f70ae38b90d591b17c88dfd",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_8641b",
+                    table="switching_startwarning",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='undocase',
-            index=models.Index(condition=models.Q(('state', 'asked')), fields=['due_at'], name='undoing_by_deadline'),
+            model_name="undocase",
+            index=models.Index(condition=models.Q(("state", "asked")), fields=["due_at"], name="undoing_by_deadline"),
         ),
         migrations.AddIndex(
-            model_name='undocase',
-            index=models.Index(condition=models.Q(('state__in', ['going', 'offered'])), fields=['effective_on'], name='undoing_by_day'),
+            model_name="undocase",
+            index=models.Index(
+                condition=models.Q(("state__in", ["going", "offered"])), fields=["effective_on"], name="undoing_by_day"
+            ),
         ),
         migrations.AddIndex(
-            model_name='undocase',
-            index=models.Index(fields=['losing_retailer', '-id'], name='undoing_of_the_losing'),
+            model_name="undocase",
+            index=models.Index(fields=["losing_retailer", "-id"], name="undoing_of_the_losing"),
         ),
         migrations.AddIndex(
-            model_name='undocase',
-            index=models.Index(fields=['gaining_retailer', '-id'], name='undoing_of_the_gaining'),
+            model_name="undocase",
+            index=models.Index(fields=["gaining_retailer", "-id"], name="undoing_of_the_gaining"),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('kind__in', ['cooling_off', 'reversal']), ('state__in', ['asked', 'escalated', 'going', 'offered'])), models.Q(('kind', 'fraud'), ('match__isnull', False), ('state__in', ['asked', 'escalated', 'going', 'offered'])), _connector='OR'), fields=('point',), name='one_open_undoing_per_point'),
+            model_name="undocase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("kind__in", ["cooling_off", "reversal"]),
+                        ("state__in", ["asked", "escalated", "going", "offered"]),
+                    ),
+                    models.Q(
+                        ("kind", "fraud"),
+                        ("match__isnull", False),
+                        ("state__in", ["asked", "escalated", "going", "offered"]),
+                    ),
+                    _connector="OR",
+                ),
+                fields=("point",),
+                name="one_open_undoing_per_point",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'fraud')), fields=('relay',), name='a_customer_denies_a_relay_once'),
+            model_name="undocase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "fraud")), fields=("relay",), name="a_customer_denies_a_relay_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'dark_point'), ('state__in', ['asked', 'escalated', 'going', 'offered'])), fields=('point',), name='one_open_warning_of_darkness_per_point'),
+            model_name="undocase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "dark_point"), ("state__in", ["asked", "escalated", "going", "offered"])),
+                fields=("point",),
+                name="one_open_warning_of_darkness_per_point",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'market_exit'), ('state__in', ['asked', 'escalated', 'going', 'offered'])), fields=('losing_retailer',), name='a_retailer_leaves_the_market_once_at_a_time'),
+            model_name="undocase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "market_exit"), ("state__in", ["asked", "escalated", "going", "offered"])),
+                fields=("losing_retailer",),
+                name="a_retailer_leaves_the_market_once_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('gaining_retailer__isnull', True), ('kind', 'market_exit'), ('point__isnull', True)), models.Q(models.Q(('kind', 'market_exit'), _negated=True), ('gaining_retailer__isnull', False), ('point__isnull', False)), _connector='OR'), name='an_undoing_is_about_a_point_or_a_leaving_retailer'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("gaining_retailer__isnull", True), ("kind", "market_exit"), ("point__isnull", True)),
+                    models.Q(
+                        models.Q(("kind", "market_exit"), _negated=True),
+                        ("gaining_retailer__isnull", False),
+                        ("point__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="an_undoing_is_about_a_point_or_a_leaving_retailer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('declared_on__isnull', False), ('kind', 'cooling_off'), models.Q(('phase', ''), _negated=True)), models.Q(models.Q(('kind', 'cooling_off'), _negated=True), ('declared_on__isnull', True), ('phase', '')), _connector='OR'), name='cooling_off_has_a_phase_and_the_customers_day'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("declared_on__isnull", False), ("kind", "cooling_off"), models.Q(("phase", ""), _negated=True)
+                    ),
+                    models.Q(
+                        models.Q(("kind", "cooling_off"), _negated=True), ("declared_on__isnull", True), ("phase", "")
+                    ),
+                    _connector="OR",
+                ),
+                name="cooling_off_has_a_phase_and_the_customers_day",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reversal'), models.Q(('reason', ''), _negated=True)), models.Q(models.Q(('kind', 'reversal'), _negated=True), ('reason', '')), _connector='OR'), name='a_reversal_and_only_a_reversal_has_a_reason'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "reversal"), models.Q(("reason", ""), _negated=True)),
+                    models.Q(models.Q(("kind", "reversal"), _negated=True), ("reason", "")),
+                    _connector="OR",
+                ),
+                name="a_reversal_and_only_a_reversal_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reversal'), _negated=True), ('match__isnull', False), _connector='OR'), name='a_reversal_undoes_a_match'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "reversal"), _negated=True), ("match__isnull", False), _connector="OR"
+                ),
+                name="a_reversal_undoes_a_match",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state__in', ['asked', 'escalated', 'going', 'offered'])), models.Q(models.Q(('state__in', ['asked', 'escalated', 'going', 'offered']), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='an_ended_undoing_has_its_hour'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("state__in", ["asked", "escalated", "going", "offered"])),
+                    models.Q(
+                        models.Q(("state__in", ["asked", "escalated", "going", "offered"]), _negated=True),
+                        ("closed_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="an_ended_undoing_has_its_hour",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'asked'), _negated=True), ('due_at__isnull', False), _connector='OR'), name='a_question_has_a_deadline'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "asked"), _negated=True), ("due_at__isnull", False), _connector="OR"
+                ),
+                name="a_question_has_a_deadline",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['going', 'offered']), _negated=True), ('effective_on__isnull', False), _connector='OR'), name='what_waits_for_its_day_has_one'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["going", "offered"]), _negated=True),
+                    ("effective_on__isnull", False),
+                    _connector="OR",
+                ),
+                name="what_waits_for_its_day_has_one",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='undocase',
-            constraint=models.CheckConstraint(condition=models.Q(('gaining_retailer', models.F('losing_retailer')), _negated=True), name='an_undoing_is_between_two_companies'),
+            model_name="undocase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("gaining_retailer", models.F("losing_retailer")), _negated=True),
+                name="an_undoing_is_between_two_companies",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exitday',
-            constraint=models.UniqueConstraint(fields=('case', 'area', 'day'), name='a_market_exit_is_counted_once_a_day'),
+            model_name="exitday",
+            constraint=models.UniqueConstraint(
+                fields=("case", "area", "day"), name="a_market_exit_is_counted_once_a_day"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='exitday',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='d55efd234baedb9f15793b3dce9955dd2b8360d3', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_70c87', table='switching_exitday', when='BEFORE')),
+            model_name="exitday",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="d55efd234baedb9f15793b3dce9955dd2b8360d3",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_70c87",
+                    table="switching_exitday",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exitarea',
-            constraint=models.UniqueConstraint(fields=('case', 'area'), name='an_area_stands_once_in_a_market_exit'),
+            model_name="exitarea",
+            constraint=models.UniqueConstraint(fields=("case", "area"), name="an_area_stands_once_in_a_market_exit"),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(fields=('case', 'company', 'word'), name='a_side_says_a_word_once'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(fields=("case", "company", "word"), name="a_side_says_a_word_once"),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('word', 'refused'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='a_refused_undoing_has_a_reason'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("word", "refused"), _negated=True),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="a_refused_undoing_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reason', 'other'), _negated=True), models.Q(('text', ''), _negated=True), _connector='OR'), name='another_reason_is_told_in_words'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("reason", "other"), _negated=True), models.Q(("text", ""), _negated=True), _connector="OR"
+                ),
+                name="another_reason_is_told_in_words",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('word', 'evidence'), _negated=True), models.Q(('given_on__isnull', False), models.Q(('channel', ''), _negated=True), models.Q(('reference', ''), _negated=True)), _connector='OR'), name='evidence_says_how_when_and_where'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("word", "evidence"), _negated=True),
+                    models.Q(
+                        ("given_on__isnull", False),
+                        models.Q(("channel", ""), _negated=True),
+                        models.Q(("reference", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="evidence_says_how_when_and_where",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256', ''), ('sha256__regex', '^[0-9a-f]{64}$'), _connector='OR'), name='a_sha256_has_64_hex_digits'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sha256", ""), ("sha256__regex", "^[0-9a-f]{64}$"), _connector="OR"),
+                name="a_sha256_has_64_hex_digits",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='approval',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='c0c3dce2bfa080942a97cc02876d1619d5184010', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_c5018', table='switching_approval', when='BEFORE')),
+            model_name="approval",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="c0c3dce2bfa080942a97cc02876d1619d5184010",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_c5018",
+                    table="switching_approval",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
