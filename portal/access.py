@@ -50,6 +50,7 @@ class Ability(TextChoices):
     FILE_APPLICATION = "file_application", _("file and cancel an application")
     ANSWER_APPLICATION = "answer_application", _("accept or reject applications on the own network")
     SEE_QUEUE = "see_queue", _("see what of the own company waits over the quota")
+    SEND_MANY = "send_many", _("send files of many cases")
     COMPLETE_APPLICATION = "complete_application", _("report an application's paperwork completed")
     SEE_UNDOING = "see_undoing", _("see how switches are undone")
     UNDO = "undo", _("ask for and answer the undoing of a switch")
@@ -104,6 +105,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_QUEUE: _by(Role.RELAY, Role.APPLICATION, of=(_R,)),
+    Ability.SEND_MANY: _by(Role.APPLICATION, Role.RELAY, of=(_R,)),
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_UNDOING: _by(Role.RELAY, Role.APPLICATION, Role.OPERATOR, Role.AUDITOR),
     Ability.UNDO: _by(Role.RELAY, of=(_R,)),

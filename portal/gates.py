@@ -151,6 +151,11 @@ def _is_open(at: datetime, gates: Iterable[Gate], windows: Iterable[MaintenanceW
     return opened and not any(_covers(window, at) for window in windows)
 
 
+def closure(function: Function, *, now: datetime) -> Closed | None:
+    """Why the function is closed in this environment; None while it is open."""
+    return _closure(function, now, settings.ENVIRONMENT)
+
+
 def not_begun(company: Company, function: Function, *, now: datetime) -> NotBegun | None:
     """Why the function is closed to a company whose use begins on a later day; None from that day on."""
     if company.starts_on is None or company.starts_on <= jst_date(now):
@@ -163,7 +168,7 @@ def require(function: Function, *, now: datetime, by: User | None = None) -> Non
 
     Raise NotBegun while the use of the person's company has not begun.
     """
-    if closed := _closure(function, now, settings.ENVIRONMENT):
+    if closed := closure(function, now=now):
         raise closed
     if by and (closed := not_begun(by.company, function, now=now)):
         raise closed

@@ -1,6 +1,7 @@
 """Applications of every kind: filed, corrected, cancelled, completed; `matching` pairs, `effects` carries out."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -237,7 +238,7 @@ def file(
     `from_queue`: its turn in the queue has come (see switching.registration_queue).
     """
     rule = _may_file(kind, point, by=by, now=now)
-    with transaction.atomic():
+    with nullcontext() if dry_run else transaction.atomic():
         application = Application(
             kind=kind,
             point=point,
@@ -338,8 +339,13 @@ def _named(relay: Relay | None, *, is_locked: bool) -> Relay | None:
     """The relay as it stands now; locked where something is to be filed with it."""
     if relay is None:
         return None
-    rows = Relay.objects.select_for_update(no_key=True) if is_locked else Relay.objects.all()
-    return rows.get(pk=relay.pk)
+    return Relay.objects.select_for_update(no_key=True).get(pk=relay.pk) if is_locked else relay_by_id(relay.pk)
+
+
+@ahead.question
+def relay_by_id(relay_id: int) -> Relay:
+    """The relay as it stands now, not locked."""
+    return Relay.objects.get(pk=relay_id)
 
 
 def _take(application: Application, rule: kinds.Rule, given: Mapping[str, Any]) -> None:

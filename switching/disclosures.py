@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from metering.models import SupplyPoint
-from portal import gates, ledger
+from portal import ahead, gates, ledger
 from portal.access import Ability, covers
 from portal.models import Function, User
 from portal.workdays import jst_date
@@ -65,6 +65,7 @@ def publish_version(
     return version
 
 
+@ahead.question
 def version_on(day: date) -> DisclosureVersion | None:
     """The list in force on the day."""
     return DisclosureVersion.objects.filter(valid_from__lte=day).first()
@@ -84,11 +85,12 @@ def record(
     explained_on: date,
     by: User,
     now: datetime,
+    dry_run: bool = False,
 ) -> Disclosure:
     """Keep that every item (ids in `acknowledged`) was explained and acknowledged one by one.
 
     Raises NotYours, OutdatedVersion, ExplainedInFuture, ExplainedTooLongAgo, NotAllAcknowledged,
-    gates.Closed. Source: domain notes, switching §7.
+    gates.Closed. With `dry_run` every rule is asked and nothing is written. Source: domain notes, switching §7.
     """
     gates.require(Function.RELAYS, now=now, by=by)
     if not covers(by, Ability.DISCLOSE, area=point.area, supply_class=point.supply_class):
@@ -104,16 +106,19 @@ def record(
     items = list(version.items.all())
     if missing := [item for item in items if item.pk not in acknowledged]:
         raise NotAllAcknowledged(missing)
+    disclosure = Disclosure(
+        company=by.company,
+        point=point,
+        version=version,
+        channel=channel,
+        explained_on=explained_on,
+        recorded_at=now,
+        recorded_by=by,
+    )
+    if dry_run:
+        return disclosure
     with transaction.atomic():
-        disclosure = Disclosure.objects.create(
-            company=by.company,
-            point=point,
-            version=version,
-            channel=channel,
-            explained_on=explained_on,
-            recorded_at=now,
-            recorded_by=by,
-        )
+        disclosure.save(force_insert=True)
         Acknowledgement.objects.bulk_create(
             Acknowledgement(disclosure=disclosure, item=item, acknowledged_at=now) for item in items
         )

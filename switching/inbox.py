@@ -14,7 +14,7 @@ from portal.inbox import Task
 from portal.models import User
 from portal.workdays import JST, jst_date
 from switching import undoing
-from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase
+from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase, Upload
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 from switching.undo_states import UndoKind, UndoState
 
@@ -290,6 +290,20 @@ def undo_words(kind: str, state: str) -> str:
     }[UndoKind(kind)]
 
 
+def to_confirm(user: User, now: datetime) -> Iterator[Task]:
+    """Files of many cases that are checked and wait for a person's word."""
+    if not user.may(Ability.SEND_MANY):
+        return
+    count = Upload.objects.visible_to(user).filter(state=Upload.State.CHECKED).count()
+    yield Task(
+        ngettext("checked file: carry it out or discard it", "checked files: carry them out or discard them", count),
+        f"{reverse('switching:uploads')}?state={Upload.State.CHECKED}",
+        None,
+        count,
+        "uploads.confirm",
+    )
+
+
 PROVIDERS = (
     to_judge,
     to_file,
@@ -299,6 +313,7 @@ PROVIDERS = (
     without_start,
     paperwork,
     soon,
+    to_confirm,
     stuck,
     stuck_applications,
     refused_from_queue,

@@ -1,6 +1,6 @@
 """Every refusal of the room's verbs as a sentence for people: what is wrong and what to do next. One table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.forms import BaseForm
@@ -407,6 +407,12 @@ def sentence(refusal: Exception) -> str:
 def item_sentence(item: DisclosureItem) -> str:
     """The refusal of one item that was not acknowledged, for its own checkbox."""
     return str(_("Please explain this to the customer, then tick it: %(item)s")) % {"item": item.text}
+
+
+def fields_of(refusal: Exception, names: Iterable[str]) -> list[str]:
+    """The one of the names the refusal is about, or none of them."""
+    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal))
+    return [field] if field in names else []
 
 
 def field_of(refusal: Exception, form: BaseForm) -> str | None:

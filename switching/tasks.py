@@ -17,6 +17,7 @@ from switching import (
     statistics,
     undoing,
 )
+from switching.bulk import uploads
 
 UNDOING: tuple[Callable[..., int], ...] = (
     cooling_off.follow_matches,
@@ -30,9 +31,13 @@ UNDOING: tuple[Callable[..., int], ...] = (
 )
 
 
+def _moment(at: str | None) -> datetime:
+    return datetime.fromisoformat(at) if at else timezone.now()
+
+
 def _until_done(verb: Callable[..., int], at: str | None) -> None:
     """Call the verb batch by batch until nothing is left that it can take."""
-    while verb(now=datetime.fromisoformat(at) if at else timezone.now()):
+    while verb(now=_moment(at)):
         pass
 
 
@@ -95,4 +100,35 @@ def undo(at: str | None = None) -> None:
 @shared_task
 def count_statistics(at: str | None = None) -> None:
     """Count the days and months that are over for the published statistics."""
-    statistics.count_days(now=datetime.fromisoformat(at) if at else timezone.now())
+    statistics.count_days(now=_moment(at))
+
+
+@shared_task
+def check_upload(upload_id: int, at: str | None = None) -> None:
+    """Check one file of many cases."""
+    uploads.check(upload_id, now=_moment(at))
+
+
+@shared_task
+def carry_out_upload(upload_id: int, at: str | None = None) -> None:
+    """Carry out some rows of a confirmed file, then queue up again, so that other work gets its turn."""
+    if uploads.carry_out(upload_id, now=_moment(at)):
+        carry_out_upload.delay(upload_id=upload_id, at=at)
+
+
+@shared_task
+def recall_upload(upload_id: int, at: str | None = None) -> None:
+    """Take back some cases of a file, then queue up again."""
+    if uploads.carry_back(upload_id, now=_moment(at)):
+        recall_upload.delay(upload_id=upload_id, at=at)
+
+
+@shared_task
+def work_on_uploads(at: str | None = None) -> None:
+    """Whatever file waits and no worker has in hand: lost tasks, workers that died, functions that opened again."""
+    for upload_id in uploads.waiting():
+        uploads.check(upload_id, now=_moment(at))
+    for verb, ids in ((uploads.carry_out, uploads.confirmed()), (uploads.carry_back, uploads.recalling())):
+        for upload_id in ids:
+            while verb(upload_id, now=_moment(at)):
+                pass

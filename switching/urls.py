@@ -26,6 +26,7 @@ from switching.views import (
     statistics,
     threads,
     undoing,
+    uploads,
 )
 
 register_converter(RelayNumber, "relay_number")
@@ -63,6 +64,15 @@ urlpatterns = [
     path("queue/<queue_number:number>/", queue.page, name="queued"),
     path("queue/<queue_number:number>/withdrawal/", queue.withdrawal, name="queue-withdrawal"),
     path("as-of/", as_of.page, name="as-of"),
+    path("uploads/", uploads.listing, name="uploads"),
+    path("uploads/new/judgements/work-list.<slug:format>", uploads.work_list, name="upload-work-list"),
+    path("uploads/new/<slug:content>/", uploads.new, name="upload-new"),
+    path("uploads/new/<slug:content>/template.<slug:format>", uploads.template, name="upload-template"),
+    path("uploads/<case_id:pk>/", uploads.page, name="upload"),
+    path("uploads/<case_id:pk>/confirmation/", uploads.confirmation, name="upload-confirm"),
+    path("uploads/<case_id:pk>/discarding/", uploads.discard, name="upload-discard"),
+    path("uploads/<case_id:pk>/recall/", uploads.recall, name="upload-recall"),
+    path("uploads/<case_id:pk>/wrong-rows/", uploads.wrong_rows, name="upload-wrong-rows"),
     path("identity-check/", identity.rules, name="identity-rules"),
     path("statistics/", statistics.page, name="statistics"),
     path("statistics/counts.csv", statistics.counts_csv, name="statistics-counts"),

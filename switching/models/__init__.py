@@ -12,6 +12,7 @@ from switching.models.revisions import Cancellation, Revision
 from switching.models.statistics import AnswerMonth, DayCount, StatisticsAudience
 from switching.models.steps import Step
 from switching.models.undoing import Approval, ExitArea, ExitDay, StartWarning, UndoCase
+from switching.models.uploads import Content, Sight, Upload, UploadRow
 
 __all__ = [
     "Acknowledgement",
@@ -19,6 +20,7 @@ __all__ = [
     "Application",
     "Approval",
     "Cancellation",
+    "Content",
     "DayCount",
     "Disclosure",
     "DisclosureItem",
@@ -36,8 +38,11 @@ __all__ = [
     "RelayMessage",
     "RetailerPolicy",
     "Revision",
+    "Sight",
     "StartWarning",
     "StatisticsAudience",
     "Step",
     "UndoCase",
+    "Upload",
+    "UploadRow",
 ]

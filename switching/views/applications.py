@@ -29,7 +29,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, dry_runs, kinds, registration_queue, relays, traces
+from switching import applications, dry_runs, kinds, registration_queue, relays, sights, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
@@ -160,6 +160,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     """One application: where it stands, whose turn it is, when supply changes, when the paperwork was done."""
     user: User = request.user  # type: ignore[assignment]
     application = _visible(user, number)
+    if sights.note(application, by=user, now=timezone.now()):
+        application = _visible(user, number)
     is_own = application.retailer_id == user.company_id
     if application.holder_name and not is_own:
         ledger.record(

@@ -41,6 +41,7 @@ from switching import (
     policies,
     registration_queue,
     relays,
+    sights,
     traces,
 )
 from switching.forms import RejectForm, RelayForm, hidden, hint
@@ -275,6 +276,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     """One relay for either side: what it is, whose turn, how it got there, what can be done now."""
     user: User = request.user  # type: ignore[assignment]
     relay = _visible(user, number)
+    if sights.note(relay, by=user, now=timezone.now()):
+        relay = _visible(user, number)
     calendar = workdays.of_area(relay.point.area)
     is_losing = relay.losing_retailer_id == user.company_id
     own = list(
@@ -554,8 +557,11 @@ def reading_dates(point: SupplyPoint, today: date) -> list[date]:
 def judgement(request: HttpRequest, number: str) -> HttpResponse:
     """The losing retailer compares and answers; the page asks once more before it accepts or rejects."""
     user: User = request.user  # type: ignore[assignment]
-    relay = get_object_or_404(_detailed(Relay.objects.visible_to(user)), number=number, losing_retailer=user.company)
+    received = _detailed(Relay.objects.visible_to(user).filter(losing_retailer=user.company))
+    relay = get_object_or_404(received, number=number)
     now = timezone.now()
+    if sights.note(relay, by=user, now=now):
+        relay = received.get(pk=relay.pk)
     if relay.state != RelayState.WAITING:
         return _see_the_case(request, relay, relays.AlreadyMoved(RelayState(relay.state)))
     only_check = request.POST.get("only_check", "")

@@ -6,9 +6,11 @@ from typing import Any
 from portal import quotas
 from portal.models import Over, Registration
 from switching import applications, dark_points, exits, matching, registration_queue, relays, reversals, undoing
+from switching.bulk import uploads
 from switching.models import Relay, UndoCase
 from tests.access_rows import Row
 from tests.cast import NOW, Cast
+from tests.switching.bulk import sending
 from tests.switching.cases import DESIRED, Play
 from tests.switching.undoings import AFTER, Undo
 
@@ -153,6 +155,23 @@ def leaving(cast: Cast) -> dict[str, Any]:
     return {"number": exits.announce(company=cast.umi, last_day=last, text="x", by=by, now=NOW).number}
 
 
+def upload(cast: Cast) -> dict[str, Any]:
+    """A checked file of sora with one row that can be filed."""
+    play = _play(cast)
+    [point] = sending.ready(play, 1)
+    data = sending.csv_of([sending.relay_row(point)])
+    return {"pk": sending.send("relays", data, by=cast["sora.relay"], now=NOW).pk}
+
+
+def carried_out(cast: Cast) -> dict[str, Any]:
+    """A file of sora whose row was filed."""
+    pk = upload(cast)["pk"]
+    uploads.confirm(pk, by=cast["sora.relay"], now=NOW)
+    while uploads.carry_out(pk, now=NOW):
+        pass
+    return {"pk": pk}
+
+
 ROWS = {
     "switching:cooling-off-new": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:reversal-new": Row("ability", owner="umi.relay", kwargs=matched),
@@ -200,6 +219,17 @@ ROWS = {
     "switching:queued": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:queue-withdrawal": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:as-of": Row("ability", owner="sora.viewer"),
+    "switching:uploads": Row("ability", owner="sora.relay"),
+    "switching:upload-work-list": Row("ability", owner="umi.relay", kwargs=lambda cast: {"format": "csv"}, shared=True),
+    "switching:upload-new": Row("ability", owner="sora.relay", kwargs=lambda cast: {"content": "relays"}, shared=True),
+    "switching:upload-template": Row(
+        "ability", owner="sora.relay", kwargs=lambda cast: {"content": "relays", "format": "csv"}, shared=True
+    ),
+    "switching:upload": Row("ability", owner="sora.relay", kwargs=upload),
+    "switching:upload-confirm": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
+    "switching:upload-discard": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
+    "switching:upload-recall": Row("ability", owner="sora.relay", kwargs=carried_out),
+    "switching:upload-wrong-rows": Row("ability", owner="sora.relay", kwargs=upload),
     "switching:identity-rules": Row("inside"),
     "switching:statistics": Row("public"),
     "switching:statistics-counts": Row("public"),

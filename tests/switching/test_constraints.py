@@ -187,7 +187,7 @@ def test_evidence_is_neither_changed_nor_removed(table, deed, rows):
 def test_every_named_constraint_of_the_cases_has_an_attempt():
     from django.apps import apps
 
-    from switching.models import QueuedRegistration
+    from switching.models import QueuedRegistration, Sight, Upload, UploadRow
 
     named = {
         constraint.name
@@ -199,6 +199,8 @@ def test_every_named_constraint_of_the_cases_has_an_attempt():
         "an_item_is_acknowledged_once_per_disclosure",
         # tests/switching/test_registration_queue.py
         *(constraint.name for constraint in QueuedRegistration._meta.constraints),
+        # tests/switching/bulk/test_life.py
+        *(constraint.name for model in (Upload, UploadRow, Sight) for constraint in model._meta.constraints),
         *("a_day_is_counted_once_per_area", "a_month_is_counted_once_per_company", "only_an_answer_can_be_on_time"),
     }
     assert named - elsewhere == set(ATTEMPTS)

@@ -1,0 +1,17 @@
+"""The kinds of files there are, by what their rows ask for."""
+
+from switching.bulk.explanations import Explanations
+from switching.bulk.filings import INTRODUCTIONS, Filings
+from switching.bulk.judgements import Judgements
+from switching.bulk.kind import FileKind
+from switching.bulk.registrations import Registrations
+from switching.bulk.withdrawals import Withdrawals
+from switching.models import Application
+
+KINDS: dict[str, FileKind] = {
+    kind.content.value: kind
+    for kind in (
+        *(Explanations(), Registrations(), Judgements(), Withdrawals()),
+        *(Filings(Application.Kind(kind)) for kind in INTRODUCTIONS),
+    )
+}
