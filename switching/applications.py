@@ -479,10 +479,11 @@ def _check_quota(company: Company, *, now: datetime, is_last: bool, from_queue: 
 
 
 def filed_between(company_id: int, begin: datetime, end: datetime) -> int:
-    """How many switch starts the company filed in [begin, end), whatever became of them."""
-    return Application.objects.filter(
+    """How many switch starts the company filed in [begin, end), whatever became of them; a draft is not filed yet."""
+    starts = Application.objects.filter(
         retailer=company_id, kind=Kind.SWITCH_START, filed_at__gte=begin, filed_at__lt=end
-    ).count()
+    )
+    return starts.exclude(state=ApplicationState.DRAFT).count()
 
 
 def after_inquiry() -> Exists:
