@@ -74,9 +74,15 @@ class PublishedFileFilter(django_filters.FilterSet):
     area = django_filters.ChoiceFilter(label=_("Area"), choices=Area.choices)
     supply_class = django_filters.ChoiceFilter(label=_("Class"), choices=SupplyClass.choices)
     kind = django_filters.ChoiceFilter(label=_("Format"), field_name="format", choices=PublishedFile.Format.choices)
+    first = django_filters.NumberFilter(label=_("From number"), field_name="number", lookup_expr="gte")
+    last = django_filters.NumberFilter(label=_("To number"), field_name="number", lookup_expr="lte")
     only = django_filters.ChoiceFilter(
         label=_("Only"),
-        choices=[("new", _("new since my last visit")), ("open", _("not collected yet"))],
+        choices=[
+            ("new", _("new since my last visit")),
+            ("open", _("not collected yet")),
+            ("changed", _("changed since they were collected")),
+        ],
         method="only_some",
     )
 
@@ -87,5 +93,20 @@ class PublishedFileFilter(django_filters.FilterSet):
     def only_some(self, rows: QuerySet[PublishedFile], name: str, value: str) -> QuerySet[PublishedFile]:
         if value == "open":
             return rows.filter(first_collected_at__isnull=True)
+        if value == "changed":
+            return rows.changed_since_read()  # type: ignore[attr-defined]
         since = getattr(self.request, "last_visit", None)
         return rows.filter(publication__published_at__gt=since) if since else rows
+
+
+class AgainForm(forms.Form):
+    """Delivery numbers that are to be sent again."""
+
+    first = forms.IntegerField(label=_("From number"), min_value=1)
+    last = forms.IntegerField(label=_("To number"), min_value=1)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("first") and given.get("last") and given["first"] > given["last"]:
+            self.add_error("last", _("The last number lies before the first one."))
+        return given

@@ -1,9 +1,11 @@
 """Addresses of the metering room."""
 
+from datetime import date
+
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from metering.views import access_log, alarms, completeness, inquiries, points, published_files, usage_files
+from metering.views import access_log, alarms, completeness, inquiries, points, published_files, statements, usage_files
 
 
 class PointNumberConverter(StringConverter):
@@ -12,7 +14,20 @@ class PointNumberConverter(StringConverter):
     regex = "[0-9]{22}"
 
 
+class DayConverter(StringConverter):
+    """A day as 2026-04-01."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:  # type: ignore[override]
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:  # type: ignore[override]
+        return value.isoformat()
+
+
 register_converter(PointNumberConverter, "point_number")
+register_converter(DayConverter, "day")
 
 app_name = "metering"
 
@@ -32,6 +47,11 @@ USAGE = [
     path("usage-files/<int:pk>/refused.csv", usage_files.refused_rows, name="refused-rows"),
     path("usage-files/<int:pk>/settle/", usage_files.settle, name="usage-file-settle"),
     path("published-files/", published_files.published_files, name="published-files"),
+    path("published-files/files.zip", published_files.as_zip, name="published-files-zip"),
+    path("published-files/again/", published_files.again, name="published-files-again"),
+    path("usage-statements/", statements.statements, name="statements"),
+    path("usage-statements/<day:day>/", statements.statement, name="statement"),
+    path("usage-statements/<day:day>.json", statements.statement_json, name="statement-json"),
     path("published-files/<int:pk>/", published_files.published_file, name="published-file"),
     path("published-files/<int:pk>/download/", published_files.download, name="published-file-download"),
 ]

@@ -3,7 +3,7 @@
 import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -216,6 +216,25 @@ class PublishedFileQuerySet(models.QuerySet["PublishedFile"]):
         return self.filter(recipient=user.company).filter(
             within(user, Ability.COLLECT_USAGE, area="area", supply_class="supply_class")
         )
+
+    def with_later(self) -> "PublishedFileQuerySet":
+        """Adds `later_revision` and `later_at`: the newest revision of the same day, area and class after this one."""
+        later = PublishedFile.objects.filter(
+            recipient=OuterRef("recipient"),
+            area=OuterRef("area"),
+            supply_class=OuterRef("supply_class"),
+            publication__day=OuterRef("publication__day"),
+            publication__layer=OuterRef("publication__layer"),
+            publication__revision__gt=OuterRef("publication__revision"),
+        ).order_by("-publication__revision")
+        return self.annotate(
+            later_revision=Subquery(later.values("publication__revision")[:1]),
+            later_at=Subquery(later.values("publication__published_at")[:1]),
+        )
+
+    def changed_since_read(self) -> "PublishedFileQuerySet":
+        """Files that were collected before a later revision of their day came."""
+        return self.with_later().filter(first_collected_at__isnull=False, later_at__gt=F("first_collected_at"))
 
 
 class PublishedFile(models.Model):

@@ -3,24 +3,26 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.signing import BadSignature
-from django.http import FileResponse, HttpRequest, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_POST
 
-from metering import publication
-from metering.forms_usage import PublishedFileFilter
+from metering import deliveries, publication
+from metering.forms_usage import AgainForm, PublishedFileFilter
 from metering.models import PublishedFile
 from portal import lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.models import User
 from portal.templatetags.words import badge, class_mark, jst
+from portal.workdays import jst_date
 
 VISIT_COOKIE = "published_files_visit"
 ONE_VISIT = timedelta(minutes=30)
@@ -32,8 +34,20 @@ CONTENT_TYPES = {
 }
 
 
+def _is_changed(file: PublishedFile) -> bool:
+    """A later revision of the day came after the file was collected (with_later)."""
+    later_at = file.later_at  # type: ignore[attr-defined]
+    return bool(file.first_collected_at and later_at and later_at > file.first_collected_at)
+
+
 def _state(file: PublishedFile) -> str:
+    if _is_changed(file):
+        return _("changed since it was collected")
     return _("collected") if file.first_collected_at else _("new")
+
+
+def _tone(file: PublishedFile) -> str:
+    return "waiting" if _is_changed(file) or not file.first_collected_at else "done"
 
 
 COLUMNS = [
@@ -55,8 +69,9 @@ COLUMNS = [
         "state",
         gettext_lazy("State"),
         value=_state,
-        draw=lambda file: badge(_state(file), "done" if file.first_collected_at else "waiting"),
+        draw=lambda file: badge(_state(file), _tone(file)),
     ),
+    Column("later", gettext_lazy("Later revision"), value="later_revision", numeric=True),
     Column(
         "fetch",
         gettext_lazy("Fetch"),
@@ -78,13 +93,13 @@ def published_files(request: HttpRequest) -> HttpResponseBase:
     request.last_visit = last  # type: ignore[attr-defined]
     response = lists.show(
         request,
-        PublishedFile.objects.visible_to(_person(request)).select_related("publication"),
+        PublishedFile.objects.visible_to(_person(request)).with_later().select_related("publication"),
         columns=COLUMNS,
         filterset=PublishedFileFilter,
         title=_("Published usage files"),
         empty=_("Nothing was published for you yet. Each day's usage is published the next morning."),
         template="metering/published_files.html",
-        context={"last_visit": last},
+        context={"last_visit": last, "zip_query": request.GET.urlencode(), "again": AgainForm(auto_id="again_%s")},
     )
     response.set_signed_cookie(
         VISIT_COOKIE,
@@ -95,6 +110,50 @@ def published_files(request: HttpRequest) -> HttpResponseBase:
         secure=settings.SESSION_COOKIE_SECURE,
     )
     return response
+
+
+@needs(Ability.COLLECT_USAGE)
+@require_GET
+def as_zip(request: HttpRequest) -> HttpResponseBase:
+    """Every file the list's filter leaves, as one zip that is written while it is sent."""
+    now, user = timezone.now(), _person(request)
+    request.last_visit = _visits(request, now)[0]  # type: ignore[attr-defined]
+    found = PublishedFileFilter(
+        request.GET, queryset=PublishedFile.objects.visible_to(user).select_related("publication"), request=request
+    )
+    try:
+        archive = deliveries.as_zip(found.qs if found.is_valid() else found.queryset.none(), by=user, now=now)
+    except deliveries.Refused as refused:
+        messages.error(request, refused.sentence)
+        return redirect(f"{reverse('metering:published-files')}?{request.GET.urlencode()}")
+    response = StreamingHttpResponse(iter(archive), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="usage-{jst_date(now):%Y%m%d}.zip"'
+    response["Content-Length"] = str(len(archive))
+    return response
+
+
+@needs(Ability.COLLECT_USAGE)
+@require_POST
+def again(request: HttpRequest) -> HttpResponseBase:
+    """Offer a range of delivery numbers as new once more."""
+    form = AgainForm(request.POST)
+    here = reverse("metering:published-files")
+    if not form.is_valid():
+        for problems in form.errors.values():
+            messages.error(request, " ".join(problems))
+        return redirect(here)
+    first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+    try:
+        count = deliveries.offer_again(first, last, by=_person(request), now=timezone.now())
+    except deliveries.Refused as refused:
+        messages.error(request, refused.sentence)
+        return redirect(here)
+    messages.success(
+        request,
+        ngettext("%(count)s file is offered as new again.", "%(count)s files are offered as new again.", count)
+        % {"count": f"{count:,}"},
+    )
+    return redirect(f"{here}?first={first}&last={last}")
 
 
 def _visits(request: HttpRequest, now: datetime) -> tuple[datetime | None, datetime]:
@@ -135,10 +194,18 @@ def published_file(request: HttpRequest, pk: int) -> HttpResponseBase:
         .exclude(pk=file.pk)
         .order_by("format", "name")
     )
+    later = deliveries.later_files(file).filter(pk__in=PublishedFile.objects.visible_to(_person(request)).values("pk"))
     return render(
         request,
         "metering/published_file.html",
-        {"title": file.name, "file": file, "facts": facts, "siblings": siblings},
+        {
+            "title": file.name,
+            "file": file,
+            "facts": facts,
+            "siblings": siblings,
+            "later": later.select_related("publication"),
+            "since": deliveries.changed_since(file) if later else None,
+        },
     )
 
 

@@ -54,12 +54,21 @@ def a_published_file_of_umi(cast: Cast) -> dict[str, Any]:
     return {"pk": PublishedFile.objects.filter(recipient=cast.umi).first().pk}
 
 
+def a_day(cast: Cast) -> dict[str, Any]:
+    return {"day": DAY}
+
+
 USAGE = {
     "metering:usage-files": Row("ability", owner="kaze.usage"),
     "metering:usage-file": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
     "metering:refused-rows": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
     "metering:usage-file-settle": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze, method="post"),
     "metering:published-files": Row("ability", owner="umi.usage"),
+    "metering:published-files-zip": Row("ability", owner="umi.usage"),
+    "metering:published-files-again": Row("ability", owner="umi.usage", method="post", data={"first": 1, "last": 1}),
+    "metering:statements": Row("ability", owner="umi.usage"),
+    "metering:statement": Row("ability", owner="umi.usage", kwargs=a_day, shared=True),
+    "metering:statement-json": Row("ability", owner="umi.usage", kwargs=a_day, shared=True),
     "metering:published-file": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
     "metering:published-file-download": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
 }
