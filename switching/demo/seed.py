@@ -28,6 +28,7 @@ from metering.models import (
 from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
+from switching import statistics
 from switching.demo import access, cases, desk, estate, newcomers, usage_files, watch
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
@@ -139,6 +140,8 @@ class _Walk:
         stories.append(newcomers.apply(self.market, clock))
         play(stories, until=clock.end)
         cases.sweep(clock.end)
+        statistics.open_to(statistics.Audience.EVERYBODY, by=self.market.people["hub.operator"], now=clock.end)
+        statistics.count_days(now=clock.end)
 
     def _make_points(self) -> None:
         today = self.clock.today

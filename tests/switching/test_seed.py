@@ -37,7 +37,7 @@ from portal.demo import DEMO_PASSWORD
 from portal.market import Area, MarketRole
 from portal.models import Certificate, CertificateRequest, Company, JobRun, LedgerEntry, Participation, User
 from portal.workdays import JST, jst_date
-from switching import relays
+from switching import relays, statistics
 from switching.demo import access, cases, estate, holders, seed
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -262,6 +262,15 @@ def test_evidence_and_disclosures_are_there(market: None) -> None:
     actions = set(LedgerEntry.objects.values_list("action", flat=True))
     assert {"facility inquiry", "facility inquiry refused", "relay.read_identity", "usage published"} <= actions
     assert not LedgerEntry.objects.filter(at__gt=NOW).exists()
+
+
+def test_the_past_weeks_are_counted_for_everybody(market: None) -> None:
+    assert statistics.audience() == statistics.Audience.EVERYBODY
+    assert statistics.counted_until() == YESTERDAY
+    counted = statistics.total(statistics.table(statistics.Step.MONTH))
+    today = jst_date(NOW)
+    assert counted.inquiries == sum(1 for inquiry in FacilityInquiry.objects.all() if jst_date(inquiry.at) < today)
+    assert counted.switch_starts and counted.others and statistics.answer_months()
 
 
 def test_the_command_says_that_it_stands_already(market: None) -> None:
