@@ -106,8 +106,8 @@ def _columns(places: dict[int, int]) -> list[Column]:
         Column("point", gettext_lazy("Supply point"), value="point.number", show=point_number),
         Column("desired_date", gettext_lazy("Desired date"), sort="desired_date"),
         Column("entered_at", gettext_lazy("Entered at"), sort="id"),
-        Column("entered_by", gettext_lazy("Entered by"), value="entered_by.name"),
-        Column("ended_at", gettext_lazy("Registered or refused at"), sort="ended_at"),
+        Column("entered_by", gettext_lazy("Entered by"), value="entered_by.name", csv_only=True),
+        Column("ended_at", gettext_lazy("Registered or refused at"), sort="ended_at", csv_only=True),
         Column(
             "became",
             gettext_lazy("Became"),
