@@ -68,7 +68,7 @@ def as_zip(files: QuerySet[PublishedFile], *, by: User, now: datetime) -> ZipStr
     `files` is what the person may see. Each counts as collected and stands in the ledger. Raises gates.Closed, Nothing,
     TooMany.
     """
-    gates.require(Function.USAGE, now=now)
+    gates.require(Function.USAGE, now=now, by=by)
     chosen = list(files.order_by("number")[: MOST_IN_A_ZIP + 1])
     if not chosen:
         raise Nothing

@@ -82,7 +82,7 @@ def open_case(
     Raises NotYours, NothingToUndo, DeclaredInFuture, PeriodOver, PointBusy, reversals.NotReversible,
     reversals.FormerHasLeft, gates.Closed. With `dry_run` every rule is asked and nothing is written.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     with transaction.atomic():
         relay = (
             Relay.objects.select_for_update(of=("self",))
@@ -166,7 +166,7 @@ def answer(*, case_id: int, agrees: bool, by: User, now: datetime, reason: str =
 
     Raises NotYours, AlreadyMoved (also when the point has changed hands), WordsMissing, gates.Closed.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         case = undoing.locked(case_id, kind=UndoKind.COOLING_OFF)
         if case.answering_id != by.company_id or not undoing.may_act(case, Ability.STOP_SWITCH, by):

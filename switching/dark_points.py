@@ -138,7 +138,7 @@ def answer(*, case_id: int, ends_on: date | None, by: User, now: datetime, text:
 
     Raises NotYours, AlreadyMoved, EndsTooSoon, gates.Closed.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         case = undoing.locked(case_id, kind=UndoKind.DARK_POINT)
         if case.losing_retailer_id != by.company_id or not undoing.may_act(case, Ability.UNDO, by):
@@ -171,7 +171,7 @@ def decide(*, case_id: int, outcome: Outcome | str, text: str, by: User, now: da
     "No supply" is told in words: when and how the customer declined. Raises NotYours, AlreadyMoved, WordsMissing,
     gates.Closed.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         case = undoing.locked(case_id, kind=UndoKind.DARK_POINT)
         assert case.point is not None

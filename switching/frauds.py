@@ -62,7 +62,7 @@ def report(*, relay_id: int, by: User, now: datetime) -> UndoCase:
 
     Raises NotYours, reversals.NotReversible, reversals.TooLate, PointBusy, gates.Closed.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     with transaction.atomic():
         relay = Relay.objects.select_related("point", "gaining_retailer", "losing_retailer").get(pk=relay_id)
         if relay.losing_retailer_id != by.company_id or not undoing.may_act(relay.point, Ability.UNDO, by):
@@ -81,7 +81,7 @@ def answer(*, case_id: int, evidence: Evidence, by: User, now: datetime) -> Undo
 
     Raises NotYours, AlreadyMoved, EvidenceInFuture, gates.Closed.
     """
-    gates.require(Function.RELAYS, now=now)
+    gates.require(Function.RELAYS, now=now, by=by)
     with transaction.atomic():
         case = undoing.locked(case_id, kind=UndoKind.FRAUD)
         if case.gaining_retailer_id != by.company_id or not undoing.may_act(case, Ability.UNDO, by):

@@ -71,7 +71,7 @@ def ask(*, relay_id: int, reason: ReversalReason | str, by: User, now: datetime,
 
     Raises NotYours, NotReversible, TooLate, FormerHasLeft, PointBusy, gates.Closed.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         relay = _relay(relay_id)
         if by.company_id not in (relay.gaining_retailer_id, relay.losing_retailer_id) or not undoing.may_act(
@@ -95,7 +95,7 @@ def answer(*, case_id: int, agrees: bool, by: User, now: datetime, reason: str =
 
     Raises NotYours, AlreadyMoved, WordsMissing, NotReversible, gates.Closed.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         case = undoing.locked(case_id, kind=UndoKind.REVERSAL)
         if case.answering_id != by.company_id or not undoing.may_act(case, Ability.UNDO, by):
