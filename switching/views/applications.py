@@ -41,7 +41,7 @@ from switching.states import (
     ApplicationMove,
     ApplicationState,
 )
-from switching.views import inquiries, moves, queue, shown, turns
+from switching.views import inquiries, moves, queue, shown, timeline, turns
 from switching.views.kinds import may_correct
 from switching.views.relays import reading_dates, typed_number, way
 
@@ -184,6 +184,22 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     if is_own and application.filed_by and application.filed_by.company_id == user.company_id:
         facts.append((_("Filed by"), application.filed_by.name))
     rule = kinds.rule(application.kind, point.supply_class)
+    entries = shown.of(application, rule) if rule else []
+    may_open_relay = relay is not None and Relay.objects.visible_to(user).filter(pk=relay.pk).exists()
+    events = timeline.of([application, *_beside(application, relay if may_open_relay else None, user)], reader=user)
+    if "print" in request.GET:
+        return timeline.on_paper(
+            request,
+            application,
+            title=f"{capfirst(application.get_kind_display())} {application.number}",
+            badge=turns.application_badge(application),
+            facts=facts,
+            sections=[
+                (_("Dates"), _dates(application)),
+                (_("Entries"), entries),
+            ],
+            events=events,
+        )
     return render(
         request,
         "switching/application.html",
@@ -194,11 +210,12 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "clock": turns.of_application(application, reader=user.company, calendar=workdays.of_area(point.area)),
             "facts": facts,
             "dates": _dates(application),
-            "entries": shown.of(application, rule) if rule else [],
+            "entries": entries,
             "history": shown.history(application, user.company),
             "relay": relay,
-            "may_open_relay": relay is not None and Relay.objects.visible_to(user).filter(pk=relay.pk).exists(),
-            "steps": turns.steps_of(application, reader=user.company),
+            "may_open_relay": may_open_relay,
+            "events": events,
+            "number": application.number,
             "answers": application.answers.all(),
             "may_cancel": is_own
             and application.kind != Application.Kind.SWITCH_TERMINATION
@@ -211,6 +228,13 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             and _may(user, Ability.COMPLETE_APPLICATION, point),
         },
     )
+
+
+def _beside(application: Application, relay: Relay | None, user: User) -> list[Application | Relay]:
+    """The cases of the same switch that the person may open: the relay, on the own network the other application."""
+    counterparts = Application.objects.visible_to(user).filter(match=application.match).exclude(pk=application.pk)
+    others = list(counterparts.select_related("point")) if application.match else []
+    return [*([relay] if relay else []), *others]
 
 
 def _dates(application: Application) -> list[tuple[str, Any]]:

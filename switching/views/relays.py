@@ -49,7 +49,7 @@ from switching.models import Application, Disclosure, QueuedRegistration, Relay,
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
 from switching.states import RelayMove, RelayState
-from switching.views import inquiries, moves, queue, turns, undo_links
+from switching.views import inquiries, moves, queue, timeline, turns, undo_links
 
 VERDICT_TONES = {
     identity.Verdict.EXACT: "done",
@@ -301,6 +301,24 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         facts.append((_("Judged at"), f"{jst(relay.judged_at)} {who}".strip()))
     if match:
         facts.append((_("Switch date"), jst(match.switch_date)))
+    events = timeline.of([relay, *own], reader=user)
+    if "print" in request.GET:
+        linked: list[tuple[str, Any]] = [
+            (a.number, f"{a.get_kind_display()} {turns.application_state(a)}") for a in own
+        ]
+        return timeline.on_paper(
+            request,
+            relay,
+            title=_("Relay %(number)s") % {"number": relay.number},
+            badge=turns.relay_badge(relay),
+            facts=facts,
+            sections=[
+                (_("What your company sent"), [] if is_losing else _sent(relay)),
+                (_("Your company's applications"), linked),
+            ],
+            reasons=in_words(relay),
+            events=events,
+        )
     return render(
         request,
         "switching/relay.html",
@@ -313,7 +331,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "sent": [] if is_losing else _sent(relay),
             "reasons": in_words(relay),
             "undoings": undo_links.of_relay(relay, user, now=timezone.now()),
-            "steps": turns.steps_of(relay, reader=user.company),
+            "events": events,
+            "number": relay.number,
             "own": [(application, turns.application_badge(application)) for application in own],
             "may_see_applications": user.may(Ability.SEE_APPLICATIONS),
             "is_losing": is_losing,

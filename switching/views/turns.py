@@ -11,7 +11,7 @@ from portal.models import Company
 from portal.templatetags.words import badge, company_name, jst
 from portal.workdays import JST, Workdays, jst_date
 from switching import deadlines
-from switching.models import Application, Match, Relay, Step
+from switching.models import Application, Match, Relay
 from switching.states import ApplicationState, RelayState
 
 RELAY_TONES = {
@@ -285,22 +285,3 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
     return Clock(
         _("Nobody's turn: no counterpart came by the cut-off. The customer's contract goes on; please file again.")
     )
-
-
-def steps_of(case: Relay | Application, *, reader: Company) -> list[tuple[Step, str]]:
-    """The case's steps with who did each: a colleague by name, others by company, the hub's workers as the hub.
-
-    On an application a company that is neither its retailer nor its network operator is not named.
-    """
-    told = []
-    for step in case.steps.select_related("by__company"):
-        if step.by is None:
-            who = _("the hub")
-        elif step.by.company_id == reader.pk:
-            who = step.by.name
-        elif isinstance(case, Relay) or step.by.company_id in (case.retailer_id, case.point.network_operator_id):
-            who = company_name(step.by.company)
-        else:
-            who = _("the other retailer")
-        told.append((step, who))
-    return told
