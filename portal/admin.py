@@ -383,8 +383,8 @@ def each(request: HttpRequest, queryset: QuerySet[Any], deed: Callable[[Any], No
 
 @admin.register(ExtraHoliday)
 class ExtraHolidayAdmin(ByVerbs):
-    list_display = ["day", "area", "name"]
-    list_filter = ["area"]
+    list_display = ["day", "area", "name", "is_business_day"]
+    list_filter = ["area", "is_business_day"]
     date_hierarchy = "day"
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -400,6 +400,7 @@ class ExtraHolidayAdmin(ByVerbs):
             area=values["area"],
             day=values["day"],
             name=values["name"],
+            is_business_day=values["is_business_day"],
             by=request.user,  # type: ignore[arg-type]
             now=timezone.now(),
         )

@@ -1,4 +1,4 @@
-"""Days that are no business days in one area beyond the ones everybody keeps."""
+"""Days on which one area departs from the business days everybody keeps."""
 
 from datetime import date, datetime
 
@@ -17,19 +17,27 @@ class NotAllowed(Refused):
 
 
 class StandsAlready(Refused):
-    sentence = _("This day is already an extra holiday of the area.")
+    sentence = _("This day already stands in the area's calendar of its own days.")
 
 
-def close_day(*, area: Area | str, day: date, name: str, by: User | None, now: datetime) -> ExtraHoliday:
-    """Make the day an extra holiday of the area; deadlines already computed stay. Raises NotAllowed, StandsAlready."""
+def close_day(
+    *, area: Area | str, day: date, name: str, by: User | None, now: datetime, is_business_day: bool = False
+) -> ExtraHoliday:
+    """Make the day an extra holiday of the area, or a business day after all; deadlines already computed stay.
+
+    Raises NotAllowed, StandsAlready.
+    """
     _only_the_hub(by)
     with transaction.atomic():
         try:
             with transaction.atomic():
-                holiday = ExtraHoliday.objects.create(area=area, day=day, name=name.strip())
+                holiday = ExtraHoliday.objects.create(
+                    area=area, day=day, name=name.strip(), is_business_day=is_business_day
+                )
         except IntegrityError as error:
             raise StandsAlready from error
-        ledger.record("extra holiday set", f"area {area} {day}", by=by, now=now, name=holiday.name)
+        action = "business day set" if is_business_day else "extra holiday set"
+        ledger.record(action, f"area {area} {day}", by=by, now=now, name=holiday.name)
     return holiday
 
 

@@ -1,6 +1,6 @@
 """Business days: pure arithmetic over a calendar of closed days (domain notes, switching §8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -29,12 +29,19 @@ def _holiday_name(day: date) -> str:
 
 @dataclass(frozen=True)
 class Workdays:
-    """Business days of one area: all but weekends, national holidays, 29 Dec-3 Jan and the area's own days."""
+    """Business days of one area: all but weekends, national holidays, 29 Dec-3 Jan and the area's own days.
+
+    `opened` are days that are worked after all, whatever else is said of them; `area` is "" for everybody's calendar.
+    """
 
     extra: dict[date, str] = field(default_factory=dict)
+    opened: frozenset[date] = frozenset()
+    area: str = ""
 
     def why_closed(self, day: date) -> str:
         """Why the day is no business day, in words; "" when it is one."""
+        if day in self.opened:
+            return ""
         if name := _holiday_name(day):
             return name
         if (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3):
@@ -66,13 +73,22 @@ class Workdays:
 
 @ahead.question
 def of_area(area: str) -> Workdays:
-    """The area's calendar with its extra holidays (one query)."""
-    return Workdays(dict(ExtraHoliday.objects.filter(area=area).values_list("day", "name")))
+    """The area's calendar with its own days (one query)."""
+    return _calendar(area, ExtraHoliday.objects.filter(area=area).values_list("day", "name", "is_business_day"))
 
 
 def of_areas() -> dict[str, Workdays]:
     """Every area's calendar, for set-based work (one query)."""
-    extra: dict[str, dict[date, str]] = {}
-    for area, day, name in ExtraHoliday.objects.values_list("area", "day", "name"):
-        extra.setdefault(area, {})[day] = name
-    return {area: Workdays(extra.get(area, {})) for area in Area.values}
+    own: dict[str, list[tuple[date, str, bool]]] = {}
+    for area, *day in ExtraHoliday.objects.values_list("area", "day", "name", "is_business_day"):
+        own.setdefault(area, []).append(tuple(day))
+    return {area: _calendar(area, own.get(area, [])) for area in Area.values}
+
+
+def _calendar(area: str, days: Iterable[tuple[date, str, bool]]) -> Workdays:
+    days = list(days)
+    return Workdays(
+        {day: name for day, name, is_open in days if not is_open},
+        frozenset(day for day, _name, is_open in days if is_open),
+        area,
+    )

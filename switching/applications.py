@@ -269,7 +269,7 @@ def file_draft(*, application_id: int, by: User, now: datetime, dry_run: bool = 
         _check_entries(application, rule, entries.of(application, rule))
         _check(application, rule, now=now)
         if application.is_start:
-            _check_quota(by.company, now=now, is_last=not dry_run)
+            _check_quota(by.company, now=now, is_last=not dry_run, from_queue=False)
         if dry_run:
             return application
         application.filed_at, application.filed_by = now, by

@@ -2,7 +2,8 @@
 
 from metering.models import SupplyPoint
 
-Menu, Method = SupplyPoint.Menu, SupplyPoint.CapacityMethod
+Menu = SupplyPoint.Menu
+Method = SupplyPoint.CapacityMethod
 
 TRANSITIONS: dict[tuple[Menu, Method], frozenset[Method]] = {
     (Menu.LAMP, Method.MAIN_SWITCH): frozenset({Method.MAIN_SWITCH, Method.ACTUAL_DEMAND}),

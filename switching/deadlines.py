@@ -31,12 +31,19 @@ def next_reminder(begun_at: datetime, due_at: datetime, now: datetime) -> dateti
     return next((m for m in (begun_at + span * share for share in settings.REMINDER_SHARES) if m > now), None)
 
 
+def lead_days(supply_class: str, area: str) -> tuple[int, int]:
+    """Business days from the match to the switch, without and with meter work; an area may have its own."""
+    own = settings.AREA_LEAD_BUSINESS_DAYS.get(area, {})
+    without, with_work = own.get(supply_class, settings.LEAD_BUSINESS_DAYS[supply_class])
+    return without, with_work
+
+
 def earliest_switch_date(matching_day: date, *, supply_class: str, meter_work: bool, workdays: Workdays) -> date:
-    """`matching day + n business days + 2 calendar days`; n by class of supply and meter work.
+    """`matching day + n business days + 2 calendar days`; n by class of supply, meter work and the calendar's area.
 
     Matched Thu 28 Apr 2016 at low voltage: without meter work 4 May, with it 18 May.
     """
-    without, with_work = settings.LEAD_BUSINESS_DAYS[supply_class]
+    without, with_work = lead_days(supply_class, workdays.area)
     day = workdays.add(matching_day, with_work if meter_work else without)
     return day + timedelta(days=settings.LEAD_EXTRA_DAYS)
 

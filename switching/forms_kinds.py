@@ -122,7 +122,7 @@ class KindForm(forms.Form):
         self.rule = rule
         for name in rule.fields:
             field = MAKERS[name](name, name in rule.required)
-            field.label = FIELDS[name]
+            field.label = FIELDS[name]  # type: ignore[assignment]
             self.fields[name] = field
 
     @property

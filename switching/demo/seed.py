@@ -29,7 +29,7 @@ from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
 from switching import statistics
-from switching.demo import access, cases, desk, estate, newcomers, usage_files, watch
+from switching.demo import access, cases, desk, estate, moves, newcomers, usage_files, watch
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -39,7 +39,7 @@ from switching.demo.usage_files import Story
 from switching.models import Application, Relay
 
 JOB, VERSION = "seed_demo", "1"
-FEWEST_POINTS = 60
+FEWEST_POINTS = 80
 DAYS_BEFORE = 520
 """How long before today the market opened: early enough for 14 months of usage."""
 NEWER_DISCLOSURE = 24
@@ -120,6 +120,8 @@ class _Walk:
         stories: list[Story] = [self._fixed_usage(), self._second_edition(), cases.work_of_the_hub(clock)]
         for at, (plan, site) in enumerate(zip(cases.PLANS, self.sites, strict=False)):
             stories.append(teller.tell(plan, site, minute=at * 13))
+        first = len(cases.PLANS)
+        stories += moves.stories(teller, self.sites[first : first + len(moves.WANTED)])
         supplied = [site for site in self.sites if site.wanted.retailer in ("sora", "umi")]
         stories.append(teller.ask_around(supplied[-18:]))
         senders = usage_files.senders(self.market, self.sites, self.readings)
@@ -148,7 +150,7 @@ class _Walk:
         self.readings: Readings = (
             half_hours.read(self.sources.half_hours) if self.sources.half_hours else half_hours.generate(SEED)
         )
-        wanted = estate.fill([plan.wanted for plan in cases.PLANS], self.points_wanted, self.rng)
+        wanted = estate.fill([*(plan.wanted for plan in cases.PLANS), *moves.WANTED], self.points_wanted, self.rng)
         places = Places(self.rng, self.sources.addresses)
         self.sites = estate.draw(wanted, places=places, readings=self.readings, today=today, rng=self.rng)
         calendar: dict[tuple[str, int], list[date]] = defaultdict(list)

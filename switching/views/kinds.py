@@ -225,11 +225,11 @@ def _present(rule: Rule, point: SupplyPoint) -> list[tuple[str, Any]]:
 def _when(rule: Rule, point: SupplyPoint) -> str:
     """Which days may be named, in words."""
     today, calendar = jst_date(timezone.now()), workdays.of_area(point.area)
-    days = {"supply_class": point.supply_class, "today": today, "workdays": calendar}
-    plain = deadlines.window(rule, meter_work=False, **days)
+    days = partial(deadlines.window, rule, supply_class=point.supply_class, today=today, workdays=calendar)
+    plain = days(meter_work=False)
     said = _("From %(earliest)s to %(latest)s.") % {"earliest": jst(plain[0]), "latest": jst(plain[1])}
     if "meter_work" in rule.fields:
-        work = deadlines.window(rule, meter_work=True, **days)
+        work = days(meter_work=True)
         said += " " + _("With meter work from %(earliest)s.") % {"earliest": jst(work[0])}
     if rule.lead in (Lead.SWITCH, Lead.ALWAYS_WORK):
         said += " " + turns.why_earliest(

@@ -124,7 +124,7 @@ def why_cut_off(desired: date, calendar: Workdays) -> str:
 
 def why_earliest(today: date, *, supply_class: str, meter_work: bool, calendar: Workdays) -> str:
     """Why the first possible day is that day."""
-    count = settings.LEAD_BUSINESS_DAYS[supply_class][meter_work]
+    count = deadlines.lead_days(supply_class, calendar.area)[meter_work]
     last = calendar.add(today, count)
     rule = ngettext(
         "%(count)s business day from today and %(extra)s calendar days.",

@@ -1,10 +1,12 @@
 """The operator's workbench: what is saved there went through the verbs."""
 
+from datetime import date
+
 import pytest
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import outbox, people
+from portal import outbox, people, workdays
 from portal.models import Company, Delivery, ExtraHoliday, LedgerEntry, User
 from portal.outbox import Post
 from tests.cast import NOW, PASSWORD, client_of
@@ -179,3 +181,12 @@ def test_extra_holidays_are_set_and_taken_back_with_evidence(operator):
     assert not ExtraHoliday.objects.exists()
     actions = LedgerEntry.objects.filter(subject="area 10 2026-06-23").order_by("id").values_list("action", flat=True)
     assert list(actions) == ["extra holiday set", "extra holiday taken back"]
+
+
+def test_a_holiday_moved_by_law_is_worked_in_the_area(operator):
+    entry = {"area": "03", "day": "2026-07-20", "name": "海の日が移動", "is_business_day": "on"}
+    operator.post(f"{BENCH}/extraholiday/add/", entry)
+    day = date(2026, 7, 20)
+    assert workdays.of_area("03").is_open(day) and not workdays.of_area("06").is_open(day)
+    assert workdays.of_areas()["03"] == workdays.of_area("03")
+    assert LedgerEntry.objects.filter(action="business day set", subject="area 03 2026-07-20").count() == 1

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.points import days_of_month
 from portal.workdays import JST, Workdays
-from switching import deadlines
+from switching import deadlines, kinds
 
 PLAIN = Workdays()
 DAYS = st.dates(date(2016, 1, 1), date(2035, 12, 31))
@@ -41,6 +42,46 @@ def test_an_area_holiday_moves_the_due_day():
     assert next(closed.skipped(date(2026, 4, 1), date(2026, 4, 6))) == (date(2026, 4, 3), "創立記念日")
 
 
+@given(DAYS, st.integers(1, 20))
+def test_counting_business_days_there_and_back_ends_where_it_began(day, count):
+    there = PLAIN.add(day, count)
+    assert PLAIN.is_open(there)
+    assert len([d for d in _between(day, there) if PLAIN.is_open(d)]) == count - 1
+    if PLAIN.is_open(day):
+        assert PLAIN.add(there, -count) == day
+
+
+@given(DAYS, st.sets(DAYS, max_size=20), st.sets(DAYS, max_size=20))
+def test_an_area_s_own_days_close_and_open_what_they_name_and_nothing_else(day, closed, opened):
+    own = Workdays(dict.fromkeys(closed, "own"), frozenset(opened))
+    if day in opened:
+        assert own.is_open(day)
+    elif day in closed:
+        assert not own.is_open(day)
+    else:
+        assert own.is_open(day) == PLAIN.is_open(day)
+
+
+@given(DAYS, st.integers(1, 31))
+def test_a_reading_date_of_every_group_comes_within_31_days(day, group):
+    days = [found.day for found in days_of_month(["03"], [group], first_year=2016, last_year=2036)]
+    first = next(found for found in days if found >= day)
+    assert 0 <= (first - day).days <= 31
+    assert len(days) == 21 * 12 and days == sorted(set(days))
+
+
+@given(DAYS, st.sampled_from(sorted(kinds.RULES)), st.booleans())
+def test_the_window_of_every_kind_reaches_from_its_lead_time_or_its_days_back_to_180_days_ahead(day, key, meter_work):
+    rule = kinds.RULES[key]
+    first, last = deadlines.window(rule, supply_class=key[1], meter_work=meter_work, today=day, workdays=PLAIN)
+    assert last == day + timedelta(days=180)
+    work = rule.lead == kinds.Lead.ALWAYS_WORK or (meter_work and rule.lead != kinds.Lead.SAME_DAY)
+    if work or rule.lead == kinds.Lead.SWITCH:
+        assert first == deadlines.earliest_switch_date(day, supply_class=key[1], meter_work=work, workdays=PLAIN)
+    else:
+        assert first == day - timedelta(days=rule.back_days)
+
+
 @given(DAYS, st.sampled_from(["LV", "HV", "FIT"]), st.booleans())
 def test_the_lead_time_contains_its_business_days_and_never_shrinks(day, supply_class, meter_work):
     def earliest(matched: date, work: bool = meter_work) -> date:
@@ -70,3 +111,16 @@ def test_reminders_come_at_half_and_four_fifths_and_before_the_end(registered):
 
 def _between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range(1, (last - first).days)]
+
+
+def test_an_area_may_have_lead_times_of_its_own(settings):
+    settings.AREA_LEAD_BUSINESS_DAYS = {"10": {"LV": [2, 9]}}
+    matched = date(2026, 6, 1)
+
+    def earliest(area: str, supply_class: str, work: bool) -> date:
+        return deadlines.earliest_switch_date(
+            matched, supply_class=supply_class, meter_work=work, workdays=Workdays(area=area)
+        )
+
+    assert earliest("10", "LV", False) == date(2026, 6, 5) and earliest("10", "LV", True) == date(2026, 6, 14)
+    assert earliest("10", "FIT", False) == earliest("03", "LV", False) == date(2026, 6, 4)

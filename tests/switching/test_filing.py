@@ -243,6 +243,27 @@ def test_a_draft_meets_the_rules_of_the_day_on_which_it_is_filed(play, cast):
     assert gone.state == ApplicationState.CANCELLED and Notice.objects.filter(recipient=cast.kaze).count() == 1
 
 
+def test_a_draft_of_a_start_meets_the_point_as_it_is_when_it_is_filed(play, cast):
+    point = play.point()
+    kept = applications.file(
+        kind="switch_start",
+        point=point,
+        desired_date=DESIRED,
+        given=GIVEN["switch_start"],
+        by=cast["sora.application"],
+        now=play.now,
+        as_draft=True,
+    )
+    play.start(point, "yama")
+    with pytest.raises(applications.PointBusy):
+        applications.file_draft(application_id=kept.pk, by=cast["sora.application"], now=play.now)
+    applications.cancel(
+        application_id=Application.objects.get(state="waiting").pk, by=cast["yama.application"], now=play.now
+    )
+    filed = applications.file_draft(application_id=kept.pk, by=cast["sora.application"], now=play.now)
+    assert filed.state == ApplicationState.WAITING
+
+
 def correct(play, application, day=DESIRED, who="umi", now=None, **given):
     return applications.correct(
         application_id=application.pk,
