@@ -20,10 +20,20 @@ from portal import notices
 from portal.models import Notice, User
 from portal.templatetags.words import company_name, jst
 from switching.codes import AnswerCode
-from switching.models import Application, Cancellation, MeterWork, NetworkAnswer, Relay, RelayMessage, Revision, Step
+from switching.models import (
+    Application,
+    Cancellation,
+    MeterWork,
+    NetworkAnswer,
+    Relay,
+    RelayMessage,
+    Revision,
+    Step,
+    UndoCase,
+)
 from switching.templatetags.cases import code_words
 
-Case = Relay | Application
+Case = Relay | Application | UndoCase
 Facts = list[tuple[str, Any]]
 
 
@@ -45,8 +55,9 @@ def of(cases: Sequence[Case], *, reader: User) -> list[Event]:
     """
     relays = {case.pk: case for case in cases if isinstance(case, Relay)}
     applications = {case.pk: case for case in cases if isinstance(case, Application)}
+    undoings = {case.pk: case for case in cases if isinstance(case, UndoCase)}
     events = [
-        *_steps(relays, applications, reader),
+        *_steps(relays, applications, undoings, reader),
         *_answers(applications, reader),
         *_revisions(applications, reader),
         *_cancellations(applications, reader),
@@ -59,7 +70,7 @@ def of(cases: Sequence[Case], *, reader: User) -> list[Event]:
 
 def on_paper(
     request: HttpRequest,
-    case: Case,
+    case: Relay | Application,
     *,
     title: str,
     badge: str,
@@ -92,15 +103,23 @@ def _who(by: User | None, case: Case, reader: User) -> str:
         return _("the hub")
     if by.company_id == reader.company_id:
         return by.name
-    if isinstance(case, Relay) or by.company_id in (case.retailer_id, case.point.network_operator_id):
+    if not isinstance(case, Application) or by.company_id in (case.retailer_id, case.point.network_operator_id):
         return company_name(by.company)
     return _("the other retailer")
 
 
-def _steps(relays: dict[int, Relay], applications: dict[int, Application], reader: User) -> Iterator[Event]:
-    rows = Step.objects.filter(Q(relay__in=relays) | Q(application__in=applications))
+def _steps(
+    relays: dict[int, Relay], applications: dict[int, Application], undoings: dict[int, UndoCase], reader: User
+) -> Iterator[Event]:
+    rows = Step.objects.filter(Q(relay__in=relays) | Q(application__in=applications) | Q(undo_case__in=undoings))
     for step in rows.select_related("by__company").order_by("pk"):
-        case: Case = relays[step.relay_id] if step.relay_id else applications[step.application_id]
+        case: Case
+        if step.relay_id:
+            case = relays[step.relay_id]
+        elif step.application_id:
+            case = applications[step.application_id]
+        else:
+            case = undoings[step.undo_case_id]
         yield Event(step.at, step.move_label, _who(step.by, case, reader), case.number)
 
 

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from portal.models import Company
 from portal.templatetags.words import badge, company_name, jst
-from switching.models import Approval, Disclosure, Step, UndoCase
+from switching.models import Approval, Disclosure, UndoCase
 from switching.undo_reasons import Outcome
 from switching.undo_states import Phase, UndoKind, UndoState
 from switching.views.turns import Clock
@@ -182,21 +182,6 @@ def phase_notes(phase: Phase, case: UndoCase) -> list[str]:
         _("Your termination and the former retailer's reconnection are filed together for %(day)s.")
         % {"day": jst(case.effective_on)},
         _("There is no day without supply and no cost to the customer; the old contract goes on under its old number."),
-    ]
-
-
-def steps_of(case: UndoCase, *, reader: Company) -> list[tuple[Step, str]]:
-    """The case's steps with who did each: a colleague by name, others by company, the hub's workers as the hub."""
-    return [
-        (
-            step,
-            _("the hub")
-            if step.by is None
-            else step.by.name
-            if step.by.company_id == reader.pk
-            else company_name(step.by.company),
-        )
-        for step in case.steps.select_related("by__company")
     ]
 
 

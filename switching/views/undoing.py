@@ -41,7 +41,7 @@ from switching.models import Application, Relay, UndoCase
 from switching.sentences import field_of, sentence
 from switching.undo_reasons import REVERSAL_REFUSALS, STOP_REFUSALS
 from switching.undo_states import UndoKind, UndoState
-from switching.views import undo_turns
+from switching.views import timeline, undo_turns
 from switching.views.relays import typed_number
 from switching.views.turns import application_badge
 
@@ -141,7 +141,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "exit_rows": exit_rows,
             "days": exits.days(case) if exit_rows else [],
             "may_list_points": bool(exit_rows) and not user.company.is_hub_operator,
-            "steps": undo_turns.steps_of(case, reader=user.company),
+            "events": timeline.of([case], reader=user),
+            "number": case.number,
             "acts": [(label, reverse(f"switching:{name}", args=[case.number])) for label, name in _acts(case, user)],
         },
     )

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from switching import matching, relays
 from switching.models import Application, Cancellation, MeterWork, NetworkAnswer, RelayMessage, Revision
@@ -14,6 +15,7 @@ from tests.cast import NOW, client_of
 from tests.switching.cases import DESIRED, HOLDER
 from tests.switching.paging import said
 from tests.switching.test_relay_pages import english
+from tests.switching.undoings import Undo
 
 MINUTE = timedelta(minutes=1)
 
@@ -148,3 +150,13 @@ def test_the_sheet_of_paper_says_what_the_page_says_without_menu_and_buttons(cas
     page = english(client_of(cast["sora.application"])).get(f"/applications/{start.number}/?print=1")
     assert DESIRED.isoformat() in said(page) and "<nav" not in page.content.decode()
     assert client_of(cast["yama.relay"]).get(f"/relays/{relay.number}/?print=1").status_code == 404
+
+
+def test_an_undoing_has_its_timeline_too_and_names_the_own_people_alone(cast, play):
+    case = Undo(play).cool_off(Undo(play).matched())
+    client = client_of(cast["sora.relay"])
+    page = client.get(reverse("switching:undo-case", args=[case.number]))
+    assert cast["sora.relay"].name in said(page) and "timeline" in page.content.decode()
+    assert timeline.of([case], reader=cast["sora.relay"])[0].number == case.number
+    for _words, who in told([case], cast["kaze.application"]):
+        assert cast["sora.relay"].name not in who
