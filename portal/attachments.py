@@ -1,6 +1,7 @@
 """Files that people hand in beside words: checked by size, ending, first bytes and scanner, kept in the file store."""
 
 import hashlib
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from portal import scanning
 
 ZIP, TEXT = (b"PK\x03\x04", b"PK\x05\x06"), None
+Kinds = dict[str, tuple[str, tuple[bytes, ...] | re.Pattern[bytes] | None]]
 # ending → media type and what the file begins with (None: text, which holds no zero byte)
-KINDS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
+KINDS: Kinds = {
     ".pdf": ("application/pdf", (b"%PDF-",)),
     ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ZIP),
     ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ZIP),
@@ -30,6 +32,14 @@ KINDS: dict[str, tuple[str, tuple[bytes, ...] | None]] = {
     ".csv": ("text/csv", TEXT),
     ".txt": ("text/plain", TEXT),
     ".xml": ("application/xml", TEXT),
+}
+# What proves a word that was given: scans, pictures and recordings.
+PROOFS: Kinds = {
+    **{ending: KINDS[ending] for ending in (".pdf", ".png", ".jpg", ".jpeg")},
+    ".wav": ("audio/wav", re.compile(rb"RIFF.{4}WAVE", re.DOTALL)),
+    ".mp3": ("audio/mpeg", (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")),
+    ".m4a": ("audio/mp4", re.compile(rb".{4}ftyp", re.DOTALL)),
+    ".ogg": ("audio/ogg", (b"OggS",)),
 }
 LONGEST_NAME = 120
 
@@ -83,33 +93,43 @@ class Kept:
     sha256: str
 
 
-def check(file: File) -> tuple[str, str]:
-    """The name without folders and control characters, and the media type. Raises the refusals of this module."""
+def check(file: File, *, kinds: Kinds = KINDS, most: int | None = None) -> tuple[str, str]:
+    """The name without folders and control characters, and the media type. Raises the refusals of this module.
+
+    `kinds` are the endings taken in, `most` the bytes a file may have (default: ATTACHMENT_MAX_BYTES).
+    """
+    most = most or settings.ATTACHMENT_MAX_BYTES
     name = _name(file.name or "")
     size = file.size or 0
     if not size:
         raise Empty(name)
-    if size > settings.ATTACHMENT_MAX_BYTES:
+    if size > most:
         megabytes = f"{size / 1_000_000:.1f}"
-        raise TooLarge(name, size=megabytes, limit=f"{settings.ATTACHMENT_MAX_BYTES / 1_000_000:.0f}")
-    kind = KINDS.get(PurePosixPath(name).suffix.lower())
+        raise TooLarge(name, size=megabytes, limit=f"{most / 1_000_000:.0f}")
+    kind = kinds.get(PurePosixPath(name).suffix.lower())
     if kind is None:
-        raise UnknownKind(name, kinds=", ".join(ending[1:] for ending in KINDS))
+        raise UnknownKind(name, kinds=", ".join(ending[1:] for ending in kinds))
     content_type, begins = kind
     file.seek(0)
     head = file.read(4096)
-    if (begins is None and b"\0" in head) or (begins and not head.startswith(begins)):
+    if isinstance(begins, re.Pattern):
+        fits = begins.match(head) is not None
+    else:
+        fits = b"\0" not in head if begins is None else head.startswith(begins)
+    if not fits:
         raise OtherContent(name)
     return name, content_type
 
 
 @contextmanager
-def keeping(files: Sequence[File], *, folder: str) -> Iterator[list[Kept]]:
+def keeping(
+    files: Sequence[File], *, folder: str, kinds: Kinds = KINDS, most: int | None = None
+) -> Iterator[list[Kept]]:
     """Check, scan and store files for the length of a deed; when the deed fails they are taken out again.
 
     Raises the refusals of this module.
     """
-    checked = [(file, *check(file)) for file in files]
+    checked = [(file, *check(file, kinds=kinds, most=most)) for file in files]
     for file, name, _kind in checked:
         _scan(file, name)
     kept: list[Kept] = []

@@ -16,6 +16,7 @@ class Task:
     """Work of one kind that waits: "Relays to judge", `count` of them, the first until `due_at`.
 
     `link` leads to the list (or the one case); `supply_class` ("LV", "HV", "FIT" or "") draws the class mark;
+    `note` says why it is due then and what silence leads to, in a short line ("" for nothing to say);
     `kind` names the sort of work, in the style `relays.judge`, and is what a test or a saved view looks for.
     """
 
@@ -25,6 +26,7 @@ class Task:
     count: int
     kind: str
     supply_class: str = ""
+    note: str = ""
 
 
 Provider = Callable[["User", datetime], Iterable[Task]]

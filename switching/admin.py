@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from portal import ledger
 from portal.admin import ReadOnly
 from switching import disclosures, effects, matching, policies, traces
-from switching.forms import SeparatorsField
+from switching.forms import CheckedRules, lines_in
 from switching.models import (
     Application,
     Disclosure,
@@ -24,7 +24,6 @@ from switching.models import (
     RetailerPolicy,
     Step,
 )
-from switching.sentences import field_of, sentence
 from switching.states import OPEN_APPLICATIONS
 
 
@@ -174,43 +173,22 @@ class PublishForm(forms.ModelForm):
         model = DisclosureVersion
         fields = ["valid_from"]
 
-    def clean_items(self) -> list[tuple[str, str, str]]:
-        """(code, Japanese, English) per line, each with a sentence of its own when it is not that."""
-        found: list[tuple[str, str, str]] = []
-        for at, line in enumerate(self.cleaned_data["items"].splitlines(), start=1):
-            if not line.strip():
-                continue
-            parts = [part.strip() for part in line.split("|")]
-            if len(parts) != 3 or not all(parts):
-                raise forms.ValidationError(
-                    _("Line %(at)s does not have three parts: code | Japanese text | English text."), params={"at": at}
-                )
-            try:
-                forms.SlugField(max_length=40).clean(parts[0])
-            except forms.ValidationError as error:
-                raise forms.ValidationError(
-                    _("Line %(at)s: a code has at most 40 letters, digits, hyphens and underscores."), params={"at": at}
-                ) from error
-            if max(map(len, parts[1:])) > 300:
-                raise forms.ValidationError(_("Line %(at)s: a text has at most 300 characters."), params={"at": at})
-            if parts[0] in {code for code, _ja, _en in found}:
-                raise forms.ValidationError(_("Line %(at)s: this code stands above already."), params={"at": at})
-            found.append((parts[0], parts[1], parts[2]))
-        if not found:
-            raise forms.ValidationError(_("A list has at least one item."))
-        return found
+    def clean_items(self) -> list[disclosures.Line]:
+        return lines_in(self.cleaned_data["items"])
 
 
 @admin.register(DisclosureVersion)
 class DisclosureVersionAdmin(ReadOnly):
-    list_display = ["version", "valid_from"]
+    list_display = ["retailer", "menu", "version", "valid_from", "charge"]
+    list_filter = ["retailer"]
+    list_select_related = ["retailer"]
     form = PublishForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("switching.add_disclosureversion")
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return ["version", "valid_from"] if obj else ["valid_from", "items"]
+        return ["retailer", "menu", "version", "valid_from", "charge"] if obj else ["valid_from", "items"]
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> list[Any]:
         return [ItemInline] if obj else []
@@ -232,9 +210,7 @@ class DisclosureAdmin(ReadOnly):
     search_fields = ["point__number__exact"]
 
 
-class PolicyForm(forms.ModelForm):
-    number_separators = SeparatorsField()
-
+class PolicyForm(CheckedRules):
     class Meta:
         model = RetailerPolicy
         fields = [
@@ -246,14 +222,6 @@ class PolicyForm(forms.ModelForm):
             "auto_accept",
             "filing",
         ]
-
-    def _post_clean(self) -> None:
-        super()._post_clean()
-        if not self.errors:
-            try:
-                policies.check(self.instance)
-            except policies.BadPattern as refusal:
-                self.add_error(field_of(refusal, self), sentence(refusal))
 
 
 @admin.register(RetailerPolicy)

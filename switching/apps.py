@@ -30,6 +30,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Rules for relays"), "switching:relay-rules", Ability.LAY_DOWN_RULES, 60),
             Entry(_("Undoing of switches"), "switching:undoing", Ability.SEE_UNDOING, 50),
             Entry(_("Files of many cases"), "switching:uploads", Ability.SEND_MANY, 45),
+            Entry(_("Lists of disadvantages"), "switching:disclosure-lists", Ability.LAY_DOWN_RULES, 61),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         for provider in PROVIDERS:

@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from portal import attachments
 from portal.models import Company
 from portal.templatetags.words import company_name
-from switching import escalations, policies, relays, threads
-from switching.models import Disclosure, DisclosureItem, DisclosureVersion, RelayMessage, RetailerPolicy
+from switching import disclosures, escalations, policies, relays, threads
+from switching.models import Charge, Disclosure, DisclosureItem, Evidence, RelayMessage, RetailerPolicy
 from switching.reasons import Reason
 from switching.sentences import SENTENCES, field_of, sentence
 
@@ -153,7 +154,7 @@ class StartForm(HolderForm):
 
 
 class DisclosureForm(forms.Form):
-    """Each item of the version in force with a checkbox of its own, then how and when it was explained."""
+    """Each item of the lists in force with a checkbox of its own, then how and when it was explained."""
 
     channel = forms.ChoiceField(
         label=_("Explained"),
@@ -169,11 +170,17 @@ class DisclosureForm(forms.Form):
         widget=DateInput(),
     )
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    own_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, version: DisclosureVersion, today: date, **kwargs: Any) -> None:
-        kwargs["initial"] = {"explained_on": today, "version": version.pk, **(kwargs.get("initial") or {})}
+    def __init__(self, *args: Any, lists: disclosures.Lists, today: date, **kwargs: Any) -> None:
+        kwargs["initial"] = {
+            "explained_on": today,
+            "version": lists.base.pk,
+            "own_version": lists.own.pk if lists.own else None,
+            **(kwargs.get("initial") or {}),
+        }
         super().__init__(*args, **kwargs)
-        self.items: list[DisclosureItem] = list(version.items.all())
+        self.items: list[DisclosureItem] = list(lists.items)
         boxes: dict[str, forms.Field] = {
             self.name_of(item): forms.BooleanField(label=item.text, required=False) for item in self.items
         }
@@ -243,7 +250,7 @@ class SeparatorsField(forms.CharField):
 
     def __init__(self) -> None:
         super().__init__(
-            label=_("separators to drop"),
+            label=_("Separators to drop"),
             required=False,
             strip=False,
             max_length=10,
@@ -252,10 +259,24 @@ class SeparatorsField(forms.CharField):
         )
 
 
-class RulesForm(forms.ModelForm):
-    """A retailer's own rules for relays addressed to it, and numbers to try the pattern with."""
+class CheckedRules(forms.ModelForm):
+    """Pattern, hint and sample of a retailer's rule are checked together."""
 
     number_separators = SeparatorsField()
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                policies.check(RetailerPolicy(**{name: values[name] for name in values if name.startswith("number_")}))
+            except policies.BadPattern as refusal:
+                self.add_error(field_of(refusal, self), sentence(refusal))
+        return values
+
+
+class RulesForm(CheckedRules):
+    """A retailer's own rules for relays addressed to it, and numbers to try the pattern with."""
+
     tries = forms.CharField(
         label=_("Numbers to try"),
         required=False,
@@ -297,13 +318,108 @@ class RulesForm(forms.ModelForm):
         lines = self.cleaned_data["tries"].splitlines()
         return [(line.strip(), self.instance.number_fits(line)) for line in lines if line.strip()][:MOST_TRIES]
 
-    def _post_clean(self) -> None:
-        super()._post_clean()
-        if not self.errors:
-            try:
-                policies.check(self.instance)
-            except policies.BadPattern as refusal:
-                self.add_error(field_of(refusal, self), sentence(refusal))
+
+def lines_in(text: str) -> list[disclosures.Line]:
+    """(code, Japanese, English) per line of a list; a ValidationError names the line and what to do."""
+    found: list[disclosures.Line] = []
+    for at, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) != 3 or not all(parts):
+            raise forms.ValidationError(
+                _("Line %(at)s does not have three parts: code | Japanese text | English text."), params={"at": at}
+            )
+        try:
+            forms.SlugField(max_length=40).clean(parts[0])
+        except forms.ValidationError as error:
+            raise forms.ValidationError(
+                _("Line %(at)s: a code has at most 40 letters, digits, hyphens and underscores."), params={"at": at}
+            ) from error
+        if max(map(len, parts[1:])) > 300:
+            raise forms.ValidationError(_("Line %(at)s: a text has at most 300 characters."), params={"at": at})
+        if parts[0] in {code for code, _ja, _en in found}:
+            raise forms.ValidationError(_("Line %(at)s: this code stands above already."), params={"at": at})
+        found.append((parts[0], parts[1], parts[2]))
+    if not found:
+        raise forms.ValidationError(_("A list has at least one item."))
+    return found
+
+
+def written(lines: Iterable[Iterable[str]]) -> str:
+    """A list as it is written, one line per item."""
+    return "\n".join(" | ".join(line) for line in lines)
+
+
+class ListForm(forms.Form):
+    """A retailer's own list of disadvantages for one of its menus."""
+
+    menu = LineField(
+        label=_("Menu"),
+        max_length=60,
+        required=False,
+        help_text=_("As it stands on your customers' bills; empty: the list for all your other menus."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    valid_from = forms.DateField(
+        label=_("Valid from"),
+        error_messages={
+            "required": _("Please enter the day from which the list holds."),
+            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
+        },
+        widget=DateInput(),
+    )
+    charge = forms.ChoiceField(
+        label=_("Early-termination charge"),
+        choices=Charge.choices,
+        widget=forms.RadioSelect,
+        help_text=_("Whether leaving early may cost something; never an amount and never whose contract."),
+    )
+    items = forms.CharField(
+        label=_("Items"),
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text=_(
+            "One line per item: code | Japanese text | English text. An item with a code of the hub-wide list is said "
+            "in its place."
+        ),
+        error_messages={"required": _("A list has at least one item.")},
+    )
+
+    def clean_items(self) -> list[disclosures.Line]:
+        return lines_in(self.cleaned_data["items"])
+
+
+class EvidenceForm(forms.Form):
+    """A file that proves what a customer said."""
+
+    kind = forms.ChoiceField(label=_("What it proves"), choices=Evidence.Kind.choices)
+    channel = forms.ChoiceField(
+        label=_("How it was given"),
+        choices=[("", _("please choose")), *Disclosure.Channel.choices],
+        error_messages={"required": _("Please choose how the customer gave it.")},
+    )
+    obtained_on = forms.DateField(
+        label=_("Given on"),
+        error_messages={
+            "required": _("Please enter the day on which the customer gave it."),
+            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
+        },
+        widget=DateInput(),
+    )
+    agent = LineField(
+        label=_("Sales agent"),
+        max_length=40,
+        required=False,
+        help_text=_("The agent's id at your company, where one was involved."),
+    )
+    file = forms.FileField(
+        label=_("File"),
+        max_length=200,
+        help_text=_("PDF, PNG or JPEG, or a recording as WAV, MP3, M4A or OGG; at most 25 MB."),
+        widget=forms.ClearableFileInput(attrs={"accept": ",".join(attachments.PROOFS)}),
+        error_messages={"required": _("Please choose the file.")},
+    )
 
 
 class NoteForm(forms.Form):

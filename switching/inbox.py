@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal import workdays
 from portal.access import Ability, within
 from portal.inbox import Task
 from portal.models import User
-from portal.workdays import JST, jst_date
-from switching import undoing
+from portal.templatetags.words import jst
+from portal.workdays import JST, Workdays, jst_date
+from switching import clock, undoing
 from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase, Upload
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 from switching.undo_states import UndoKind, UndoState
@@ -22,27 +24,39 @@ LAST_MINUTE = time(23, 59)
 LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
 
 
+def _note(relay: Relay, calendars: dict[str, Workdays], silence: str) -> str:
+    """Why the first of them is due then, in the days that were not counted, and what silence leads to."""
+    deadline = clock.of_relay(relay, calendars[relay.point.area])
+    days = [f"{jst(day)} {why}" for day, why in deadline.skipped] if deadline else []
+    return " ".join([*([_("Not counted: %(days)s.") % {"days": ", ".join(days)}] if days else []), silence])
+
+
 def to_judge(user: User, now: datetime) -> Iterator[Task]:
     """The losing retailer's relays without an answer, per class of supply, the first deadline of each."""
     if not user.may(Ability.JUDGE_RELAY):
         return
-    for supply_class, count, first in (
+    firsts = list(
         Relay.objects.filter(
             within(user, Ability.JUDGE_RELAY, area="point__area", supply_class="point__supply_class"),
             losing_retailer=user.company,
             state=RelayState.WAITING,
         )
-        .values_list("point__supply_class")
-        .annotate(count=Count("pk"), first=Min("due_at"))
-        .order_by("point__supply_class")
-    ):
+        .select_related("point")
+        .annotate(count=Window(Count("pk"), partition_by="point__supply_class"))
+        .order_by("point__supply_class", "due_at", "pk")
+        .distinct("point__supply_class")
+    )
+    calendars = workdays.of_areas() if firsts else {}
+    for first in firsts:
+        count: int = first.__dict__["count"]  # annotated above
         yield Task(
             ngettext("relay to judge", "relays to judge", count),
-            f"{reverse('switching:relays')}?tab=judge&supply_class={supply_class}",
-            first,
+            f"{reverse('switching:relays')}?tab=judge&supply_class={first.point.supply_class}",
+            first.due_at,
             count,
             "relays.judge",
-            supply_class,
+            first.point.supply_class,
+            _note(first, calendars, _("Without an answer it expires, and the hub operator is told.")),
         )
 
 
@@ -50,17 +64,24 @@ def to_file(user: User, now: datetime) -> Iterator[Task]:
     """Accepted relays whose switch termination the losing retailer still has to file by hand, the first due date."""
     if not user.may(Ability.JUDGE_RELAY):
         return
-    found = Relay.objects.filter(
+    owed = Relay.objects.filter(
         within(user, Ability.JUDGE_RELAY, area="point__area", supply_class="point__supply_class"),
         losing_retailer=user.company,
         termination_due_at__isnull=False,
-    ).aggregate(count=Count("pk"), first=Min("termination_due_at"))
+    )
+    first = (
+        owed.select_related("point").annotate(count=Window(Count("pk"))).order_by("termination_due_at", "pk").first()
+    )
+    if first is None:
+        return
+    count: int = first.__dict__["count"]  # annotated above
     yield Task(
-        ngettext("switch termination to file", "switch terminations to file", found["count"]),
+        ngettext("switch termination to file", "switch terminations to file", count),
         f"{reverse('switching:relays')}?tab=to_file",
-        found["first"],
-        found["count"],
+        first.termination_due_at,
+        count,
         "relays.file_termination",
+        note=_note(first, workdays.of_areas(), _("If it is not filed by then the hub operator is told.")),
     )
 
 

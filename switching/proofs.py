@@ -5,10 +5,12 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django.db.models import Q
+
 from portal.proofs import Case
 from portal.workdays import jst_date
 from switching import numbers, relays, traces
-from switching.models import Application, Relay, Step
+from switching.models import Application, Evidence, Relay, Step
 
 
 def case(number: str) -> Case | None:
@@ -61,10 +63,16 @@ def _disclosure(relay: Relay) -> dict[str, Any]:
     made = relay.disclosure
     return {
         "version": made.version.version,
+        "losing_retailers_version": made.own_version.version if made.own_version else None,
+        "menu": made.menu,
         "channel": made.channel,
         "explained_on": _plain(made.explained_on),
         "recorded_at": _plain(made.recorded_at),
         "recorded_by": made.recorded_by.username,
+        "evidence": [
+            {"kind": one.kind, "channel": one.channel, "given_on": _plain(one.obtained_on), "sha256": one.sha256}
+            for one in Evidence.objects.filter(Q(disclosure=made) | Q(relay=relay))
+        ],
         "acknowledged": [
             {"code": word.item.code, "text": word.item.text_ja, "at": _plain(word.acknowledged_at)}
             for word in made.acknowledgements.select_related("item").order_by("item__position")

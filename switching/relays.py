@@ -88,6 +88,12 @@ class DisclosureMissing(NotPossible):
     field = "disclosure"
 
 
+class DisclosureOfAnother(NotPossible):
+    """The explanation recorded did not rest on this losing retailer's own list of disadvantages."""
+
+    field = "losing_retailer"
+
+
 class DateNotPossible(NotPossible):
     """The desired date lies outside what lead time and limit allow."""
 
@@ -301,6 +307,8 @@ def _check_request(
         or request.disclosure.explained_on < disclosures.oldest_usable(today)
     ):
         raise DisclosureMissing
+    if not disclosures.stands_for(request.disclosure, request.losing_retailer.pk):
+        raise DisclosureOfAnother
     earliest, latest = applications.date_window(point, meter_work=False, today=today, calendar=calendar)
     if not earliest <= request.desired_date <= latest:
         raise DateNotPossible(earliest, latest)

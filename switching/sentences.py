@@ -16,6 +16,7 @@ from switching import (
     dark_points,
     disclosures,
     escalations,
+    evidence,
     exits,
     frauds,
     policies,
@@ -37,6 +38,7 @@ Refusal = (
     | threads.NotPossible
     | escalations.NotPossible
     | undoing.NotPossible
+    | evidence.NotPossible
 )
 
 
@@ -107,6 +109,10 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     ),
     relays.DisclosureMissing: _(
         "No explanation of the disadvantages is recorded for this supply point. Please record it first."
+    ),
+    relays.DisclosureOfAnother: _(
+        "This retailer has a list of disadvantages of its own, and the explanation recorded rests on another one. "
+        "Please explain this retailer's list to the customer first."
     ),
     relays.DateNotPossible: _DATE,
     relays.AlreadyOurs: _("Your company supplies this point already, so there is nothing to cancel."),
@@ -289,6 +295,18 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "An area in which this company supplies has no network operator in the registry, so nobody could catch its "
         "points. Please register it first."
     ),
+    disclosures.NotYourList: _("Only your company's administrators write its lists of disadvantages."),
+    disclosures.ListEmpty: _("A list has at least one item."),
+    disclosures.ListBackdated: _(
+        "A list holds from %(earliest)s at the earliest: what was explained before stays as it was."
+    ),
+    disclosures.DraftGone: _("The draft was published or thrown away in the meantime. Nothing was changed."),
+    # Evidence
+    evidence.NotPossible: _("The file cannot be attached. Please open the case again."),
+    evidence.NotYours: _NOT_YOUR_ROLE,
+    evidence.GivenInFuture: _("This day has not come yet. Give the day on which the customer gave it."),
+    evidence.AlreadyAttached: _("This very file is attached already. Nothing was added."),
+    evidence.TooMany: _("The case has %(most)s files, and no more are taken."),
     # Policies
     policies.BadPattern: _("The rule for contract numbers cannot be published. Please check pattern, hint and sample."),
     policies.NoPattern: _(
@@ -367,6 +385,8 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     dark_points.EndsTooSoon: _dates,
     policies.BadPattern: lambda refusal: {"what": str(refusal)},
     relays.ThrottledCompany: lambda refusal: {"rejected": str(refusal.rejected), "days": str(refusal.days)},
+    disclosures.ListBackdated: lambda refusal: {"earliest": jst(refusal.earliest)},
+    evidence.TooMany: _most,
     relays.Overdue: lambda refusal: {"due": jst(refusal.due_at)},
     relays.CarriesData: _finding,
     threads.CarriesData: _finding,
@@ -383,6 +403,10 @@ _FIELDS: dict[type[Exception], str] = {
     applications.RelayDoesNotFit: "desired_date",
     disclosures.ExplainedInFuture: "explained_on",
     disclosures.ExplainedTooLongAgo: "explained_on",
+    disclosures.ListBackdated: "valid_from",
+    disclosures.ListEmpty: "items",
+    evidence.GivenInFuture: "obtained_on",
+    evidence.AlreadyAttached: "file",
     policies.BadPattern: "number_pattern",
     policies.NoPattern: "number_pattern",
     policies.SampleDoesNotFit: "number_sample",

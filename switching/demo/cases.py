@@ -1,22 +1,26 @@
 """Cases of the demo in every state: stories of customers who change their retailer, told through the verbs."""
 
+import io
 import random
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from metering import inquiries
 from metering.models import Consent
 from portal.market import Area, SupplyClass
 from portal.models import User
-from switching import applications, deadlines, disclosures, effects, matching, relays
+from switching import applications, deadlines, disclosures, effects, evidence, matching, relays, threads
 from switching.demo import holders, places
 from switching.demo.clock import Clock
 from switching.demo.estate import Site, Wanted
 from switching.demo.holders import Holder
 from switching.demo.market import RETAILERS, Market
 from switching.demo.usage_files import Story
-from switching.models import Application, Disclosure, Relay
+from switching.models import Application, Disclosure, Evidence, Relay
 from switching.reasons import Reason
 from switching.relays import Request, Verdict
 from switching.states import RelayState
@@ -32,7 +36,7 @@ LV, HV, FIT = SupplyClass.LV, SupplyClass.HV, SupplyClass.FIT
 class Plan:
     """One story: who takes over from whom where, what the customer told, and how far it has come.
 
-    outcome  waiting, accepted, rejected, matched, moved, in_effect, completed, failed, expired, withdrawn,
+    outcome  waiting, accepted, owed, rejected, matched, moved, in_effect, completed, failed, expired, withdrawn,
              withdrawn_late; without a relay: start_waiting, start_cancelled, start_unmatched
     days     waiting: place in the order of deadlines, 0 the first; matched: days until the switch;
              in_effect, completed: days since; else how many business days ago it began
@@ -83,6 +87,8 @@ PLANS: tuple[Plan, ...] = (
     Plan("sora", "umi", _T, LV, EXACT, "accepted", 3),
     Plan("sora", "yama", _T, LV, NORMALISED, "accepted", 2),
     Plan("umi", "sora", _T, LV, WEAK, "accepted", 2),
+    # Accepted, the termination left for later: umi has to file it by hand.
+    Plan("sora", "umi", _T, LV, EXACT, "owed", 1),
     # Rejected.
     Plan("sora", "umi", _T, LV, DIFFERENT, "rejected", 2, reasons=(Reason.NUMBER_DIFFERS, Reason.NAME_DIFFERS)),
     Plan("sora", "umi", Area.OKINAWA, LV, DIFFERENT, "rejected", 6, reasons=(Reason.ADDRESS_DIFFERS,)),
@@ -137,12 +143,12 @@ PLANS: tuple[Plan, ...] = (
 
 @dataclass
 class Teller:
-    """Tells stories: holds everything they need, and remembers the disclosure list of the day."""
+    """Tells stories: holds everything they need, and remembers the disclosure lists of the day."""
 
     market: Market
     clock: Clock
     rng: random.Random
-    versions: dict[int, frozenset[int]] = field(default_factory=dict)
+    lists: dict[tuple[int, date], disclosures.Lists | None] = field(default_factory=dict)
 
     def person(self, company: str, role: str) -> User:
         return self.market.people[f"{company}.{role}"]
@@ -217,6 +223,7 @@ class Teller:
             now = yield now + timedelta(minutes=3)
             self._start(plan, site, relay, now)
         if plan.outcome in ("waiting", "expired"):
+            yield from self._talk(plan, relay, now)
             return
         next_day = self.clock.workdays.add(begun, 1)
         now = yield self.clock.at(next_day, 11) + timedelta(minutes=minute % 50)
@@ -233,10 +240,11 @@ class Teller:
                 verdict=Verdict.REJECT if rejected else Verdict.ACCEPT,
                 reasons=plan.reasons,
                 reason_text=plan.reason_text,
+                with_termination=plan.outcome != "owed",
                 by=judge,
                 now=now,
             )
-        if plan.outcome in ("rejected", "accepted", "failed"):
+        if plan.outcome in ("rejected", "accepted", "owed", "failed"):
             return
         now = yield now + timedelta(minutes=85)
         if plan.outcome == "withdrawn_late":
@@ -251,6 +259,31 @@ class Teller:
         clerk = self.person(self.market.network_operator(site.wanted.area), "application")
         for application in Application.objects.filter(relay=relay, match__isnull=False).order_by("pk"):
             applications.complete(application_id=application.pk, by=clerk, now=now)
+
+    def _talk(self, plan: Plan, relay: Relay, now: datetime) -> Story:
+        """Consent put on file where all agrees; a question, and sometimes its answer, where a person has to look."""
+        if plan.outcome != "waiting":
+            return
+        if plan.given == EXACT:
+            now = yield now + timedelta(minutes=2)
+            evidence.attach(
+                case=relay,
+                kind=Evidence.Kind.CONSENT,
+                channel=Disclosure.Channel.TELEPHONE,
+                obtained_on=now.date(),
+                agent="A-0417",
+                file=SimpleUploadedFile("consent.wav", _second_of_silence()),
+                by=self.person(plan.gaining, "relay"),
+                now=now,
+            )
+        elif plan.given == WEAK:
+            now = yield now + timedelta(minutes=12)
+            topic = threads.Topic.ASK_NAME
+            threads.say(relay_id=relay.pk, topic=topic, by=self.person(plan.losing, "relay"), now=now)
+            if plan.gaining == "sora":
+                now = yield now + timedelta(minutes=25)
+                topic = threads.Topic.CONFIRMED
+                threads.say(relay_id=relay.pk, topic=topic, by=self.person(plan.gaining, "relay"), now=now)
 
     def _start_alone(self, plan: Plan, site: Site, wish: date, now: datetime) -> Story:
         start = self._start(plan, site, None, now, wish=wish)
@@ -290,7 +323,7 @@ class Teller:
             holder_address=address,
             desired_date=wish,
             contact_person=by.name,
-            disclosure=self._disclose(site, by, now),
+            disclosure=self._disclose(plan, site, by, now),
         )
 
     def told(self, given: str, site: Site) -> tuple[str, Holder, str]:
@@ -305,15 +338,18 @@ class Teller:
             return holders.mistyped(number), holders.somebody_else(holder, self.rng), places.next_door(place)
         return number, holder, place.written
 
-    def _disclose(self, site: Site, by: User, now: datetime) -> Disclosure:
-        version = disclosures.version_on(now.date())
-        assert version is not None
-        if version.pk not in self.versions:
-            self.versions[version.pk] = frozenset(item.pk for item in version.items.all())
+    def _disclose(self, plan: Plan, site: Site, by: User, now: datetime) -> Disclosure:
+        losing, today = self.market.companies[plan.losing], now.date()
+        if (losing.pk, today) not in self.lists:
+            self.lists[losing.pk, today] = disclosures.lists_on(today, losing_retailer_id=losing.pk)
+        lists = self.lists[losing.pk, today]
+        assert lists is not None
         return disclosures.record(
             point=site.row,
-            version=version,
-            acknowledged=self.versions[version.pk],
+            version=lists.base,
+            losing_retailer=losing,
+            own_version=lists.own,
+            acknowledged={item.pk for item in lists.items},
             channel=self.rng.choice(Disclosure.Channel.values),
             explained_on=now.date(),
             by=by,
@@ -399,3 +435,14 @@ def work(*verbs: Callable[..., int], now: datetime) -> None:
     for verb in verbs:
         while verb(now=now):
             pass
+
+
+def _second_of_silence() -> bytes:
+    """A recording in which nobody says anything, for cases that never were."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8000)
+        sound.writeframes(bytes([128]) * 8000)
+    return made.getvalue()

@@ -13,7 +13,7 @@ from portal.market import Area, MarketRole, SupplyClass
 from portal.models import Company, User
 from portal.people import Hold
 from switching import disclosures, policies
-from switching.models import DisclosureVersion
+from switching.models import Charge, DisclosureVersion
 
 
 @dataclass(frozen=True)
@@ -325,6 +325,27 @@ def explain_disadvantages(*, valid_from: date, now: datetime, newer: bool = Fals
             "Ending the present contract early may cost a charge or the rest of its term; ask the present retailer.",
         )
     return disclosures.publish_version(items, valid_from=valid_from, by=None, now=now)
+
+
+def list_own_disadvantages(market: Market, *, valid_from: date, now: datetime) -> None:
+    """umi's own lists: one for all its menus, one for a menu with a term."""
+    bundle = ("bundle_umi", "海でんきとガスのセット割が終了します。", "The bundle of Umi's electricity and gas ends.")
+    term = (
+        "term_umi",
+        "夜トクプランは一年契約で、更新月以外の解約には解約金が生じることがあります。",
+        "The night plan runs for a year; leaving before its renewal may cost a charge.",
+    )
+    lists = (("", Charge.NONE, [bundle]), ("夜トクプラン", Charge.POSSIBLE, [bundle, term]))
+    for menu, charge, items in lists:
+        disclosures.publish_version(
+            items,
+            retailer=market.companies["umi"],
+            menu=menu,
+            charge=charge,
+            valid_from=valid_from,
+            by=None,
+            now=now,
+        )
 
 
 def _enter_people(market: Market, *, now: datetime) -> None:

@@ -114,6 +114,9 @@ class _Walk:
         partitions.ensure(usage_files.first_day(today) + timedelta(days=n) for n in range(usage_files.DAYS_OF_USAGE))
         self.market = people_and_companies.found(now=self.opening)
         people_and_companies.explain_disadvantages(valid_from=clock.at(self.opening.date(), 0).date(), now=self.opening)
+        people_and_companies.list_own_disadvantages(
+            self.market, valid_from=clock.at(self.opening.date(), 0).date(), now=self.opening
+        )
         self._make_points()
         self.tell(_("Companies, people and supply points stand; now the past weeks are played …"))
         teller = cases.Teller(self.market, clock, self.rng)

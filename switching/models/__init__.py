@@ -1,8 +1,16 @@
 """Tables of the switching room, one module per noun."""
 
 from switching.models.applications import Application, Match
-from switching.models.disclosures import Acknowledgement, Disclosure, DisclosureItem, DisclosureVersion
+from switching.models.disclosures import (
+    Acknowledgement,
+    Charge,
+    Disclosure,
+    DisclosureDraft,
+    DisclosureItem,
+    DisclosureVersion,
+)
 from switching.models.escalations import Escalation, EscalationNote
+from switching.models.evidence import Evidence
 from switching.models.messages import RelayMessage
 from switching.models.network import MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
@@ -20,13 +28,16 @@ __all__ = [
     "Application",
     "Approval",
     "Cancellation",
+    "Charge",
     "Content",
     "DayCount",
     "Disclosure",
+    "DisclosureDraft",
     "DisclosureItem",
     "DisclosureVersion",
     "Escalation",
     "EscalationNote",
+    "Evidence",
     "ExitArea",
     "ExitDay",
     "Match",

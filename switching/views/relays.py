@@ -329,6 +329,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "clock": turns.of_relay(relay, reader=user.company, own=own_open, match=match, calendar=calendar),
             "facts": facts,
             "sent": [] if is_losing else _sent(relay),
+            "evidence": relay.evidence.select_related("attached_by"),
+            "may_attach": not is_losing and _may(user, Ability.REGISTER_RELAY, relay),
             "reasons": in_words(relay),
             "undoings": undo_links.of_relay(relay, user, now=timezone.now()),
             "events": events,
@@ -386,13 +388,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
         )
     now = timezone.now()
     today = jst_date(now)
-    version = disclosures.version_on(today)
-    disclosure = (
-        Disclosure.objects.visible_to(user)
-        .filter(point=inquiry.point, version=version, explained_on__gte=disclosures.oldest_usable(today))
-        .first()
-    )
-    if version is None or disclosure is None:
+    disclosure = disclosures.usable(inquiry.point, user=user, today=today)
+    if disclosure is None:
         return redirect(f"{reverse('switching:disclosure-new')}?inquiry={inquiry.pk}")
     retailers = (
         Company.objects.filter(
@@ -403,7 +400,11 @@ def new(request: HttpRequest) -> HttpResponseBase:
     )
     if request.method != "POST":
         first = next(iter(reading_dates(inquiry.point, today)), None)
-        initial = {"contact_person": user.name, "desired_date": first or _window(inquiry.point, today)[0]}
+        initial = {
+            "contact_person": user.name,
+            "desired_date": first or _window(inquiry.point, today)[0],
+            "losing_retailer": disclosure.losing_retailer_id,
+        }
         form = RelayForm(retailers=retailers, initial=initial)
         return _entries(request, form, inquiry, disclosure, today)
     if "show_rule" in request.POST or "edit" in request.POST:
@@ -632,6 +633,8 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
             "checked": checked,
             "filing": policies.of(user.company).filing,
             "asked": relay.messages.count(),
+            "evidence": relay.evidence.select_related("attached_by"),
+            "is_losing": True,
         },
         status=422 if refusal or reject.errors else 200,
     )

@@ -9,8 +9,8 @@ from django.utils.translation import ngettext
 
 from portal.models import Company
 from portal.templatetags.words import badge, company_name, jst
-from portal.workdays import JST, Workdays, jst_date
-from switching import deadlines
+from portal.workdays import Workdays, jst_date
+from switching import clock, deadlines
 from switching.models import Application, Match, Relay
 from switching.states import ApplicationState, RelayState
 
@@ -74,10 +74,15 @@ class Clock:
     happens: bool = False  # at `until` something happens by itself; otherwise somebody has time until then
 
 
+def not_counted(days: clock.ClosedDays) -> str:
+    """The closed days of a clock, named; "" when there are none."""
+    named = [f"{jst(day)} {why}" for day, why in days]
+    return _("Not counted: %(days)s.") % {"days": ", ".join(named)} if named else ""
+
+
 def skipped_words(calendar: Workdays, after: date, until: date) -> str:
     """The closed days between two days, named; "" when there are none."""
-    days = [f"{jst(day)} {why}" for day, why in calendar.skipped(after, until)]
-    return _("Not counted: %(days)s.") % {"days": ", ".join(days)} if days else ""
+    return not_counted(clock.closed_days(calendar, after, until))
 
 
 def _joined(*sentences: str) -> str:
@@ -86,29 +91,28 @@ def _joined(*sentences: str) -> str:
 
 def why_due(relay: Relay, calendar: Workdays) -> str:
     """Why the judgement is due at that moment."""
-    count = settings.JUDGEMENT_BUSINESS_DAYS
+    deadline = clock.judgement(relay, calendar)
     rule = ngettext(
         "17:00 of the next business day after the registration on %(day)s.",
         "17:00 of business day no. %(count)s after the registration on %(day)s.",
-        count,
-    ) % {"count": count, "day": jst(jst_date(relay.registered_at))}
-    return _joined(rule, skipped_words(calendar, jst_date(relay.registered_at), jst_date(relay.due_at)))
+        deadline.count,
+    ) % {"count": deadline.count, "day": jst(deadline.begun)}
+    return _joined(rule, not_counted(deadline.skipped))
 
 
 def why_filing(relay: Relay, calendar: Workdays) -> str:
-    """Why a termination that is filed by hand is due at that moment."""
-    if not (relay.judged_at and relay.termination_due_at):
+    """Why a termination that is filed by hand is due at that moment; "" when none is owed."""
+    deadline = clock.filing(relay, calendar)
+    if deadline is None:
         return ""
-    accepted, due = jst_date(relay.judged_at), jst_date(relay.termination_due_at)
-    if relay.termination_due_at.astimezone(JST).time() != deadlines.CLOSING_TIME:
+    if deadline.is_cut_off:
         return _("The end of the matching cut-off's day.")
-    count = settings.TERMINATION_FILING_BUSINESS_DAYS
     rule = ngettext(
         "17:00 of the next business day after the acceptance on %(day)s.",
         "17:00 of business day no. %(count)s after the acceptance on %(day)s.",
-        count,
-    ) % {"count": count, "day": jst(accepted)}
-    return _joined(rule, skipped_words(calendar, accepted, due))
+        deadline.count,
+    ) % {"count": deadline.count, "day": jst(deadline.begun)}
+    return _joined(rule, not_counted(deadline.skipped))
 
 
 def why_cut_off(desired: date, calendar: Workdays) -> str:

@@ -3,9 +3,22 @@
 from datetime import date, timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from portal import quotas
 from portal.models import Over, Registration
-from switching import applications, dark_points, exits, matching, registration_queue, relays, reversals, undoing
+from switching import (
+    applications,
+    dark_points,
+    disclosures,
+    evidence,
+    exits,
+    matching,
+    registration_queue,
+    relays,
+    reversals,
+    undoing,
+)
 from switching.bulk import uploads
 from switching.models import Relay, UndoCase
 from tests.access_rows import Row
@@ -172,6 +185,35 @@ def carried_out(cast: Cast) -> dict[str, Any]:
     return {"pk": pk}
 
 
+def list_draft(cast: Cast) -> dict[str, Any]:
+    """A draft of umi's."""
+    made = disclosures.save_draft(
+        menu="", valid_from=NOW.date(), charge="none", items=[("a", "a", "a")], by=cast["umi.administrator"], now=NOW
+    )
+    return {"pk": made.pk}
+
+
+def own_list(cast: Cast) -> dict[str, Any]:
+    """A published list of umi's."""
+    made = disclosures.publish_draft(list_draft(cast)["pk"], by=cast["umi.administrator"], now=NOW)
+    return {"pk": made.pk}
+
+
+def attached(cast: Cast) -> dict[str, Any]:
+    """A file of sora's on a relay umi judges."""
+    play = _play(cast)
+    made = evidence.attach(
+        case=play.relay(play.point()),
+        kind="consent",
+        channel="telephone",
+        obtained_on=NOW.date(),
+        file=SimpleUploadedFile("consent.pdf", b"%PDF-1.7"),
+        by=cast["sora.relay"],
+        now=NOW,
+    )
+    return {"pk": made.pk}
+
+
 ROWS = {
     "switching:cooling-off-new": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:reversal-new": Row("ability", owner="umi.relay", kwargs=matched),
@@ -197,6 +239,13 @@ ROWS = {
     "switching:relay-messages": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:filing": Row("ability", owner="umi.relay", kwargs=owed),
     "switching:relay-rules": Row("ability", owner="umi.administrator"),
+    "switching:relay-evidence": Row("ability", owner="sora.relay", kwargs=relay),
+    "switching:disclosure-evidence": Row("ability", owner="sora.relay", kwargs=disclosure),
+    "switching:evidence": Row("ability", owner="sora.relay", kwargs=attached),
+    "switching:disclosure-lists": Row("ability", owner="umi.administrator"),
+    "switching:disclosure-draft-new": Row("ability", owner="umi.administrator"),
+    "switching:disclosure-draft": Row("ability", owner="umi.administrator", kwargs=list_draft),
+    "switching:disclosure-list": Row("ability", owner="umi.administrator", kwargs=own_list),
     "switching:escalations": Row("ability", owner="hub.operator"),
     "switching:escalation": Row("ability", owner="hub.operator", kwargs=escalation),
     "switching:disclosure-new": Row("ability", owner="sora.relay"),

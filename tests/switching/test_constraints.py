@@ -85,6 +85,22 @@ ATTEMPTS = {
         SELECT %(relay)s, 'judgement', now(), now() FROM generate_series(1, 2)""",
     "an_escalation_is_closed_by_a_person_at_a_time": """INSERT INTO switching_escalation
         (relay_id, duty, due_at, opened_at, closed_at) VALUES (%(relay)s, 'judgement', now(), now(), now())""",
+    "a_version_of_a_list_is_numbered_once": """INSERT INTO switching_disclosureversion
+        (version, valid_from, menu, charge) SELECT 7, now(), '', 'not_told' FROM generate_series(1, 2)""",
+    "only_a_retailers_list_is_for_a_menu": """INSERT INTO switching_disclosureversion
+        (version, valid_from, menu, charge) VALUES (8, now(), '従量電灯', 'not_told')""",
+    "a_menu_is_a_retailers": """INSERT INTO switching_disclosure
+        (company_id, point_id, version_id, menu, channel, explained_on, recorded_at, recorded_by_id)
+        SELECT company_id, point_id, version_id, 'x', channel, explained_on, recorded_at, recorded_by_id
+        FROM switching_disclosure LIMIT 1""",
+    "one_draft_per_retailer_and_menu": """INSERT INTO switching_disclosuredraft
+        (retailer_id, menu, valid_from, charge, items, edited_at, edited_by_id)
+        SELECT losing_retailer_id, '', now(), 'none', '[]', now(), registered_by_id
+        FROM switching_relay, generate_series(1, 2) WHERE switching_relay.id = %(relay)s""",
+    "evidence_belongs_to_one_case": """INSERT INTO switching_evidence (company_id, kind, channel, obtained_on, agent,
+        path, name, content_type, size, sha256, attached_at, attached_by_id)
+        SELECT gaining_retailer_id, 'consent', 'web', now(), '', '', '', '', 1, '', now(), registered_by_id
+        FROM switching_relay WHERE id = %(relay)s""",
     "a_step_belongs_to_one_case": """INSERT INTO switching_step (move, from_state, to_state, at)
         VALUES ('register', '', '01', now())""",
     "a_switch_and_nothing_else_waits_for_a_counterpart": """UPDATE switching_application SET matching_deadline = NULL

@@ -16,6 +16,7 @@ from switching import (
     disclosures,
     effects,
     escalations,
+    evidence,
     guard,
     matching,
     policies,
@@ -123,7 +124,7 @@ def test_no_template_of_a_notice_is_left_over():
 
 def all_refusals() -> list[type[Exception]]:
     found: list[type[Exception]] = []
-    modules = (relays, applications, disclosures, registration_queue, threads, escalations)
+    modules = (relays, applications, disclosures, registration_queue, threads, escalations, evidence)
     left = [*(module.NotPossible for module in modules), policies.BadPattern]
     while left:
         found.append(left.pop())
@@ -156,6 +157,8 @@ def an_example(kind: type[Exception]) -> Exception:
         registration_queue.AlreadyEnded: (QueuedRegistration.State.WITHDRAWN,),
         policies.NoPattern: ("missing )",),
         policies.SampleDoesNotFit: ("X1",),
+        disclosures.ListBackdated: (date(2026, 4, 1),),
+        evidence.TooMany: (10,),
         relays.ThrottledCompany: (31, 7),
         relays.Overdue: (NOW,),
         relays.CarriesData: (guard.Finding.NAME,),
@@ -179,7 +182,7 @@ def test_every_refusal_has_its_sentence_in_both_languages(kind):
 def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
     undone = {kind for kind in SENTENCES if issubclass(kind, undoing.NotPossible)}  # test_undoing_words
     assert set(SENTENCES) - undone == set(all_refusals())
-    for module in (relays, applications, disclosures, registration_queue, threads, escalations, policies):
+    for module in (relays, applications, disclosures, registration_queue, threads, escalations, evidence, policies):
         own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
         assert len(own) == len(set(own))
 

@@ -10,7 +10,7 @@ from portal import inbox
 from portal.models import Notice
 from portal.workdays import JST
 from switching import applications, escalations, matching, policies, relays
-from switching.models import Application, Escalation
+from switching.models import Application, Escalation, Relay
 from switching.relays import Verdict
 from switching.sentences import sentence
 from switching.states import ApplicationState, RelayState
@@ -284,6 +284,49 @@ def test_only_the_operator_writes_notes(cast, play):
     for who in ("hub.helpdesk", "umi.relay", "sora.administrator"):
         with pytest.raises(escalations.NotYours):
             escalations.write(escalation_id=relay.escalations.get().pk, text="x", by=cast[who], now=NOW)
+
+
+# --- The clock in the inbox
+
+
+def test_the_inbox_names_the_days_that_were_not_counted_and_what_silence_leads_to(cast, play):
+    before_golden_week = datetime(2026, 5, 1, 10, tzinfo=JST)
+    play.relay(play.point(), now=before_golden_week, desired_date=date(2026, 6, 1))
+    [task] = [t for t in inbox.tasks_of(cast["umi.relay"], now=before_golden_week) if t.kind == "relays.judge"]
+    for words in ("憲法記念日", "みどりの日", "こどもの日", "土曜日", "広域機関"):
+        assert words in task.note
+    assert task.due_at == datetime(2026, 5, 8, 17, tzinfo=JST)
+    with time_machine.travel(before_golden_week, tick=False):
+        assert "憲法記念日" in said(client_of(cast["umi.relay"]).get("/"))
+
+
+# --- No list of who is about to leave
+
+
+def test_no_list_file_or_notice_of_the_losing_side_tells_who_is_about_to_leave(cast, play):
+    play.policy(filing="by_hand")
+    for make in (play.relay, play.accepted):
+        make(play.point())
+    play.rejected(play.point(), 2)
+    held = [value for relay in Relay.objects.select_related("point") for value in values_of(relay)]
+    umi = client_of(cast["umi.relay"])
+    for tab in ("judge", "to_file", "received"):
+        for page in (f"/relays/?tab={tab}", f"/relays/?tab={tab}&format=csv"):
+            told = said(umi.get(page))
+            assert not [value for value in held if value in told], page
+    for page in ("/", "/notices/"):
+        told = said(umi.get(page))
+        assert not [value for value in held if value in told], page
+    for notice in Notice.objects.filter(recipient=cast.umi, subject__startswith="R"):
+        assert not [value for value in held if value in str(notice.context)]
+    for who in ("umi.administrator", "umi.viewer", "umi.application", "umi.inquiry", "umi.usage"):
+        assert client_of(cast[who]).get("/relays/").status_code == 404, "the relay role alone"
+    sent = said(umi.get("/relays/?tab=sent&format=csv"))
+    assert not [value for value in held if value in sent], "the full file is of what the company itself sent"
+
+
+def values_of(relay):
+    return (relay.point.number, relay.contract_number, relay.holder_name, relay.holder_kana, relay.holder_address)
 
 
 # --- Guessing over many points
