@@ -334,10 +334,13 @@ def period_of(point_id: int, day: date) -> SupplyPeriod | None:
     return periods_of([point_id], day).get(point_id)
 
 
-def periods_of(point_ids: Collection[int], day: date) -> dict[int, SupplyPeriod]:
-    """The same for many points in one query; a point nobody supplies on the day is left out."""
+def periods_of(point_ids: Collection[int], day: date, *, bare: bool = False) -> dict[int, SupplyPeriod]:
+    """The same for many points in one query; a point nobody supplies on the day is left out.
+
+    `bare`: retailer and contract are left to be read when they are asked for.
+    """
     found = SupplyPeriod.objects.filter(point_id__in=point_ids, known_until__isnull=True, during__contains=day)
-    return {period.point_id: period for period in found.select_related("retailer", "contract")}
+    return {period.point_id: period for period in (found if bare else found.select_related("retailer", "contract"))}
 
 
 def known_then(point: SupplyPoint, day: date, *, at: datetime) -> SupplyPeriod | None:

@@ -37,7 +37,7 @@ class Question(Generic[P, R]):
             return self.ask(*args, **kwargs)
         key = (self, *args)
         if key not in answers:
-            answers[key] = self.ask(*args)
+            answers[key] = self.ask(*args, **kwargs)
         return cast(R, answers[key])
 
     def know(self, answers: Mapping[tuple[Any, ...], R]) -> None:

@@ -123,7 +123,7 @@ class Filings(FileKind):
     def read_ahead(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
         today, points = jst_date(now), [row.found["point"].pk for row in rows]
         since = today - timedelta(days=kinds.BACK_DAYS)
-        periods, taken = supply.periods_of(points, today), applications.taken(points, by.company_id)
+        periods, taken = supply.periods_of(points, today, bare=True), applications.taken(points, by.company_id)
         movements = applications.movements(points, since)
         supply.period_of.know({(pk, today): periods.get(pk) for pk in points})
         applications.is_taken.know({(pk, by.company_id): pk in taken for pk in points})

@@ -58,7 +58,7 @@ class FileKind:
     function: Function
     columns: tuple[Column, ...]
     introduction: Promise
-    passed_over: dict[str, Promise] = {}
+    passed_over: dict[str, str | Promise] = {}
     """Columns its work list has besides; they are not read when it comes back."""
     registration: Registration | None = None
     is_recallable = False
@@ -129,7 +129,7 @@ def find_own_points(rows: Sequence[Row], *, by: User, now: datetime) -> None:
 
 
 def _settle(rows: Sequence[Row], found: QuerySet[SupplyPoint], rule: str, sentence: Promise) -> None:
-    points = {point.number: point for point in found.select_related("network_operator")}
+    points = {point.number: point for point in found}
     for row in rows:
         if row.is_wrong:
             continue

@@ -82,7 +82,7 @@ class Registrations(FileKind):
 
     def read_ahead(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
         today, points = jst_date(now), [row.found["point"].pk for row in rows]
-        periods, busy = supply.periods_of(points, today), relays.busy(points)
+        periods, busy = supply.periods_of(points, today, bare=True), relays.busy(points)
         tries = relays.tries(points, by.company_id)
         supply.period_of.know({(pk, today): periods.get(pk) for pk in points})
         relays.is_busy.know({(pk,): pk in busy for pk in points})
@@ -157,12 +157,12 @@ def _find_retailers(rows: Sequence[Row]) -> None:
     given = {row.values["losing_retailer"] for rows_ in named.values() for row in rows_}
     codes = {(part.area, part.code.casefold()): part for part in _codes(named)}
     companies: dict[str, Company] = {}
-    for company in Company.objects.filter(Q(name__in=given) | Q(name_en__in=given), is_active=True):
-        companies |= {folded(name): company for name in (company.name, company.name_en) if name}
+    for found in Company.objects.filter(Q(name__in=given) | Q(name_en__in=given), is_active=True):
+        companies |= {folded(name): found for name in (found.name, found.name_en) if name}
     for word, its_rows in named.items():
         for row in its_rows:
             part = codes.get((row.area, word))
-            company = part.company if part else companies.get(word)
+            company: Company | None = part.company if part else companies.get(word)
             if company is None:
                 row.error(
                     "unknown_retailer",

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import translation
-from django.utils.functional import Promise, lazystr
+from django.utils.functional import lazystr
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +21,7 @@ from switching.models import Application, Disclosure, Relay
 
 LONGEST_CELL = 2000
 GAPS = re.compile(r"[\s*_＿・]+")
-ROW_COLUMNS: dict[str, str | Promise] = {
+ROW_COLUMNS: dict[str, Lazy] = {
     "result_row": _("row of the file"),
     "result_verdict": _("result of the check"),
     "result_columns": _("columns concerned"),
@@ -56,7 +56,7 @@ class Column:
     """A column: its name in programs, its name for people (read in both languages), the field that cleans a cell."""
 
     name: str
-    label: Promise
+    label: Lazy
     field: forms.Field
     hint: Lazy = ""
     example: str = ""
@@ -85,7 +85,7 @@ def folded(head: str) -> str:
     return GAPS.sub("", unicodedata.normalize("NFKC", head)).casefold()
 
 
-def head_of(line: Line, columns: Iterable[Column], *, besides: Mapping[str, Promise]) -> Head:
+def head_of(line: Line, columns: Iterable[Column], *, besides: Mapping[str, Lazy]) -> Head:
     """The columns of the first row, in any order and either language, `besides` passed over. Raises ColumnsWrong."""
     columns = list(columns)
     known = {name: column for column in columns for name in column.names}

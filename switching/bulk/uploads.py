@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.functional import Promise, lazystr
 from django.utils.translation import gettext_lazy as _
 
-from portal import gates, ledger, outbox
+from portal import gates, ledger, outbox, scanning
 from portal.models import User
 from switching.bulk import checking, files, recalls
 from switching.bulk.checking import REFUSALS, Said, cases_of
@@ -77,6 +77,14 @@ class CannotBeRecalled(NotPossible):
     )
 
 
+class Infected(NotPossible):
+    sentence = _("The scanner found malware in the file, so it was not taken. Please check the computer it comes from.")
+
+
+class NotScanned(NotPossible):
+    sentence = _("The file could not be scanned for malware just now, so it was not taken. Please send it again later.")
+
+
 # --- Received -----------------------------------------------------------------------------------------------------
 
 
@@ -84,7 +92,7 @@ def receive(upload: IO[bytes], *, content: str, name: str, by: User, now: dateti
     """Store a file that came in and queue its check; its rows are read by a worker.
 
     upload   binary and seekable; `name` as the sender wrote it: with the first bytes it decides the format.
-    Raises NotYours, files.Unreadable (too large, neither CSV nor Excel), gates.Closed.
+    Raises NotYours, Infected, NotScanned, files.Unreadable (too large, neither CSV nor Excel), gates.Closed.
     """
     kind = KINDS[content]
     gates.require(kind.function, now=now, by=by)
@@ -99,6 +107,7 @@ def receive(upload: IO[bytes], *, content: str, name: str, by: User, now: dateti
         size += len(piece)
         if size > settings.BULK_FILE_MAX_BYTES:
             raise files.TooLarge(settings.BULK_FILE_MAX_BYTES // 1_000_000)
+    _scan(upload, name)
     upload.seek(0)
     path = default_storage.save(f"uploads/{now:%Y/%m/%d}/{uuid4().hex}", File(upload))
     try:
@@ -120,6 +129,15 @@ def receive(upload: IO[bytes], *, content: str, name: str, by: User, now: dateti
         raise
     _queue("check_upload", kept.pk)
     return kept
+
+
+def _scan(upload: IO[bytes], name: str) -> None:
+    try:
+        scanning.scan(upload, name=name)
+    except scanning.Infected as infected:
+        raise Infected from infected
+    except scanning.Unscanned as unscanned:
+        raise NotScanned from unscanned
 
 
 def twin_of(upload: Upload) -> Upload | None:
@@ -303,7 +321,7 @@ def _finish(upload_id: int, *, now: datetime) -> None:
         upload.state, upload.finished_at = State.DONE, now
         upload.save(update_fields=["state", "finished_at"])
         counts = counts_of(upload)
-        _record("upload.done", upload, by=None, now=now, **counts)
+        _record("upload.done", upload, by=None, now=now, counts=counts)
         _notify(upload, "upload_done", now=now, **counts)
 
 
@@ -385,7 +403,7 @@ def _finish_recall(upload_id: int, *, now: datetime) -> None:
         upload.state, upload.finished_at = State.RECALLED, now
         upload.save(update_fields=["state", "finished_at"])
         counts = counts_of(upload)
-        _record("upload.recalled", upload, by=None, now=now, **counts)
+        _record("upload.recalled", upload, by=None, now=now, counts=counts)
         _notify(upload, "upload_recalled", now=now, **counts)
 
 

@@ -29,7 +29,7 @@ from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
 from switching import statistics
-from switching.demo import access, cases, desk, estate, moves, newcomers, usage_files, watch
+from switching.demo import access, cases, desk, estate, files, moves, newcomers, usage_files, watch
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -138,6 +138,7 @@ class _Walk:
             watch.leaf_through(self.market, clock),
             desk.publish(self.market, clock),
             desk.ask(self.market, clock),
+            files.send(self.market, self.sites, clock),
             access.change_staff(self.market, clock),
             access.bring_certificates(self.market, clock),
             access.pass_the_quota(teller, access.free_sites(self.sites[len(cases.PLANS) :], market=self.market)),

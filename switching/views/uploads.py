@@ -1,5 +1,6 @@
 """Pages for files of many cases: send one, see what was found in it, confirm, get the wrong rows back, recall."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -113,13 +114,17 @@ def _case_link(row: UploadRow) -> str:
     return reverse("switching:disclosure", args=[row.disclosure_id]) if row.disclosure_id else ""
 
 
+def _cell(name: str) -> Callable[[UploadRow], str]:
+    return lambda row: row.cells.get(name, "")
+
+
 def _row_columns(kind: FileKind) -> list[Column]:
     """What a row is about, what was found in it, what came of it; never the customer's name or address."""
     about = [
         Column(
             column.name,
             column.label,
-            value=lambda row, name=column.name: row.cells.get(name, ""),
+            value=_cell(column.name),
             show=point_number if column.name == "supply_point" else None,
         )
         for column in kind.columns
