@@ -80,8 +80,8 @@ def of_area(area: str) -> Workdays:
 def of_areas() -> dict[str, Workdays]:
     """Every area's calendar, for set-based work (one query)."""
     own: dict[str, list[tuple[date, str, bool]]] = {}
-    for area, *day in ExtraHoliday.objects.values_list("area", "day", "name", "is_business_day"):
-        own.setdefault(area, []).append(tuple(day))
+    for area, day, name, is_business_day in ExtraHoliday.objects.values_list("area", "day", "name", "is_business_day"):
+        own.setdefault(area, []).append((day, name, is_business_day))
     return {area: _calendar(area, own.get(area, [])) for area in Area.values}
 
 

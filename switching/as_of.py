@@ -228,14 +228,15 @@ def _cases(point: SupplyPoint, asked: Relay | Application | None, *, moment: dat
         relays.setdefault(asked.pk, asked)
     elif asked:
         applications.setdefault(asked.pk, asked)
-    last: dict[tuple[bool, int], Step] = {}
+    last: dict[tuple[bool, int | None], Step] = {}
     for step in Step.objects.filter(Q(relay__in=relays) | Q(application__in=applications), at__lte=moment).order_by(
         "pk"
     ):
         last[step.relay_id is not None, step.relay_id or step.application_id] = step
     found = []
-    for (is_relay, pk), step in last.items():
-        case: Relay | Application = relays[pk] if is_relay else applications[pk]
+    for step in last.values():
+        is_relay = step.relay_id is not None
+        case: Relay | Application = relays[step.relay_id] if step.relay_id else applications[step.application_id or 0]
         state = RelayState(step.to_state) if is_relay else ApplicationState(step.to_state)
         if state == ApplicationState.DRAFT and isinstance(case, Application) and case.retailer_id != by.company_id:
             continue

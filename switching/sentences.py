@@ -435,7 +435,7 @@ def item_sentence(item: DisclosureItem) -> str:
 
 def fields_of(refusal: Exception, names: Iterable[str]) -> list[str]:
     """The one of the names the refusal is about, or none of them."""
-    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal))
+    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal), "")
     return [field] if field in names else []
 
 

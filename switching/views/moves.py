@@ -1,6 +1,7 @@
 """When each move of a case was made, as columns of its list's CSV: one query for all rows, whatever their number."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -27,12 +28,12 @@ def columns(moves: type[RelayMove] | type[ApplicationMove]) -> list[Column]:
         Column(
             f"at_{move}",
             format_lazy(_("Time of “{move}”"), move=move.label),
-            value=lambda row, move=move: _time_of(row.moves_made, move),
+            value=partial(_time_of, move),
             csv_only=True,
         )
         for move in others
     ]
 
 
-def _time_of(made: list[dict[str, str]], move: str) -> datetime | None:
-    return next((datetime.fromisoformat(step["at"]) for step in reversed(made) if step["move"] == move), None)
+def _time_of(move: str, row: Any) -> datetime | None:
+    return next((datetime.fromisoformat(step["at"]) for step in reversed(row.moves_made) if step["move"] == move), None)

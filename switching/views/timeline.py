@@ -119,7 +119,7 @@ def _steps(
         elif step.application_id:
             case = applications[step.application_id]
         else:
-            case = undoings[step.undo_case_id]
+            case = undoings[step.undo_case_id or 0]
         yield Event(step.at, step.move_label, _who(step.by, case, reader), case.number)
 
 
