@@ -144,6 +144,7 @@ def version_on(day: date) -> DisclosureVersion | None:
     return DisclosureVersion.objects.filter(retailer__isnull=True, valid_from__lte=day).first()
 
 
+@ahead.question
 def own_version_on(retailer_id: int | None, menu: str, day: date) -> DisclosureVersion | None:
     """The losing retailer's list in force on the day: for the menu, else the one for all other menus, else None."""
     if retailer_id is None:

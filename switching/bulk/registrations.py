@@ -189,19 +189,22 @@ def _codes(named: dict[str, list[Row]]) -> list[Participation]:
 
 
 def _find_disclosures(rows: Sequence[Row], *, by: User, now: datetime) -> None:
-    """The newest explanation of the list in force that a relay of today may rest on, as the page finds it."""
+    """The newest explanation of the lists in force that a relay of today may rest on, as the page finds it."""
     today = jst_date(now)
     waiting = [row for row in rows if not row.is_wrong]
-    found = {
-        disclosure.point_id: disclosure
-        for disclosure in Disclosure.objects.visible_to(by)
+    found: dict[int, Disclosure] = {}
+    for made in (
+        Disclosure.objects.visible_to(by)
         .filter(
             point__in=[row.found["point"].pk for row in waiting],
             version=disclosures.version_on(today),
             explained_on__gte=disclosures.oldest_usable(today),
         )
-        .order_by("point_id", "id")
-    }
+        .order_by("point_id", "-id")
+    ):
+        own = disclosures.own_version_on(made.losing_retailer_id, made.menu, today)
+        if made.own_version_id == (own.pk if own else None):
+            found.setdefault(made.point_id, made)
     for row in waiting:
         disclosure = found.get(row.found["point"].pk)
         if disclosure is None:
