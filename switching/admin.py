@@ -23,6 +23,7 @@ from switching.models import (
     Relay,
     RetailerPolicy,
     Step,
+    UndoCase,
 )
 from switching.states import OPEN_APPLICATIONS
 
@@ -34,7 +35,7 @@ class ReadByStaff(ReadOnly):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         case = self.get_object(request, object_id)
-        if isinstance(case, Relay | Application):
+        if isinstance(case, Relay | Application | UndoCase):
             subject = traces.subject_of(case)
             action = f"{subject.split()[0]}.read"
             ledger.record(action, subject, by=request.user, now=timezone.now(), purpose="operator's workbench")  # type: ignore[arg-type]
@@ -259,3 +260,12 @@ class StepAdmin(ReadOnly):
     @admin.display(description=_("move"))
     def move_label(self, step: Step) -> str:
         return step.move_label
+
+
+@admin.register(UndoCase)
+class UndoCaseAdmin(ReadByStaff):
+    list_display = ["number", "kind", "state", "gaining_retailer", "losing_retailer", "due_at", "effective_on"]
+    list_filter = ["kind", "state", "point__supply_class", "point__area"]
+    list_select_related = ["gaining_retailer", "losing_retailer"]
+    search_fields = ["number__startswith", "relay__number__exact", "point__number__exact"]
+    inlines = [StepInline]

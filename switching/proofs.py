@@ -1,6 +1,6 @@
-"""How relays and applications are told in a proof pack: facts, steps and what the identity check made of them."""
+"""How relays, applications and undoings are told in a proof pack: facts, steps, words, the identity check."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,13 +10,18 @@ from django.db.models import Q
 from portal.proofs import Case
 from portal.workdays import jst_date
 from switching import numbers, relays, traces
-from switching.models import Application, Evidence, Relay, Step
+from switching.models import Application, Evidence, Relay, Step, UndoCase
+
+AnyCase = Relay | Application | UndoCase
 
 
 def case(number: str) -> Case | None:
-    """The relay or application with this number, with the cases it hangs together with; None when there is none."""
+    """The case with this number, with the cases it hangs together with; None when there is none."""
     if not numbers.is_well_formed(number):
         return None
+    if number.startswith(numbers.UNDOING):
+        undone = UndoCase.objects.filter(number=number).select_related("relay").first()
+        return _undoing(undone) if undone else None
     if number.startswith(numbers.RELAY):
         relay = Relay.objects.filter(number=number).first()
         return _case("relay", number, relay, list(relay.applications.order_by("pk"))) if relay else None
@@ -24,8 +29,27 @@ def case(number: str) -> Case | None:
     return _case("application", number, application.relay, [application]) if application else None
 
 
-def _case(kind: str, number: str, relay: Relay | None, applications: list[Application]) -> Case:
-    cases: list[Relay | Application] = [*([relay] if relay else []), *applications]
+def _undoing(undone: UndoCase) -> Case:
+    """With the relay it undoes, that one's applications, those filed for it and the undoings it belongs to."""
+    relay = undone.relay
+    applications = [
+        *(relay.applications.order_by("pk") if relay else []),
+        *undone.applications.order_by("pk"),
+    ]
+    related = UndoCase.objects.filter(Q(parent=undone) | Q(children=undone)).distinct().order_by("pk")
+    return _case("undoing", undone.number, relay, applications, [undone, *related])
+
+
+def _case(
+    kind: str,
+    number: str,
+    relay: Relay | None,
+    applications: list[Application],
+    undoings: Sequence[UndoCase] | None = None,
+) -> Case:
+    if undoings is None:
+        undoings = list(relay.undo_cases.order_by("pk")) if relay else []
+    cases: list[AnyCase] = [*([relay] if relay else []), *applications, *undoings]
     cases.sort(key=lambda found: found.number != number)
     files: dict[str, Any] = {"steps.json": _steps(cases)}
     files["case.json"] = {"kind": kind, "number": number, "cases": [_facts(found) for found in cases]}
@@ -40,15 +64,20 @@ def _case(kind: str, number: str, relay: Relay | None, applications: list[Applic
     )
 
 
-def _facts(found: Relay | Application) -> dict[str, Any]:
+def _facts(found: AnyCase) -> dict[str, Any]:
     """Every column of the case; companies, people and the point by the names people know them by."""
     facts: dict[str, Any] = {"case": traces.subject_of(found).split()[0]}
     for column in found._meta.concrete_fields:
         value = getattr(found, column.name)
         facts[column.name] = _plain(value.username if column.name.endswith("_by") and value else value)
-    facts["point"] = found.point.number
+    facts["point"] = found.point.number if found.point else None
     if isinstance(found, Relay):
         facts["disclosure"] = _disclosure(found)
+    elif isinstance(found, UndoCase):
+        facts["relay"] = found.relay.number if found.relay else None
+        facts["parent"] = found.parent.number if found.parent else None
+        facts["applications"] = [filed.number for filed in found.applications.order_by("pk")]
+        facts["words"] = _words(found)
     elif found.match:
         facts["match"] = {
             "matched_at": _plain(found.match.matched_at),
@@ -57,6 +86,22 @@ def _facts(found: Relay | Application) -> dict[str, Any]:
             "dissolved_at": _plain(found.match.dissolved_at),
         }
     return facts
+
+
+def _words(undone: UndoCase) -> list[dict[str, Any]]:
+    """What each side said, the evidence of a consent with its hash."""
+    return [
+        {
+            "company": said.company.name,
+            "by": said.by.username,
+            "at": _plain(said.at),
+            **{
+                name: _plain(getattr(said, name))
+                for name in ("word", "reason", "text", "channel", "given_on", "reference", "sha256")
+            },
+        }
+        for said in undone.approvals.select_related("company", "by")
+    ]
 
 
 def _disclosure(relay: Relay) -> dict[str, Any]:
@@ -91,13 +136,16 @@ def _identity(relay: Relay) -> dict[str, Any]:
     }
 
 
-def _steps(cases: Iterable[Relay | Application]) -> list[dict[str, Any]]:
+def _steps(cases: Iterable[AnyCase]) -> list[dict[str, Any]]:
     of_relays = [found.pk for found in cases if isinstance(found, Relay)]
     of_applications = [found.pk for found in cases if isinstance(found, Application)]
-    steps = Step.objects.filter(relay__in=of_relays) | Step.objects.filter(application__in=of_applications)
+    of_undoings = [found.pk for found in cases if isinstance(found, UndoCase)]
+    steps = Step.objects.filter(
+        Q(relay__in=of_relays) | Q(application__in=of_applications) | Q(undo_case__in=of_undoings)
+    )
     return [
         {
-            "case": str(step.relay or step.application),
+            "case": str(step.relay or step.application or step.undo_case),
             "move": step.move,
             "from": step.from_state,
             "to": step.to_state,
@@ -105,7 +153,7 @@ def _steps(cases: Iterable[Relay | Application]) -> list[dict[str, Any]]:
             "by": step.by.username if step.by else None,
             "company": step.by.company.name if step.by else None,
         }
-        for step in steps.select_related("relay", "application", "by__company").order_by("pk")
+        for step in steps.select_related("relay", "application", "undo_case", "by__company").order_by("pk")
     ]
 
 

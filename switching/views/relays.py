@@ -393,7 +393,10 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return redirect(f"{reverse('switching:disclosure-new')}?inquiry={inquiry.pk}")
     retailers = (
         Company.objects.filter(
-            participations__market_role=MarketRole.RETAILER, participations__area=inquiry.area, is_active=True
+            # The network operator as well: some customers leave its last-resort supply.
+            Q(participations__market_role=MarketRole.RETAILER) | Q(pk=inquiry.point.network_operator_id),
+            participations__area=inquiry.area,
+            is_active=True,
         )
         .exclude(pk=user.company_id)
         .distinct()
