@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from metering.models import Contract
+from portal import proofs
 from portal.models import Notice
 from portal.workdays import JST
 from switching import cooling_off, exits, frauds, relays, reversals, undoing
@@ -187,3 +188,24 @@ def test_a_relay_judged_at_once_twice_is_denied_once(play):
             number="U0000000000", kind="fraud", state="asked", point=relay.point, relay=relay, due_at=NOW,
             gaining_retailer=play.cast.sora, losing_retailer=play.cast.umi, opened_at=NOW,
         )  # fmt: skip
+
+
+def test_a_proof_pack_tells_the_whole_undoing(play, undo):
+    relay = undo.switched()
+    case = frauds.report(relay_id=relay.pk, by=play.cast["umi.relay"], now=AFTER)
+    frauds.answer(case_id=case.pk, evidence=EVIDENCE, by=play.cast["sora.relay"], now=AFTER)
+    frauds.decide(case_id=case.pk, upholds=True, text="Another voice.", by=play.cast["hub.operator"], now=AFTER)
+    told = proofs.find(case.number)
+    child = case.children.get()
+    assert told.kind == "undoing" and told.ledger_subjects[0] == f"undoing {case.number}"
+    assert {relay.number, child.number, case.number} <= set(told.notice_subjects)
+    facts = told.files["case.json"]["cases"][0]
+    assert [said["word"] for said in facts["words"]] == ["asked", "evidence", "upheld"]
+    assert facts["words"][1]["sha256"] == EVIDENCE.sha256
+    assert {step["move"] for step in told.files["steps.json"]} >= {"take_effect", "uphold", "order"}
+    by_relay = proofs.find(relay.number)
+    assert f"undoing {case.number}" in by_relay.ledger_subjects
+    gone = exits.announce(
+        company=play.cast.yama, last_day=AFTER.date(), text="x", by=play.cast["hub.operator"], now=AFTER
+    )
+    assert proofs.find(gone.number).files["case.json"]["cases"][0]["point"] is None
