@@ -110,7 +110,7 @@ class StuckFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
             ("stuck", _("stuck")),
-            ("waiting", _("waiting for its day")),
+            ("waiting", _("waiting for its switch date")),
             ("done", _("done")),
             ("dissolved", _("dissolved")),
         ]

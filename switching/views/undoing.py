@@ -85,7 +85,7 @@ COLUMNS = [
     Column("losing", gettext_lazy("Losing retailer"), value=lambda c: company_name(c.losing_retailer)),
     Column("due_at", gettext_lazy("Answer due"), sort="due_at"),
     Column("effective_on", gettext_lazy("Effective on"), sort="effective_on"),
-    Column("opened_at", gettext_lazy("Opened at"), sort="opened_at"),
+    Column("opened_at", gettext_lazy("Case opened at"), sort="opened_at"),
     Column("phase", gettext_lazy("Phase"), value=lambda c: c.get_phase_display(), csv_only=True),
     Column("reason", gettext_lazy("Reason"), value=lambda c: c.get_reason_display(), csv_only=True),
     Column("outcome", gettext_lazy("Outcome"), value=lambda c: c.get_outcome_display(), csv_only=True),
@@ -169,7 +169,7 @@ def _facts(case: UndoCase) -> list[tuple[str, Any]]:
         (_("From that day"), case.get_outcome_display()),
         (_("Answer due"), jst(case.due_at) if case.due_at else ""),
         (_("Asked for by"), company_name(case.asked_by) if case.asked_by else _("the hub")),
-        (_("Opened at"), jst(case.opened_at)),
+        (_("Case opened at"), jst(case.opened_at)),
         (_("Closed at"), jst(case.closed_at) if case.closed_at else ""),
     ]
     return facts + [(label, value) for label, value in optional if value]
