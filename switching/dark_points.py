@@ -71,7 +71,7 @@ def warn_of_missing_starts(*, now: datetime, limit: int = 1000) -> int:
         posts = []
         for relay_id, termination_id, stage in found:
             relay, termination = relays[relay_id], terminations[termination_id]
-            until = termination.matching_deadline.isoformat()
+            until = str(termination.matching_deadline)
             posts += notices.about_relay(relay, "start_missing", relay.gaining_retailer_id, stage=stage, cut_off=until)
             posts += notices.about_application(
                 termination,

@@ -120,7 +120,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "undoing.read", traces.subject_of(case), by=user, now=timezone.now(), purpose="undoing of a switch"
         )
     filed = case.applications.select_related("point", "retailer", "match").order_by("pk")
-    sees_relay = case.relay and Relay.objects.visible_to(user).filter(pk=case.relay_id).exists()
+    sees_relay = case.relay is not None and Relay.objects.visible_to(user).filter(pk=case.relay.pk).exists()
     sees = set(Application.objects.visible_to(user).filter(pk__in=filed).values_list("pk", flat=True))
     exit_rows = _exit_rows(case) if case.kind == UndoKind.MARKET_EXIT else []
     return render(
@@ -348,7 +348,7 @@ def _entered(form: forms.Form) -> list[tuple[str, Any]]:
         if isinstance(entry, forms.ModelChoiceField):
             value = company_name(value)
         elif isinstance(entry, forms.ChoiceField):
-            value = dict(entry.choices)[value]  # type: ignore[arg-type,index]
+            value = dict(entry.choices)[value]  # type: ignore[arg-type]
         elif isinstance(entry, forms.DateField):
             value = jst(value)
         told.append((str(entry.label), value))
