@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from portal.models import User
 from portal.proofs import Case
 from portal.workdays import jst_date
 from switching import numbers, relays, traces
@@ -69,7 +70,7 @@ def _facts(found: AnyCase) -> dict[str, Any]:
     facts: dict[str, Any] = {"case": traces.subject_of(found).split()[0]}
     for column in found._meta.concrete_fields:
         value = getattr(found, column.name)
-        facts[column.name] = _plain(value.username if column.name.endswith("_by") and value else value)
+        facts[column.name] = _plain(value.username if isinstance(value, User) else value)
     facts["point"] = found.point.number if found.point else None
     if isinstance(found, Relay):
         facts["disclosure"] = _disclosure(found)
