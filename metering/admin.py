@@ -16,9 +16,11 @@ from metering.models import (
     Consent,
     Contract,
     FacilityInquiry,
+    HeldDay,
     InquiryAlarm,
     InquiryRules,
     Meter,
+    OwedDay,
     Publication,
     ReadingDate,
     SupplyPeriod,
@@ -195,10 +197,28 @@ class PublicationAdmin(ReadOnly, admin.ModelAdmin):
         "readings",
         "rows_without_supplier",
         "rows_superseded",
+        "rows_moved",
+        "points_withdrawn",
     ]
     list_filter = ["layer"]
     date_hierarchy = "day"
     show_full_result_count = False
+
+
+@admin.register(OwedDay)
+class OwedDayAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["day", "point", "from_retailer", "to_retailer", "cause", "known_at", "settled_at", "publication"]
+    list_filter = [("settled_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["point", "from_retailer", "to_retailer", "publication"]
+    search_fields = ["point__number", "cause"]
+    date_hierarchy = "day"
+    show_full_result_count = False
+
+
+@admin.register(HeldDay)
+class HeldDayAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["day", "since", "last_tried_at", "released_at"]
+    list_filter = [("released_at", admin.EmptyFieldListFilter)]
 
 
 # --- Watching over inquiries --------------------------------------------------------------------------------------

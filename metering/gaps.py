@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -134,7 +135,7 @@ def open_missing(day: date, *, now: datetime) -> int:
     """Open gaps for the points that are due on the day and did not arrive, or lengthen those that end with it."""
     with transaction.atomic(), connection.cursor() as cursor:
         _alone(cursor)
-        parameters = {"day": day, "layer": Layer.DAILY, "now": now}
+        parameters: dict[str, Any] = {"day": day, "layer": Layer.DAILY, "now": now}
         cursor.execute(EXTEND, parameters)
         count = cursor.rowcount
         cursor.execute(OPEN, parameters)
@@ -148,7 +149,7 @@ def close_arrived(*, now: datetime) -> int:
     """Close gaps whose days all arrived or are no longer due; what is left of the others is split and shortened."""
     with transaction.atomic(), connection.cursor() as cursor:
         _alone(cursor)
-        parameters = {"layer": Layer.DAILY, "now": now}
+        parameters: dict[str, Any] = {"layer": Layer.DAILY, "now": now}
         cursor.execute(RUNS, parameters)
         cursor.execute(CLOSE, parameters)
         closed = cursor.rowcount
@@ -160,8 +161,8 @@ def close_arrived(*, now: datetime) -> int:
     return closed
 
 
-def _alone(cursor: object) -> None:
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('usage gaps'))")  # type: ignore[attr-defined]
+def _alone(cursor: Any) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('usage gaps'))")
 
 
 def colleagues(gap: Gap) -> QuerySet[User]:

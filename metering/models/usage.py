@@ -234,7 +234,8 @@ class PublishedFileQuerySet(models.QuerySet["PublishedFile"]):
 
     def changed_since_read(self) -> "PublishedFileQuerySet":
         """Files that were collected before a later revision of their day came."""
-        return self.with_later().filter(first_collected_at__isnull=False, later_at__gt=F("first_collected_at"))
+        found = self.with_later().filter(first_collected_at__isnull=False)
+        return found.filter(later_at__gt=F("first_collected_at"))  # type: ignore[misc]
 
 
 class PublishedFile(models.Model):

@@ -124,7 +124,7 @@ def as_zip(request: HttpRequest) -> HttpResponseBase:
     try:
         archive = deliveries.as_zip(found.qs if found.is_valid() else found.queryset.none(), by=user, now=now)
     except deliveries.Refused as refused:
-        messages.error(request, refused.sentence)
+        messages.error(request, str(refused.sentence))
         return redirect(f"{reverse('metering:published-files')}?{request.GET.urlencode()}")
     response = StreamingHttpResponse(iter(archive), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="usage-{jst_date(now):%Y%m%d}.zip"'
@@ -140,13 +140,13 @@ def again(request: HttpRequest) -> HttpResponseBase:
     here = reverse("metering:published-files")
     if not form.is_valid():
         for problems in form.errors.values():
-            messages.error(request, " ".join(problems))
+            messages.error(request, " ".join(str(problem) for problem in problems))
         return redirect(here)
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
     try:
         count = deliveries.offer_again(first, last, by=_person(request), now=timezone.now())
     except deliveries.Refused as refused:
-        messages.error(request, refused.sentence)
+        messages.error(request, str(refused.sentence))
         return redirect(here)
     messages.success(
         request,
