@@ -11,7 +11,7 @@ from portal import ledger
 from portal.models import User
 from portal.workdays import jst_date
 from switching import notices, traces
-from switching.models import Application
+from switching.models import Application, MeterWork
 from switching.models.applications import SWITCHES
 from switching.states import OPEN_APPLICATIONS, ApplicationMove, ApplicationState
 
@@ -40,8 +40,9 @@ def _due(today: date) -> Q:
 def take_effect_due(*, now: datetime, limit: int = 1000) -> int:
     """Carry out up to `limit` accepted applications whose day has come, from 00:00 JST of it; returns how many.
 
-    Who moves in waits until who moved out is carried out. What cannot be carried out because the point is not supplied
-    as the application supposes is set aside as stuck, for the operator to see.
+    Who moves in waits until who moved out is carried out, and a new breaker until somebody has put it in. What cannot
+    be carried out because the point is not supplied as the application supposes is set aside as stuck, for the
+    operator to see.
     """
     leaving = Application.objects.filter(
         point=OuterRef("point"),
@@ -50,11 +51,13 @@ def take_effect_due(*, now: datetime, limit: int = 1000) -> int:
         stuck_because="",
         desired_date__lte=OuterRef("planned_on"),
     )
+    still_to_do = MeterWork.objects.filter(application=OuterRef("pk"), done_on__isnull=True, cancelled_at__isnull=True)
     with transaction.atomic():
         due = list(
             Application.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(_due(jst_date(now)))
             .exclude(Q(Exists(leaving), kind=Kind.RECONNECTION))
+            .exclude(Q(Exists(still_to_do), kind=Kind.AMPERE_CHANGE))
             .select_related("point")
             .order_by("planned_on", "pk")[:limit]
         )

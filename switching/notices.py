@@ -5,12 +5,13 @@ from datetime import date
 
 from django.urls import reverse
 
+from metering.models import SupplyPoint
 from portal.access import Ability
 from portal.models import Company
 from portal.outbox import Post, post_many
 from switching.models import Application, Relay
 
-__all__ = ["about_application", "about_relay", "hub_ids", "post_many", "to_the_hub"]
+__all__ = ["about_application", "about_point", "about_relay", "hub_ids", "post_many", "to_the_hub"]
 
 
 def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
@@ -66,3 +67,19 @@ def about_application(application: Application, kind: str, *recipient_ids: int, 
         },
     )
     return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
+
+
+def about_point(point: SupplyPoint, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
+    """The same notice on a supply point to each recipient whose people may see that point."""
+    return [
+        Post(
+            recipient_id=recipient_id,
+            kind=kind,
+            subject=point.number,
+            link=reverse("metering:point", args=[point.number]),
+            area=point.area,
+            ability=Ability.SEE_POINTS,
+            context={key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
+        )
+        for recipient_id in recipient_ids
+    ]

@@ -19,6 +19,7 @@ from switching import (
     evidence,
     exits,
     frauds,
+    meter_works,
     policies,
     registration_queue,
     relays,
@@ -213,6 +214,21 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     ),
     # Answers of the network operator
     answers.CodesMissing: _("Please choose at least one code of the answer. With “other”, please say in words which."),
+    # Work at the meter
+    meter_works.PlannedInPast: _("Work is planned for today or a later day. Please choose one."),
+    meter_works.WrongWork: _(
+        "The application does not bring work of this kind, or the work belongs to an application. Please choose "
+        "another kind, or let the application's retailer ask to stop it."
+    ),
+    meter_works.DoneInFuture: _("This day has not come yet. Please give the day on which the work was done."),
+    meter_works.DoneLongAgo: _(
+        "Work is reported from %(oldest)s on. For older work please call the hub operator's helpdesk."
+    ),
+    meter_works.MetersDoNotFit: _(
+        "An exchange names the old and the new meter, an installation only the new one, a removal only the old one, "
+        "and a reading belongs to a meter that is named. Please complete the meter numbers."
+    ),
+    meter_works.WorkIsOver: _("This work has been reported or called off already. Nothing was changed."),
     # Disclosures
     disclosures.NotPossible: _("The explanation cannot be recorded. Please begin again from the facility inquiry."),
     disclosures.NotYours: _NOT_YOUR_ROLE,
@@ -374,6 +390,7 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     },
     applications.QuotaSpent: _most,
     applications.AlreadyMoved: _state,
+    meter_works.DoneLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},
     disclosures.ExplainedTooLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},

@@ -1,7 +1,7 @@
 """Words of a case in notices, whose context holds plain JSON values: ISO days and moments, codes.
 
 {{ desired_date|day }}   {{ due_at|moment }}   {{ kind_label|kind_words }}
-{{ reasons|reason_words }}   {{ codes|code_words }}   {{ undo_kind|undo_words }}
+{{ reasons|reason_words }}   {{ codes|code_words }}   {{ undo_kind|undo_words }}   {{ work|work_words }}
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from django import template
 from portal.market import SupplyClass
 from portal.templatetags.words import NOTHING, jst
 from switching.codes import AnswerCode
-from switching.models import Application
+from switching.models import Application, MeterWork
 from switching.reasons import Reason
 from switching.undo_states import UndoKind
 
@@ -41,6 +41,12 @@ def kind_words(code: str) -> str:
 def undo_words(code: str) -> str:
     """The kind of an undoing."""
     return str(UndoKind(code).label)
+
+
+@register.filter
+def work_words(code: str) -> str:
+    """A kind of work at a meter."""
+    return str(MeterWork.Kind(code).label)
 
 
 @register.filter
