@@ -19,6 +19,7 @@ from switching import (
     evidence,
     guard,
     matching,
+    meter_works,
     policies,
     registration_queue,
     relays,
@@ -37,14 +38,14 @@ from tests.switching.cases import ADDRESS, HOLDER, KANA
 KINDS = sorted(
     set(
         re.findall(
-            r'"((?:relay|application|supply)_[a-z]+)"',
+            r'"((?:relay|application|supply|point)_[a-z]+)"',
             "".join(
                 (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
-                for name in ("relays", "applications", "answers", "effects", "matching", "threads")
+                for name in ("relays", "applications", "answers", "effects", "matching", "meter_works", "threads")
             ),
         )
     )
-    - {"relay_id", "application_id"}
+    - {"relay_id", "application_id", "point_id"}
 )
 AFTER = NOW + timedelta(days=14)
 
@@ -83,6 +84,18 @@ def every_notice(cast, play):
     relays.expire_overdue(now=NOW + timedelta(days=7))
     matching.close_unmatched(now=AFTER)
     matching.hand_over_due(now=AFTER)
+    for point, application in ((moved, with_work), (play.point(), None)):
+        work = meter_works.plan(
+            point=point,
+            kind="ampere",
+            planned_on=AFTER.date(),
+            application=application,
+            by=cast["kaze.application"],
+            now=NOW + timedelta(days=1),
+        )
+        meter_works.report(
+            work_id=work.pk, done=meter_works.Done(done_on=AFTER.date()), by=cast["kaze.application"], now=AFTER
+        )
     applications.complete(application_id=start.pk, by=cast["kaze.application"], now=AFTER)
     change = play.file("ampere_change", play.point())
     applications.correct(
@@ -119,7 +132,7 @@ def test_every_notice_reads_well_in_both_languages_and_holds_nothing_of_the_cust
 
 def test_no_template_of_a_notice_is_left_over():
     there = {path.stem for path in (Path(settings.BASE_DIR) / "templates" / "mail").glob("*.txt")}
-    assert {name for name in there if name.split("_")[0] in {"relay", "application", "supply"}} == set(KINDS)
+    assert {name for name in there if name.split("_")[0] in {"relay", "application", "supply", "point"}} == set(KINDS)
 
 
 def all_refusals() -> list[type[Exception]]:
@@ -161,6 +174,7 @@ def an_example(kind: type[Exception]) -> Exception:
         evidence.TooMany: (10,),
         relays.ThrottledCompany: (31, 7),
         relays.Overdue: (NOW,),
+        meter_works.DoneLongAgo: (date(2026, 1, 1),),
         relays.CarriesData: (guard.Finding.NAME,),
         threads.CarriesData: (guard.Finding.FIGURE,),
         threads.NotWaiting: (RelayState.WITHDRAWN,),
