@@ -105,7 +105,7 @@ def plan(
     The application stands as scheduled then; one that is not paired takes effect on the day of its work.
     Raises NotYours, PlannedInPast, WrongWork, AlreadyMoved, gates.Closed. With `dry_run` nothing is written.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     _require(point, by)
     if planned_on < jst_date(now):
         raise PlannedInPast
@@ -161,7 +161,7 @@ def report(*, work_id: int, done: Done, by: User, now: datetime, dry_run: bool =
     Raises NotYours, WorkIsOver, DoneInFuture, DoneLongAgo, MetersDoNotFit, meters.NotPossible, gates.Closed.
     With `dry_run` every rule is asked and nothing stays written.
     """
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         work = MeterWork.objects.select_for_update(of=("self",)).select_related("point").get(pk=work_id)
         _require(work.point, by)
@@ -187,7 +187,7 @@ def report(*, work_id: int, done: Done, by: User, now: datetime, dry_run: bool =
 
 def call_off(*, work_id: int, by: User, now: datetime) -> MeterWork:
     """Call planned work off that belongs to no application. Raises NotYours, WorkIsOver, WrongWork, gates.Closed."""
-    gates.require(Function.APPLICATIONS, now=now)
+    gates.require(Function.APPLICATIONS, now=now, by=by)
     with transaction.atomic():
         work = MeterWork.objects.select_for_update(of=("self",)).select_related("point").get(pk=work_id)
         _require(work.point, by)
