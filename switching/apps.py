@@ -25,6 +25,7 @@ class SwitchingConfig(AppConfig):
         navigation.register(
             Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
             Entry(_("Applications"), "switching:applications", Ability.SEE_APPLICATIONS, 40),
+            Entry(_("Work on applications"), "switching:network-work", Ability.ANSWER_APPLICATION, 38),
             Entry(_("Escalations"), "switching:escalations", Ability.WORK_ESCALATIONS, 35),
             Entry(_("As of a day"), "switching:as-of", Ability.SEE_HISTORY, 52),
             Entry(_("Rules for relays"), "switching:relay-rules", Ability.LAY_DOWN_RULES, 60),

@@ -15,8 +15,9 @@ from portal.inbox import Task
 from portal.models import User
 from portal.templatetags.words import jst
 from portal.workdays import JST, Workdays, jst_date
-from switching import clock, undoing
+from switching import clock, network_work, undoing
 from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase, Upload
+from switching.network_work import Duty
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 from switching.undo_states import UndoKind, UndoState
 
@@ -197,6 +198,31 @@ def paperwork(user: User, now: datetime) -> Iterator[Task]:
     )
 
 
+def on_the_network(user: User, now: datetime) -> Iterator[Task]:
+    """Applications the network operator has to answer, and work at meters it has to plan and to report."""
+    if not user.may(Ability.ANSWER_APPLICATION):
+        return
+    words = {
+        Duty.ANSWER: lambda n: ngettext("application to accept or reject", "applications to accept or reject", n),
+        Duty.PLAN: lambda n: ngettext("work at a meter to plan", "works at meters to plan", n),
+        Duty.REPORT: lambda n: ngettext("work at a meter to report", "works at meters to report", n),
+    }
+    for duty, count, first in (
+        network_work.of(user)
+        .filter(duty__in=words)
+        .order_by("duty")
+        .values_list("duty")
+        .annotate(count=Count("pk"), first=Min("duty_due"))
+    ):
+        yield Task(
+            words[Duty(duty)](count),
+            f"{reverse('switching:network-work')}?duty={duty}",
+            datetime.combine(first, LAST_MINUTE, JST) if first else None,
+            count,
+            f"network.{duty}",
+        )
+
+
 def soon(user: User, now: datetime) -> Iterator[Task]:
     """Points that change hands within seven days: gained or lost for a retailer, switched on the own network."""
     if not user.may(Ability.SEE_APPLICATIONS):
@@ -333,6 +359,7 @@ PROVIDERS = (
     rejected,
     without_start,
     paperwork,
+    on_the_network,
     soon,
     to_confirm,
     stuck,

@@ -29,7 +29,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, dry_runs, kinds, registration_queue, relays, sights, traces
+from switching import applications, dry_runs, kinds, network_work, registration_queue, relays, sights, traces
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
@@ -183,6 +183,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     ]
     if is_own and application.filed_by and application.filed_by.company_id == user.company_id:
         facts.append((_("Filed by"), application.filed_by.name))
+    is_network_operator = point.network_operator_id == user.company_id and _may(user, Ability.ANSWER_APPLICATION, point)
     rule = kinds.rule(application.kind, point.supply_class)
     entries = shown.of(application, rule) if rule else []
     may_open_relay = relay is not None and Relay.objects.visible_to(user).filter(pk=relay.pk).exists()
@@ -217,6 +218,10 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "events": events,
             "number": application.number,
             "answers": application.answers.all(),
+            "works": application.meter_works.all(),
+            "is_network_operator": is_network_operator,
+            "may_answer": is_network_operator and application.state == ApplicationState.SUBMITTED,
+            "may_plan": is_network_operator and network_work.may_plan(application),
             "may_cancel": is_own
             and application.kind != Application.Kind.SWITCH_TERMINATION
             and application.state in FREE_TO_CANCEL

@@ -14,6 +14,9 @@ from switching import (
     evidence,
     exits,
     matching,
+    exits,
+    matching,
+    meter_works,
     registration_queue,
     relays,
     reversals,
@@ -212,9 +215,34 @@ def attached(cast: Cast) -> dict[str, Any]:
         now=NOW,
     )
     return {"pk": made.pk}
+def submitted(cast: Cast) -> dict[str, Any]:
+    """An ampere change of umi that kaze has to answer."""
+    play = _play(cast)
+    return {"number": play.file("ampere_change", play.point()).number}
+
+
+def accepted_change(cast: Cast) -> dict[str, Any]:
+    """An ampere change of umi for which kaze may plan work."""
+    play = _play(cast)
+    return {"number": play.taken_up(play.file("ampere_change", play.point())).number}
+
+
+def meter_work(cast: Cast) -> dict[str, Any]:
+    """Work at a meter planned by kaze."""
+    work = meter_works.plan(
+        point=_play(cast).point(), kind="exchange", planned_on=DESIRED, by=cast["kaze.application"], now=NOW
+    )
+    return {"pk": work.pk}
 
 
 ROWS = {
+    "switching:network-work": Row("ability", owner="kaze.application"),
+    "switching:network-answer": Row("ability", owner="kaze.application", kwargs=submitted),
+    "switching:work-for-application": Row("ability", owner="kaze.application", kwargs=accepted_change),
+    "switching:meter-works": Row("ability", owner="kaze.application"),
+    "switching:meter-work-new": Row("ability", owner="kaze.application"),
+    "switching:meter-work": Row("ability", owner="kaze.application", kwargs=meter_work),
+    "switching:meter-work-calling-off": Row("ability", owner="kaze.application", kwargs=meter_work),
     "switching:cooling-off-new": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:reversal-new": Row("ability", owner="umi.relay", kwargs=matched),
     "switching:denial-new": Row("ability", owner="umi.relay", kwargs=matched),
