@@ -23,8 +23,8 @@ class NetworkAnswerForm(forms.Form):
     verdict = forms.ChoiceField(
         label=_("Answer"),
         choices=[
-            (NetworkAnswer.Verdict.ACCEPT.value, _("Accept")),
-            (NetworkAnswer.Verdict.REJECT.value, _("Reject")),
+            (NetworkAnswer.Verdict.ACCEPT.value, _("Accept the application")),
+            (NetworkAnswer.Verdict.REJECT.value, _("Reject the application")),
         ],
         widget=forms.RadioSelect,
         error_messages={"required": _("Please choose accept or reject.")},

@@ -295,8 +295,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponseBase:
             request,
             "switching/meter_work.html",
             {
-                "title": _("%(work)s at %(point)s")
-                % {"work": work.get_kind_display(), "point": point_number(work.point.number)},
+                "title": work.get_kind_display(),
                 "supply_class": work.point.supply_class,
                 "badge": _badge(work),
                 "work": work,
