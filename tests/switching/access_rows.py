@@ -215,6 +215,8 @@ def attached(cast: Cast) -> dict[str, Any]:
         now=NOW,
     )
     return {"pk": made.pk}
+
+
 def submitted(cast: Cast) -> dict[str, Any]:
     """An ampere change of umi that kaze has to answer."""
     play = _play(cast)

@@ -13,6 +13,7 @@ from portal.models import Notice
 from switching import (
     answers,
     applications,
+    as_of,
     disclosures,
     effects,
     escalations,
@@ -138,7 +139,7 @@ def test_no_template_of_a_notice_is_left_over():
 def all_refusals() -> list[type[Exception]]:
     found: list[type[Exception]] = []
     modules = (relays, applications, disclosures, registration_queue, threads, escalations, evidence)
-    left = [*(module.NotPossible for module in modules), policies.BadPattern]
+    left = [*(module.NotPossible for module in modules), policies.BadPattern, *as_of.NotPossible.__subclasses__()]
     while left:
         found.append(left.pop())
         left += found[-1].__subclasses__()
