@@ -14,8 +14,6 @@ from switching import (
     evidence,
     exits,
     matching,
-    exits,
-    matching,
     meter_works,
     registration_queue,
     relays,
