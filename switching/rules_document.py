@@ -28,6 +28,11 @@ class Table:
     head: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
 
+    @property
+    def labelled(self) -> list[list[tuple[str, str]]]:
+        """The rows with each cell's head beside it."""
+        return [list(zip(self.head, row, strict=True)) for row in self.rows]
+
 
 def tables() -> list[Table]:
     """All tables in the language that is active."""

@@ -307,6 +307,7 @@ ROWS = {
     "switching:upload-discard": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
     "switching:upload-recall": Row("ability", owner="sora.relay", kwargs=carried_out),
     "switching:upload-wrong-rows": Row("ability", owner="sora.relay", kwargs=upload),
+    "switching:rule-tables": Row("inside"),
     "switching:identity-rules": Row("inside"),
     "switching:statistics": Row("public"),
     "switching:statistics-counts": Row("public"),
