@@ -204,6 +204,7 @@ def on_the_network(user: User, now: datetime) -> Iterator[Task]:
         return
     words = {
         Duty.ANSWER: lambda n: ngettext("application to accept or reject", "applications to accept or reject", n),
+        Duty.STOP: lambda n: ngettext("request to stop an application", "requests to stop applications", n),
         Duty.PLAN: lambda n: ngettext("work at a meter to plan", "works at meters to plan", n),
         Duty.REPORT: lambda n: ngettext("work at a meter to report", "works at meters to report", n),
     }

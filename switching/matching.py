@@ -16,7 +16,7 @@ from portal import ledger, workdays
 from portal.models import User
 from portal.workdays import jst_date
 from switching import applications, dark_points, deadlines, effects, notices, relays, revisions, traces
-from switching.models import Application, Match, Relay, Revision
+from switching.models import Application, Match, MeterWork, Relay, Revision
 from switching.states import (
     BEFORE_MATCH,
     ApplicationMove,
@@ -259,7 +259,7 @@ class NotMatched(Exception):
 
 
 def dissolve(match_id: int, *, now: datetime) -> list[traces.Trace]:
-    """Stop a match before its day: start, termination and relay end, the old contract goes on.
+    """Stop a match before its day: start, termination, relay and planned work end, the old contract goes on.
 
     Returns the traces for the caller to leave with its own, all at once; each side is told. Raises NotMatched.
     """
@@ -304,6 +304,9 @@ def dissolve(match_id: int, *, now: datetime) -> list[traces.Trace]:
         )
     )
     Application.objects.filter(match=match).update(state=ApplicationState.CANCELLED)
+    MeterWork.objects.filter(application__in=pair, done_on__isnull=True, cancelled_at__isnull=True).update(
+        cancelled_at=now
+    )
     Relay.objects.filter(pk=relay.pk).update(state=RelayState.WITHDRAWN)
     return left
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.access import Ability, within
 from portal.models import User
 from switching import meter_works
-from switching.models import Application, MeterWork
+from switching.models import Application, Cancellation, MeterWork
 from switching.states import ApplicationState
 
 WORK_CAN_BE_PLANNED = frozenset({ApplicationState.ACCEPTED, ApplicationState.MATCHED, ApplicationState.SCHEDULED})
@@ -30,6 +30,7 @@ class Duty(TextChoices):
     """What the network operator does next about an application."""
 
     ANSWER = "answer", _("accept or reject")
+    STOP = "stop", _("answer a request to stop")
     PLAN = "plan", _("plan the work at the meter")
     REPORT = "report", _("report the work done")
     PAPERWORK = "paperwork", _("report the paperwork completed")
@@ -44,7 +45,8 @@ def of(user: User) -> QuerySet[Application]:
     """Every application on the person's network that waits for it, with `duty`, `duty_due` and `work_id`.
 
     The first due first. An answer is due at the matching cut-off, or on the desired date where nothing is matched;
-    work is planned by the day the application takes effect, and reported on the day it was planned for.
+    work is planned, and a request to stop answered, by the day the application takes effect; work is reported on the
+    day it was planned for.
     """
     works = MeterWork.objects.filter(application=OuterRef("pk"), cancelled_at__isnull=True)
     to_do = works.filter(done_on__isnull=True)
@@ -58,13 +60,19 @@ def of(user: User) -> QuerySet[Application]:
             within(user, Ability.ANSWER_APPLICATION, area="point__area", supply_class="point__supply_class"),
             point__network_operator=user.company,
         )
-        .alias(is_unplanned=Case(When(is_unplanned, then=Value(True)), default=Value(False)))
+        .alias(
+            is_unplanned=Case(When(is_unplanned, then=Value(True)), default=Value(False)),
+            is_asked=Exists(
+                Cancellation.objects.filter(application=OuterRef("pk"), status=Cancellation.Status.REQUESTED)
+            ),
+        )
         .annotate(
             work_id=Subquery(to_do.values("pk")[:1]),
             work_on=Subquery(to_do.values("planned_on")[:1]),
         )
         .annotate(
             duty=Case(
+                When(is_asked=True, then=Value(Duty.STOP.value)),
                 When(state=ApplicationState.SUBMITTED, then=Value(Duty.ANSWER.value)),
                 When(work_id__isnull=False, then=Value(Duty.REPORT.value)),
                 When(is_unplanned=True, then=Value(Duty.PLAN.value)),
@@ -76,7 +84,9 @@ def of(user: User) -> QuerySet[Application]:
             duty_due=Case(
                 When(duty=Duty.ANSWER, then=Coalesce("matching_deadline", "desired_date")),
                 When(duty=Duty.REPORT, then=F("work_on")),
-                When(duty=Duty.PLAN, then=Coalesce("match__switch_date", "planned_on", "desired_date")),
+                When(
+                    duty__in=[Duty.PLAN, Duty.STOP], then=Coalesce("match__switch_date", "planned_on", "desired_date")
+                ),
                 output_field=DateField(),
             )
         )

@@ -24,6 +24,7 @@ from switching import (
     registration_queue,
     relays,
     reversals,
+    stops,
     threads,
     undoing,
 )
@@ -214,6 +215,13 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     ),
     # Answers of the network operator
     answers.CodesMissing: _("Please choose at least one code of the answer. With “other”, please say in words which."),
+    # Requests to stop an application
+    stops.ReasonMissing: _("Please say why in a sentence; the other side reads it."),
+    stops.AskedAlready: _("The network operator has been asked already. Please wait for its answer."),
+    stops.Answered: _("No request to stop this application is open: it has been answered. Nothing was changed."),
+    stops.UndoneOtherwise: _(
+        "The application belongs to the undoing of a switch and moves with it alone. Please open the undoing."
+    ),
     # Work at the meter
     meter_works.PlannedInPast: _("Work is planned for today or a later day. Please choose one."),
     meter_works.WrongWork: _(

@@ -183,6 +183,8 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     ]
     if is_own and application.filed_by and application.filed_by.company_id == user.company_id:
         facts.append((_("Filed by"), application.filed_by.name))
+    stop_requests = list(application.cancellations.all())
+    has_open_request = any(one.status == one.Status.REQUESTED for one in stop_requests)
     is_network_operator = point.network_operator_id == user.company_id and _may(user, Ability.ANSWER_APPLICATION, point)
     rule = kinds.rule(application.kind, point.supply_class)
     entries = shown.of(application, rule) if rule else []
@@ -219,6 +221,13 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "number": application.number,
             "answers": application.answers.all(),
             "works": application.meter_works.all(),
+            "stop_requests": stop_requests,
+            "may_decide_stop": is_network_operator and has_open_request,
+            "may_ask_stop": is_own
+            and application.kind != Application.Kind.SWITCH_TERMINATION
+            and application.state in FROZEN
+            and not has_open_request
+            and _may(user, Ability.FILE_APPLICATION, point),
             "is_network_operator": is_network_operator,
             "may_answer": is_network_operator and application.state == ApplicationState.SUBMITTED,
             "may_plan": is_network_operator and network_work.may_plan(application),

@@ -56,6 +56,8 @@ def _address(row: Any) -> str:
     match row.duty:
         case Duty.ANSWER:
             return reverse("switching:network-answer", args=[row.number])
+        case Duty.STOP:
+            return reverse("switching:stop-answer", args=[row.number])
         case Duty.PLAN:
             return reverse("switching:work-for-application", args=[row.number])
         case Duty.REPORT:

@@ -18,10 +18,11 @@ from switching import (
     registration_queue,
     relays,
     reversals,
+    stops,
     undoing,
 )
 from switching.bulk import uploads
-from switching.models import Relay, UndoCase
+from switching.models import Application, Relay, UndoCase
 from tests.access_rows import Row
 from tests.cast import NOW, Cast
 from tests.switching.bulk import sending
@@ -235,10 +236,30 @@ def meter_work(cast: Cast) -> dict[str, Any]:
     return {"pk": work.pk}
 
 
+def scheduled(cast: Cast) -> dict[str, Any]:
+    """An ampere change of umi whose work is planned."""
+    play = _play(cast)
+    change = play.taken_up(play.file("ampere_change", play.point()))
+    meter_works.plan(
+        point=change.point, application=change, kind="ampere", planned_on=DESIRED, by=cast["kaze.application"], now=NOW
+    )
+    return {"number": change.number}
+
+
+def asked_to_stop(cast: Cast) -> dict[str, Any]:
+    """The same, which umi asks kaze to stop."""
+    found = scheduled(cast)
+    change = Application.objects.get(**found)
+    stops.ask(application_id=change.pk, reason="typed wrongly", by=cast["umi.application"], now=NOW)
+    return found
+
+
 ROWS = {
     "switching:network-work": Row("ability", owner="kaze.application"),
     "switching:network-answer": Row("ability", owner="kaze.application", kwargs=submitted),
     "switching:work-for-application": Row("ability", owner="kaze.application", kwargs=accepted_change),
+    "switching:stop-request": Row("ability", owner="umi.application", kwargs=scheduled),
+    "switching:stop-answer": Row("ability", owner="kaze.application", kwargs=asked_to_stop),
     "switching:meter-works": Row("ability", owner="kaze.application"),
     "switching:meter-work-new": Row("ability", owner="kaze.application"),
     "switching:meter-work": Row("ability", owner="kaze.application", kwargs=meter_work),

@@ -24,6 +24,7 @@ from switching import (
     policies,
     registration_queue,
     relays,
+    stops,
     threads,
     traces,
     undoing,
@@ -42,7 +43,16 @@ KINDS = sorted(
             r'"((?:relay|application|supply|point)_[a-z]+)"',
             "".join(
                 (settings.BASE_DIR / "switching" / f"{name}.py").read_text()
-                for name in ("relays", "applications", "answers", "effects", "matching", "meter_works", "threads")
+                for name in (
+                    "relays",
+                    "applications",
+                    "answers",
+                    "effects",
+                    "matching",
+                    "meter_works",
+                    "stops",
+                    "threads",
+                )
             ),
         )
     )
@@ -84,6 +94,12 @@ def every_notice(cast, play):
     relays.escalate_filings(now=NOW + timedelta(days=3))
     relays.expire_overdue(now=NOW + timedelta(days=7))
     matching.close_unmatched(now=AFTER)
+    dated = {"now": NOW, "by": cast["kaze.application"]}
+    for is_stopped in (True, False):
+        change = play.taken_up(play.file("ampere_change", play.point()))
+        meter_works.plan(point=change.point, kind="ampere", planned_on=AFTER.date(), application=change, **dated)
+        request = stops.ask(application_id=change.pk, reason="typed wrongly", by=cast["umi.application"], now=NOW)
+        stops.decide(request_id=request.pk, stops=is_stopped, text="the crew is on its way", **dated)
     matching.hand_over_due(now=AFTER)
     for point, application in ((moved, with_work), (play.point(), None)):
         work = meter_works.plan(
