@@ -252,6 +252,6 @@ def _told(work: MeterWork, application: Application | None) -> list[outbox.Post]
     )
 
 
-def _record(action: str, work: MeterWork, *, by: User, now: datetime, **detail: object) -> None:
+def _record(action: str, work: MeterWork, *, by: User, now: datetime, **detail: str) -> None:
     subject = f"meter work {work.pk}"
     ledger.record(action, subject, by=by, now=now, point=work.point.number, kind=work.kind, **detail)

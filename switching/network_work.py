@@ -1,5 +1,7 @@
 """What a network operator still has to do about the applications on its network: one question for list and inbox."""
 
+from typing import Any
+
 from django.db.models import (
     Case,
     CharField,
@@ -41,7 +43,7 @@ def may_plan(application: Application) -> bool:
     return application.state in WORK_CAN_BE_PLANNED and application.kind in meter_works.FITTING
 
 
-def of(user: User) -> QuerySet[Application]:
+def of(user: User) -> QuerySet[Any]:
     """Every application on the person's network that waits for it, with `duty`, `duty_due` and `work_id`.
 
     The first due first. An answer is due at the matching cut-off, or on the desired date where nothing is matched;

@@ -86,7 +86,8 @@ def decide(
     with transaction.atomic():
         asked = Cancellation.objects.select_related("application").get(pk=request_id)
         # The match before its applications, as the hand-over locks them.
-        list(Match.objects.select_for_update().filter(pk=asked.application.match_id))
+        if asked.application.match_id:
+            Match.objects.select_for_update().get(pk=asked.application.match_id)
         application = _locked(asked.application_id)
         if application.point.network_operator_id != by.company_id or not _covers(
             by, Ability.ANSWER_APPLICATION, application
