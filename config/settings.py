@@ -305,6 +305,7 @@ CELERY_BEAT_SCHEDULE = {
         ("take in dropped usage files", "metering.tasks.collect_dropped", timedelta(seconds=30)),
         ("take in waiting usage files", "metering.tasks.take_in_waiting", timedelta(seconds=30)),
         ("tell of locked inquiries", "metering.tasks.tell_of_locks", timedelta(minutes=5)),
+        ("issue access codes", "metering.tasks.issue_access_codes", crontab(hour="7-19", minute="*/10")),
         ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
         ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
@@ -347,6 +348,9 @@ IDENTITY_REJECTIONS_SPAN, IDENTITY_REJECTIONS_PER_COMPANY, IDENTITY_REJECTIONS_S
 RELAY_MESSAGES = 20  # in one relay's thread
 ESCALATIONS_COUNTED_DAYS = 90
 CONSENT_MAX_AGE_DAYS = 90
+ACCESS_CODE_BUSINESS_DAYS = 1  # after the request
+WRONG_ACCESS_CODES, WRONG_ACCESS_CODES_WITHIN = 3, timedelta(hours=1)  # per person; then no more are taken
+USAGE_INQUIRY_MONTHS = 13
 ATTACHMENT_MAX_BYTES = 10_000_000
 BULK_FILE_MAX_BYTES = 30_000_000
 BULK_EXCEL_MOST_BYTES = 300_000_000  # what an Excel file may unpack to

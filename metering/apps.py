@@ -19,6 +19,7 @@ class MeteringConfig(AppConfig):
             inbox.register(provider)
         navigation.register(
             Entry(_("Facility inquiries"), "metering:inquiries", Ability.INQUIRE, 20),
+            Entry(_("Past usage"), "metering:access-requests", Ability.INQUIRE, 22),
             Entry(_("Inquiry alarms"), "metering:alarms", Ability.SEE_ALARMS, 25),
             Entry(_("Supply points"), "metering:points", Ability.SEE_POINTS, 50),
             Entry(_("Access log"), "metering:access-log-choice", Ability.READ_ACCESS_LOG, 55),

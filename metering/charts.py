@@ -14,6 +14,7 @@ from portal.templatetags.words import jst, kwh
 SHADES = 8
 BAR_HEIGHT, BAR_STEP, BAR_WIDTH, LEFT, TOP = 160, 46, 30, 56, 22
 CELL, CELL_HEIGHT, DAY_LEFT = 14, 12, 104
+CARPET_LEFT, CARPET_STEP, CARPET_HEIGHT, LINE_WIDTH = 40, 2, 288, 720
 
 
 class Month(NamedTuple):
@@ -98,6 +99,82 @@ def heat_map(days: Sequence[HalfHours]) -> SafeString:
         _("Usage by half-hour; the table below holds the figures."),
         hours,
         rows,
+    )
+
+
+def carpet(days: Sequence[HalfHours]) -> SafeString:
+    """A column per day, midnight at the top: a year of half-hours on one screen, drawn as one path per shade."""
+    slots = max((len(day.values) for day in days), default=48)
+    highest = max((value for day in days for value in day.values if value is not None), default=0) or 1
+    tall = CARPET_HEIGHT // slots
+    paths: dict[str, list[str]] = {}
+    for at, day in enumerate(days):
+        x = CARPET_LEFT + CARPET_STEP * at
+        names = [shade(value, highest) for value in day.values]
+        start = 0
+        for slot in range(1, len(names) + 1):
+            if slot == len(names) or names[slot] != names[start]:
+                path = f"M{x} {TOP + tall * start}h{CARPET_STEP}v{tall * (slot - start)}h-{CARPET_STEP}z"
+                paths.setdefault(names[start], []).append(path)
+                start = slot
+    width, height = CARPET_LEFT + CARPET_STEP * len(days), TOP + tall * slots
+    return format_html(
+        '<svg class="chart chart-carpet" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
+        width,
+        height + 4,
+        _("Usage by half-hour; the table below holds the figures."),
+        format_html_join(
+            "",
+            '<text class="tick" x="{}" y="12">{}</text>',
+            (
+                (CARPET_LEFT + CARPET_STEP * at, date_format(day.day, "y-m"))
+                for at, day in enumerate(days)
+                if day.day.day == 1
+            ),
+        ),
+        format_html_join(
+            "",
+            '<text class="tick" x="0" y="{}">{}</text>',
+            ((TOP + tall * slots * hour // 24 + 4, f"{hour}:00") for hour in range(0, 25, 6)),
+        ),
+        format_html_join("", '<path class="{}" d="{}"></path>', ((name, "".join(d)) for name, d in paths.items())),
+    )
+
+
+def day_line(day: HalfHours) -> SafeString:
+    """One day as steps, broken where no value came in."""
+    highest = max((value for value in day.values if value is not None), default=0) or 1
+    step = LINE_WIDTH / max(len(day.values), 1)
+    pieces: list[str] = []
+    is_open = False
+    for slot, value in enumerate(day.values):
+        if value is None:
+            is_open = False
+            continue
+        y = TOP + BAR_HEIGHT - round(max(value, 0) / highest * BAR_HEIGHT)
+        pieces.append(f"{'L' if is_open else 'M'}{LEFT + step * slot:.1f} {y}H{LEFT + step * (slot + 1):.1f}")
+        is_open = True
+    return format_html(
+        '<svg class="chart chart-day" viewBox="0 0 {} {}" role="img" aria-label="{}">'
+        '<line class="axis" x1="{}" y1="{}" x2="{}" y2="{}"></line>'
+        '<text class="tick" x="0" y="{}">{}</text><text class="unit" x="0" y="{}">kWh</text>{}'
+        '<path class="line" d="{}"></path></svg>',
+        LEFT + LINE_WIDTH + 20,
+        TOP + BAR_HEIGHT + 26,
+        _("Usage on %(day)s; the table below holds the figures.") % {"day": jst(day.day)},
+        LEFT,
+        TOP + BAR_HEIGHT,
+        LEFT + LINE_WIDTH,
+        TOP + BAR_HEIGHT,
+        TOP + 4,
+        kwh(highest),
+        TOP + BAR_HEIGHT + 17,
+        format_html_join(
+            "",
+            '<text class="tick" x="{}" y="{}">{}</text>',
+            ((LEFT + LINE_WIDTH * hour // 24, TOP + BAR_HEIGHT + 17, f"{hour}:00") for hour in range(0, 25, 6)),
+        ),
+        "".join(pieces),
     )
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from metering import gaps, holds, intake
-from metering.models import InquiryAlarm, PublishedFile
+from metering.models import InquiryAlarm, PublishedFile, UsageAccessRequest
 from portal.access import Ability, Role
 from portal.inbox import Task
 from portal.models import User
@@ -54,6 +54,22 @@ def alarms_to_explain(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
+def codes_to_use(user: User, now: datetime) -> Iterator[Task]:
+    """Access codes of the person's own requests that nobody has used yet, the first to expire first."""
+    if user.may(Ability.INQUIRE):
+        unused = UsageAccessRequest.objects.visible_to(user).filter(
+            registered_by=user, valid_until__gt=now, inquiries__isnull=True
+        )
+        found = unused.aggregate(count=Count("pk"), first=Min("valid_until"))
+        yield Task(
+            title=_("Access codes not used yet"),
+            link=reverse("metering:access-requests") + "?only=unused",
+            due_at=found["first"],
+            count=found["count"],
+            kind="usage.code",
+        )
+
+
 def locks_to_lift(user: User, now: datetime) -> Iterator[Task]:
     """People whose inquiries are locked, for whoever can lift the lock."""
     if user.may(Ability.SEE_ALARMS) and {Role.ADMINISTRATOR, Role.OPERATOR} & user.roles:
@@ -91,4 +107,7 @@ def held_up_days(user: User, now: datetime) -> Iterator[Task]:
         )
 
 
-PROVIDERS = (gaps_to_follow_up, held_up_days, files_to_correct, files_to_collect, alarms_to_explain, locks_to_lift)
+PROVIDERS = (
+    *(gaps_to_follow_up, held_up_days, files_to_correct, files_to_collect),
+    *(alarms_to_explain, locks_to_lift, codes_to_use),
+)

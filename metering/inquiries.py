@@ -199,17 +199,17 @@ def inquire(*, number: str, supply_class: str, consent: Consent | None, by: User
     area = number[:2]
     subject = f"supply point {number}"
     try:
-        _watched(by, now, number=number)
-        consent = _checked(consent, by, now)
+        watched(by, now, number=number)
+        consent = checked(consent, by, now)
         if not covers(by, Ability.INQUIRE, area=area, supply_class=supply_class):
             raise OutsideYourRoles
-        if area not in _areas(by):
+        if area not in areas_of(by):
             raise NoPartInArea
         point = SupplyPoint.objects.filter(number=number, supply_class=supply_class).first()
         if point is None:
             raise UnknownPoint
     except Refused as refusal:
-        _leave_refusal("facility inquiry refused", subject, refusal, consent, by, now)
+        leave_refusal("facility inquiry refused", subject, refusal, consent, by, now)
         raise
     with transaction.atomic():
         inquiry = FacilityInquiry.objects.create(
@@ -368,15 +368,15 @@ def _search(
     gates.require(Function.FACILITY_INQUIRY, now=now, by=by)
     subject = f"supply points {way}"
     try:
-        _watched(by, now)
-        consent = _checked(consent, by, now)
+        watched(by, now)
+        consent = checked(consent, by, now)
         found = find()
         if not found:
             raise NothingFound
         if len(found) > MOST_CANDIDATES:
             raise TooMany(len(found))
     except Refused as refusal:
-        _leave_refusal("supply point search refused", subject, refusal, consent, by, now)
+        leave_refusal("supply point search refused", subject, refusal, consent, by, now)
         raise
     candidates = [_candidate(point) for point in sorted(found, key=lambda point: point.number)]
     ledger.record(
@@ -392,14 +392,16 @@ def _search(
     return candidates
 
 
-def _watched(by: User, now: datetime, *, number: str = "") -> None:
+def watched(by: User, now: datetime, *, number: str = "") -> None:
+    """Count one question of the person; Locked or BudgetSpent where no more are answered."""
     if governance.is_locked(by, now=now):
         raise Locked
     if not governance.count(by, number=number, now=now):
         raise BudgetSpent
 
 
-def _checked(consent: Consent | None, by: User, now: datetime) -> Consent:
+def checked(consent: Consent | None, by: User, now: datetime) -> Consent:
+    """The consent, if it is the own company's and still holds; raises as `inquire` about consent."""
     if consent is None:
         raise ConsentMissing
     if consent.company_id != by.company_id:
@@ -416,9 +418,10 @@ def _check_age(obtained_on: date, now: datetime) -> None:
         raise ConsentTooOld
 
 
-def _leave_refusal(
+def leave_refusal(
     action: str, subject: str, refusal: Refused, consent: Consent | None, by: User, now: datetime
 ) -> None:
+    """A ledger row about a question that was not answered."""
     own = consent if consent and consent.company_id == by.company_id else None
     detail = {"consent": own.reference} if own else {}
     if isinstance(refusal, RoomNeeded | TooMany):
@@ -440,7 +443,7 @@ def _searchable(by: User, supply_class: str, now: datetime) -> Any:
         SupplyPoint.objects.filter(
             within(by, Ability.INQUIRE, area="area", supply_class="supply_class"),
             supply_class=supply_class,
-            area__in=_areas(by),
+            area__in=areas_of(by),
         )
         .exclude(contract_state=SupplyPoint.ContractState.REMOVED)
         .prefetch_related(Prefetch("meters", Meter.objects.filter(_standing(today)), to_attr="standing"))
@@ -448,7 +451,7 @@ def _searchable(by: User, supply_class: str, now: datetime) -> Any:
     )
 
 
-def _areas(by: User) -> set[str]:
+def areas_of(by: User) -> set[str]:
     """The areas in which the person's company takes part as a retailer."""
     parts = by.company.participations.filter(market_role=MarketRole.RETAILER)
     return set(parts.values_list("area", flat=True))

@@ -5,7 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from metering import gaps, governance, intake, publication
+from metering import access_codes, gaps, governance, intake, publication
 
 
 def _moment(at: str | None) -> datetime:
@@ -59,3 +59,10 @@ def tell_of_locks(at: str | None = None) -> None:
 def look_for_idle_inquiries(at: str | None = None) -> None:
     """Raise alarms about people whose inquiries led to nothing."""
     governance.look_for_inquiries_without_result(now=_moment(at))
+
+
+@shared_task
+def issue_access_codes(at: str | None = None) -> None:
+    """Issue the access codes that are due."""
+    while access_codes.issue_due(now=_moment(at)):
+        pass

@@ -5,7 +5,18 @@ from datetime import date
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from metering.views import access_log, alarms, completeness, inquiries, points, published_files, statements, usage_files
+from metering.views import (
+    access_log,
+    access_requests,
+    alarms,
+    completeness,
+    inquiries,
+    past_usage,
+    points,
+    published_files,
+    statements,
+    usage_files,
+)
 
 
 class PointNumberConverter(StringConverter):
@@ -73,4 +84,15 @@ GOVERNANCE = [
     path("supply-points/<point_number:number>/access-log/", access_log.access_log, name="access-log"),
 ]
 
-urlpatterns = [*POINTS, *USAGE, *COMPLETENESS, *GOVERNANCE]
+PAST_USAGE = [
+    path("usage-inquiries/", access_requests.requests, name="access-requests"),
+    path("usage-inquiries/new/", access_requests.ask, name="access-request-new"),
+    path("usage-inquiries/<int:pk>/", access_requests.request_page, name="access-request"),
+    path("usage-inquiries/<int:pk>/cancel/", access_requests.cancel, name="access-request-cancel"),
+    path("usage-inquiries/<int:pk>/consent/", access_requests.evidence, name="access-request-evidence"),
+    path("usage-inquiries/code/", past_usage.enter, name="usage-inquiry-new"),
+    path("usage-inquiries/usage/<int:pk>/", past_usage.usage, name="usage-inquiry"),
+    path("usage-inquiries/usage/<int:pk>.csv", past_usage.as_csv, name="usage-inquiry-csv"),
+]
+
+urlpatterns = [*POINTS, *USAGE, *COMPLETENESS, *GOVERNANCE, *PAST_USAGE]

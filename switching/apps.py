@@ -13,11 +13,11 @@ class SwitchingConfig(AppConfig):
     verbose_name = _("Switching")
 
     def ready(self) -> None:
-        from metering import governance, inquiries, publication
+        from metering import access_codes, governance, inquiries, publication
         from portal import quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
-        from switching import applications, effects, matching, registration_queue, relays, undoing
+        from switching import access_checks, applications, effects, matching, registration_queue, relays, undoing
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -39,6 +39,8 @@ class SwitchingConfig(AppConfig):
         tell_cases(case)
         if applications.pending_on not in inquiries.pending_sources:
             inquiries.pending_sources.append(applications.pending_on)
+        if access_checks.differing not in access_codes.holder_checks:
+            access_codes.holder_checks.append(access_checks.differing)
         for waits in (matching.waits_for_hand_over, effects.waits_to_take_effect, undoing.waits_for_its_day):
             if waits not in publication.not_yet_settled:
                 publication.not_yet_settled.append(waits)

@@ -1,5 +1,6 @@
 """Tables of the metering room, one module per noun."""
 
+from metering.models.access import UsageAccessRequest, UsageInquiry, WrongCode
 from metering.models.completeness import DayCount, Gap, HeldDay
 from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
 from metering.models.inquiries import Consent, FacilityInquiry
@@ -39,7 +40,10 @@ __all__ = [
     "RefusedRow",
     "SupplyPeriod",
     "SupplyPoint",
+    "UsageAccessRequest",
     "UsageBatch",
     "UsageDay",
     "UsageFile",
+    "UsageInquiry",
+    "WrongCode",
 ]

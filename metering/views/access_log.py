@@ -28,6 +28,8 @@ from portal.workdays import JST, jst_date
 WHAT = {
     "facility inquiry": gettext_lazy("facility data"),
     "supply point search": gettext_lazy("found by address or meter number"),
+    "usage access requested": gettext_lazy("past usage asked for"),
+    "usage inquiry": gettext_lazy("past usage"),
     "supply point read": gettext_lazy("supply point, contract and usage"),
     "contract read": gettext_lazy("contract"),
     "supply point as of a day": gettext_lazy("supply and contract as of a day"),
