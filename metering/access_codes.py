@@ -182,14 +182,19 @@ def issue_due(*, now: datetime, limit: int = 500) -> int:
         UsageAccessRequest.objects.bulk_update(
             due, ["state", "reason", "decided_at", "valid_until", "code_salt", "code_hash"]
         )
-        for request in due:
-            ledger.record(
-                f"usage access {'code issued' if request.state == State.ISSUED else 'refused'}",
-                subject_of(request),
-                by=None,
-                now=now,
-                reason=request.reason,
-            )
+        ledger.record_many(
+            [
+                ledger.Entry(
+                    f"usage access {'code issued' if request.state == State.ISSUED else 'refused'}",
+                    subject_of(request),
+                    "",
+                    {"reason": request.reason},
+                )
+                for request in due
+            ],
+            by=None,
+            now=now,
+        )
         post_many(
             [
                 Post(

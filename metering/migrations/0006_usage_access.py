@@ -8,122 +8,282 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metering', '0005_completeness'),
-        ('portal', '0017_days_worked_after_all'),
+        ("metering", "0005_completeness"),
+        ("portal", "0017_days_worked_after_all"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='UsageAccessRequest',
+            name="UsageAccessRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('contract_number', models.CharField(max_length=40, verbose_name='contract number')),
-                ('holder_name', models.CharField(max_length=80, verbose_name='contract holder')),
-                ('holder_kana', models.CharField(blank=True, max_length=120, verbose_name='contract holder (kana)')),
-                ('holder_address', models.CharField(max_length=250, verbose_name='address')),
-                ('valid_days', models.PositiveSmallIntegerField(choices=[(1, '1 day'), (7, '7 days'), (31, '31 days')], verbose_name='code valid for')),
-                ('path', models.CharField(blank=True, max_length=200, verbose_name='path')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='file name')),
-                ('content_type', models.CharField(blank=True, max_length=100, verbose_name='media type')),
-                ('sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256')),
-                ('registered_at', models.DateTimeField(verbose_name='registered at')),
-                ('due_on', models.DateField(verbose_name='code on')),
-                ('state', models.CharField(choices=[('waiting', 'waits for its code'), ('issued', 'code issued'), ('refused', 'refused'), ('cancelled', 'cancelled')], default='waiting', max_length=10, verbose_name='state')),
-                ('reason', models.CharField(blank=True, choices=[('not_supplied', 'nobody is supplied at the point'), ('differs', 'contract number, holder or address do not agree with the contract at the point')], max_length=15, verbose_name='reason')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='decided at')),
-                ('valid_until', models.DateTimeField(null=True, verbose_name='valid until')),
-                ('code_salt', models.CharField(blank=True, max_length=32)),
-                ('code_hash', models.CharField(max_length=64, null=True)),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.company', verbose_name='company')),
-                ('consent', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.consent', verbose_name='consent')),
-                ('point', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.supplypoint', verbose_name='supply point')),
-                ('registered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='registered by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("contract_number", models.CharField(max_length=40, verbose_name="contract number")),
+                ("holder_name", models.CharField(max_length=80, verbose_name="contract holder")),
+                ("holder_kana", models.CharField(blank=True, max_length=120, verbose_name="contract holder (kana)")),
+                ("holder_address", models.CharField(max_length=250, verbose_name="address")),
+                (
+                    "valid_days",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "1 day"), (7, "7 days"), (31, "31 days")], verbose_name="code valid for"
+                    ),
+                ),
+                ("path", models.CharField(blank=True, max_length=200, verbose_name="path")),
+                ("name", models.CharField(blank=True, max_length=120, verbose_name="file name")),
+                ("content_type", models.CharField(blank=True, max_length=100, verbose_name="media type")),
+                ("sha256", models.CharField(blank=True, max_length=64, verbose_name="SHA-256")),
+                ("registered_at", models.DateTimeField(verbose_name="registered at")),
+                ("due_on", models.DateField(verbose_name="code on")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waits for its code"),
+                            ("issued", "code issued"),
+                            ("refused", "refused"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("not_supplied", "nobody is supplied at the point"),
+                            (
+                                "differs",
+                                "contract number, holder or address do not agree with the contract at the point",
+                            ),
+                        ],
+                        max_length=15,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="decided at")),
+                ("valid_until", models.DateTimeField(null=True, verbose_name="valid until")),
+                ("code_salt", models.CharField(blank=True, max_length=32)),
+                ("code_hash", models.CharField(max_length=64, null=True)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.company",
+                        verbose_name="company",
+                    ),
+                ),
+                (
+                    "consent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.consent",
+                        verbose_name="consent",
+                    ),
+                ),
+                (
+                    "point",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.supplypoint",
+                        verbose_name="supply point",
+                    ),
+                ),
+                (
+                    "registered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="registered by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'usage access request',
-                'verbose_name_plural': 'usage access requests',
-                'ordering': ['-id'],
+                "verbose_name": "usage access request",
+                "verbose_name_plural": "usage access requests",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='UsageInquiry',
+            name="UsageInquiry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='inquiries', to='metering.usageaccessrequest', verbose_name='request')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(verbose_name="at")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="inquiries",
+                        to="metering.usageaccessrequest",
+                        verbose_name="request",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'usage inquiry',
-                'verbose_name_plural': 'usage inquiries',
-                'ordering': ['-id'],
+                "verbose_name": "usage inquiry",
+                "verbose_name_plural": "usage inquiries",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='WrongCode',
+            name="WrongCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(verbose_name="at")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'wrong access code',
-                'verbose_name_plural': 'wrong access codes',
+                "verbose_name": "wrong access code",
+                "verbose_name_plural": "wrong access codes",
             },
         ),
         migrations.AddIndex(
-            model_name='usageaccessrequest',
-            index=models.Index(fields=['company', '-id'], name='access_of_a_company'),
+            model_name="usageaccessrequest",
+            index=models.Index(fields=["company", "-id"], name="access_of_a_company"),
         ),
         migrations.AddIndex(
-            model_name='usageaccessrequest',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_on'], name='access_waiting'),
+            model_name="usageaccessrequest",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["due_on"], name="access_waiting"),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('company', 'point'), name='a_company_waits_once_for_the_usage_of_a_point'),
+            model_name="usageaccessrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "waiting")),
+                fields=("company", "point"),
+                name="a_company_waits_once_for_the_usage_of_a_point",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.UniqueConstraint(fields=('code_hash',), name='an_access_code_is_given_once'),
+            model_name="usageaccessrequest",
+            constraint=models.UniqueConstraint(fields=("code_hash",), name="an_access_code_is_given_once"),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_days__in', [1, 7, 31])), name='a_code_is_valid_1_7_or_31_days'),
+            model_name="usageaccessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("valid_days__in", [1, 7, 31])), name="a_code_is_valid_1_7_or_31_days"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('code_hash__isnull', False), ('state', 'issued'), ('valid_until__isnull', False)), models.Q(models.Q(('state', 'issued'), _negated=True), ('code_hash__isnull', True), ('valid_until__isnull', True)), _connector='OR'), name='an_issued_request_alone_has_a_code'),
+            model_name="usageaccessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("code_hash__isnull", False), ("state", "issued"), ("valid_until__isnull", False)),
+                    models.Q(
+                        models.Q(("state", "issued"), _negated=True),
+                        ("code_hash__isnull", True),
+                        ("valid_until__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="an_issued_request_alone_has_a_code",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='a_decided_access_request_has_a_time'),
+            model_name="usageaccessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at__isnull", True), ("state", "waiting")),
+                    models.Q(models.Q(("state", "waiting"), _negated=True), ("decided_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="a_decided_access_request_has_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageaccessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'refused'), models.Q(('reason', ''), _negated=True)), models.Q(models.Q(('state', 'refused'), _negated=True), ('reason', '')), _connector='OR'), name='a_refused_access_request_has_a_reason'),
+            model_name="usageaccessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "refused"), models.Q(("reason", ""), _negated=True)),
+                    models.Q(models.Q(("state", "refused"), _negated=True), ("reason", "")),
+                    _connector="OR",
+                ),
+                name="a_refused_access_request_has_a_reason",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='usageaccessrequest',
-            trigger=pgtrigger.compiler.Trigger(name='keep_access_requests', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='b3246f172c69e6b2c7749dd518fe8f337f47baf9', operation='DELETE', pgid='pgtrigger_keep_access_requests_1f367', table='metering_usageaccessrequest', when='BEFORE')),
+            model_name="usageaccessrequest",
+            trigger=pgtrigger.compiler.Trigger(
+                name="keep_access_requests",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="b3246f172c69e6b2c7749dd518fe8f337f47baf9",
+                    operation="DELETE",
+                    pgid="pgtrigger_keep_access_requests_1f367",
+                    table="metering_usageaccessrequest",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='usageaccessrequest',
-            trigger=pgtrigger.compiler.Trigger(name='what_was_asked_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."company_id" IS DISTINCT FROM (NEW."company_id") OR OLD."point_id" IS DISTINCT FROM (NEW."point_id") OR OLD."consent_id" IS DISTINCT FROM (NEW."consent_id") OR OLD."contract_number" IS DISTINCT FROM (NEW."contract_number") OR OLD."holder_name" IS DISTINCT FROM (NEW."holder_name") OR OLD."holder_kana" IS DISTINCT FROM (NEW."holder_kana") OR OLD."holder_address" IS DISTINCT FROM (NEW."holder_address") OR OLD."valid_days" IS DISTINCT FROM (NEW."valid_days") OR OLD."path" IS DISTINCT FROM (NEW."path") OR OLD."sha256" IS DISTINCT FROM (NEW."sha256") OR OLD."registered_at" IS DISTINCT FROM (NEW."registered_at") OR OLD."registered_by_id" IS DISTINCT FROM (NEW."registered_by_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='af98dca913d06e6a5b731aafc7526c72f022e6c9', operation='UPDATE', pgid='pgtrigger_what_was_asked_stays_f1744', table='metering_usageaccessrequest', when='BEFORE')),
+            model_name="usageaccessrequest",
+            trigger=pgtrigger.compiler.Trigger(
+                name="what_was_asked_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."company_id" IS DISTINCT FROM (NEW."company_id") OR OLD."point_id" IS DISTINCT FROM (NEW."point_id") OR OLD."consent_id" IS DISTINCT FROM (NEW."consent_id") OR OLD."contract_number" IS DISTINCT FROM (NEW."contract_number") OR OLD."holder_name" IS DISTINCT FROM (NEW."holder_name") OR OLD."holder_kana" IS DISTINCT FROM (NEW."holder_kana") OR OLD."holder_address" IS DISTINCT FROM (NEW."holder_address") OR OLD."valid_days" IS DISTINCT FROM (NEW."valid_days") OR OLD."path" IS DISTINCT FROM (NEW."path") OR OLD."sha256" IS DISTINCT FROM (NEW."sha256") OR OLD."registered_at" IS DISTINCT FROM (NEW."registered_at") OR OLD."registered_by_id" IS DISTINCT FROM (NEW."registered_by_id"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="af98dca913d06e6a5b731aafc7526c72f022e6c9",
+                    operation="UPDATE",
+                    pgid="pgtrigger_what_was_asked_stays_f1744",
+                    table="metering_usageaccessrequest",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='usageinquiry',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='f463093c94c6bd43e360f9c7011f37d98f3aca69', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_1da5b', table='metering_usageinquiry', when='BEFORE')),
+            model_name="usageinquiry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="f463093c94c6bd43e360f9c7011f37d98f3aca69",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_1da5b",
+                    table="metering_usageinquiry",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='wrongcode',
-            index=models.Index(fields=['by', 'at'], name='wrong_codes_of_a_person'),
+            model_name="wrongcode",
+            index=models.Index(fields=["by", "at"], name="wrong_codes_of_a_person"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='wrongcode',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='4fff99b29673c468e363026fe6f21195d35c7255', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_ec3e8', table='metering_wrongcode', when='BEFORE')),
+            model_name="wrongcode",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="4fff99b29673c468e363026fe6f21195d35c7255",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_ec3e8",
+                    table="metering_wrongcode",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -40,7 +40,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "metering/usage_inquiry_new.html",
-        {"title": _("Open past usage"), "form": form, "action_label": _("Open")},
+        {"title": _("Open past usage"), "form": form, "action_label": _("Open past usage")},
         status=422 if form.errors else 200,
     )
 

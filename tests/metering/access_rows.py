@@ -4,13 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange
+from django.utils import timezone
 
-from metering import governance
+from metering import access_codes, governance, usage_inquiries
 from metering.inquiries import inquire, record_consent
 from metering.models import Gap, InquiryAlarm, PublishedFile
 from metering.publication import publish_day
 from tests.access_rows import Row
 from tests.cast import NOW, Cast, make_points
+from tests.metering.asking import ask_for_usage, slip
 from tests.metering.delivering import DAY, block_of, csv_of, deliver
 
 
@@ -106,4 +108,32 @@ COMPLETENESS = {
     ),
 }
 
-ROWS = {**COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE}
+
+def a_request_of_sora(cast: Cast) -> dict[str, Any]:
+    [point] = make_points(cast, 1)
+    return {"pk": ask_for_usage(cast["sora.inquiry"], point, now=NOW, evidence=slip()).pk}
+
+
+def a_usage_inquiry_of_sora(cast: Cast) -> dict[str, Any]:
+    [point] = make_points(cast, 1)
+    user, now = cast["sora.inquiry"], timezone.now()
+    asked = ask_for_usage(user, point, now=now)
+    issued = now + timedelta(days=14)
+    access_codes.issue_due(now=issued)
+    asked.refresh_from_db()
+    code = access_codes.code_of(asked)
+    return {"pk": usage_inquiries.enter(number=point.number, code=code, by=user, now=issued).pk}
+
+
+PAST_USAGE = {
+    "metering:access-requests": Row("ability", owner="sora.inquiry"),
+    "metering:access-request-new": Row("ability", owner="sora.inquiry"),
+    "metering:access-request": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
+    "metering:access-request-cancel": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora, method="post"),
+    "metering:access-request-evidence": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
+    "metering:usage-inquiry-new": Row("ability", owner="sora.inquiry"),
+    "metering:usage-inquiry": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
+    "metering:usage-inquiry-csv": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
+}
+
+ROWS = {**COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}
