@@ -117,7 +117,7 @@ def carpet(days: Sequence[HalfHours]) -> SafeString:
                 path = f"M{x} {TOP + tall * start}h{CARPET_STEP}v{tall * (slot - start)}h-{CARPET_STEP}z"
                 paths.setdefault(names[start], []).append(path)
                 start = slot
-    width, height = CARPET_LEFT + CARPET_STEP * len(days), TOP + tall * slots
+    width, height = CARPET_LEFT + CARPET_STEP * len(days) + 34, TOP + tall * slots
     return format_html(
         '<svg class="chart chart-carpet" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
         width,
@@ -159,7 +159,7 @@ def day_line(day: HalfHours) -> SafeString:
         '<line class="axis" x1="{}" y1="{}" x2="{}" y2="{}"></line>'
         '<text class="tick" x="0" y="{}">{}</text><text class="unit" x="0" y="{}">kWh</text>{}'
         '<path class="line" d="{}"></path></svg>',
-        LEFT + LINE_WIDTH + 20,
+        LEFT + LINE_WIDTH + 34,
         TOP + BAR_HEIGHT + 26,
         _("Usage on %(day)s; the table below holds the figures.") % {"day": jst(day.day)},
         LEFT,
