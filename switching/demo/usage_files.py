@@ -24,6 +24,7 @@ DAYS_PER_FILE = 9
 # Network operators that send the Business Protocol's day messages lately, one file per day and code.
 BY_MESSAGE = ("kaze", "naniwa")
 DAYS_BY_MESSAGE = 5
+SILENT_DAYS = 4
 
 Story = Generator[datetime, datetime, None]
 """Yields the moments at which it wants to go on and is sent them."""
@@ -37,6 +38,7 @@ class Sender:
     key: str
     sites: list[Site]
     readings: Readings
+    silent_from: date = date.max  # from this day on one meter does not answer
 
     @property
     def code(self) -> str:
@@ -46,7 +48,7 @@ class Sender:
         """The day's rows of all points, or of high voltage alone, or of all others (LV)."""
         sites = [
             site
-            for site in self.sites
+            for site in (self.sites[:-2] + self.sites[-1:] if day >= self.silent_from else self.sites)
             if supply_class is None or (site.wanted.supply_class == SupplyClass.HV) == (supply_class == SupplyClass.HV)
         ]
         return day_block(
@@ -86,6 +88,7 @@ def senders(market: Market, sites: Sequence[Site], readings: Readings) -> list[S
 def deliver(sender: Sender, clock: Clock) -> Story:
     """Every day up to yesterday once: a wide CSV for some days each, and messages of single days at the end."""
     yesterday = clock.today - timedelta(days=1)
+    sender.silent_from = clock.today - timedelta(days=SILENT_DAYS)
     by_message = DAYS_BY_MESSAGE if sender.key in BY_MESSAGE else 0
     minute = list(NETWORK_OPERATORS).index(sender.key)
     day = first_day(clock.today)
@@ -158,14 +161,15 @@ def slip(sender: Sender, strangers: Sequence[Site], clock: Clock) -> Story:
 
 
 def publish(clock: Clock) -> Story:
-    """The hub every morning at five: last night's day, and every earlier one that has come in since."""
+    """The hub every morning at five: last night's day, and every earlier one that came in since; gaps in the end."""
     day = first_day(clock.today) + timedelta(days=1)
     while day <= clock.today:
         now = yield clock.no_later(clock.at(day, 5), before_end=timedelta(minutes=4))
         publication.publish_nightly(now=now)
         publication.publish_late(now=now)
-        gaps.check(now=now)
         day += timedelta(days=1)
+    now = yield clock.no_later(clock.at(clock.today, 7), before_end=timedelta(minutes=3))
+    gaps.check(now=now)
 
 
 def _morning(clock: Clock, last: date, minute: int) -> datetime:

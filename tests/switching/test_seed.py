@@ -21,6 +21,7 @@ from metering.halfhours import NULL
 from metering.models import (
     Contract,
     FacilityInquiry,
+    Gap,
     MonthlyUsage,
     Publication,
     PublishedFile,
@@ -192,9 +193,11 @@ def test_usage_is_there_for_36_days_and_14_months(market: None) -> None:
     smart = SupplyPoint.objects.filter(half_hourly_collectable=True, contract_state="energised").exclude(
         applications__kind="reconnection"  # somebody has just moved in
     )
+    silent = set(Gap.objects.filter(state="open").values_list("point", flat=True))
+    assert silent, "one meter of each network does not answer"
     for point in smart:
         stored = usage.days(point, YESTERDAY - timedelta(days=34), YESTERDAY)
-        assert len(stored) == 35, point
+        assert len(stored) == (31 if point.pk in silent else 35), point
         assert len(usage.monthly(point)) == 14
     assert MonthlyUsage.objects.filter(wh__gt=0).exists()
     values = [v for point in smart[:20] for day in usage.days(point, YESTERDAY, YESTERDAY) for v in day.values]
