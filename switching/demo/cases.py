@@ -88,7 +88,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("sora", "yama", _T, LV, NORMALISED, "accepted", 2),
     Plan("umi", "sora", _T, LV, WEAK, "accepted", 2),
     # Accepted, the termination left for later: umi has to file it by hand.
-    Plan("sora", "umi", _T, LV, EXACT, "owed", 1),
+    Plan("sora", "umi", _T, LV, EXACT, "owed", 2),
     # Rejected.
     Plan("sora", "umi", _T, LV, DIFFERENT, "rejected", 2, reasons=(Reason.NUMBER_DIFFERS, Reason.NAME_DIFFERS)),
     Plan("sora", "umi", Area.OKINAWA, LV, DIFFERENT, "rejected", 6, reasons=(Reason.ADDRESS_DIFFERS,)),
