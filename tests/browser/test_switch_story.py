@@ -116,8 +116,8 @@ def test_a_customer_switches_from_umi_to_sora(sit_down, play, worker, until):
     judge.keep("inbox")
     judge.open(f"/relays/{relay.number}/judgement/")
     judge.keep("relay")
-    judge.press("main button[value=accept]")
-    judge.press("main button[name=confirmed]")
+    judge.press("main button[name=verdict][value=accept]")
+    judge.press("main .ask .btn-primary")
     relay.refresh_from_db()
     assert relay.state == RelayState.ACCEPTED
     assert Application.objects.filter(kind=Application.Kind.SWITCH_TERMINATION, retailer=play.cast.umi).exists()

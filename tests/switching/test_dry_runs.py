@@ -128,6 +128,7 @@ def test_a_judgement_is_checked_and_the_other_side_learns_nothing(cast, play, ve
     relay = play.relay(play.point())
     client = english(client_of(cast["umi.relay"]))
     data = {"only_check": verdict, "reasons": ["2"]}
+    client.get(f"/relays/{relay.number}/judgement/")  # from here on it has been seen
     page = leaves_no_trace(lambda: client.post(f"/relays/{relay.number}/judgement/", data))
     assert page.status_code == 200 and FINE in said(page)
     relay.refresh_from_db()
@@ -140,6 +141,7 @@ def test_a_checked_acceptance_after_the_cut_off_is_refused_like_the_deed(cast, p
     relay = play.relay(play.point())
     Relay.objects.filter(pk=relay.pk).update(desired_date=NOW.date())
     client = english(client_of(cast["umi.relay"]))
+    client.get(f"/relays/{relay.number}/judgement/")  # from here on it has been seen
     page = leaves_no_trace(lambda: client.post(f"/relays/{relay.number}/judgement/", {"only_check": "accept"}))
     assert WRONG in said(page) and "The matching cut-off of the desired date has passed" in said(page)
     with pytest.raises(relays.TooLate):
