@@ -7,7 +7,6 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -27,7 +26,7 @@ from metering.models import (
     SupplyPoint,
     UsageFile,
 )
-from portal import ledger
+from portal import clock, ledger
 from portal.admin import SetOrTakenBack
 
 
@@ -85,7 +84,7 @@ class ContractAdmin(ReadOnly, admin.ModelAdmin):
                 "contract read",
                 f"supply point {contract.point.number}",
                 by=request.user,  # type: ignore[arg-type]
-                now=timezone.now(),
+                now=clock.now(),
                 purpose="operation of the hub",
                 contract=contract.number,
             )
@@ -137,7 +136,7 @@ class ReadingDateAdmin(admin.ModelAdmin):
             action,
             "reading calendar",
             by=request.user,  # type: ignore[arg-type]
-            now=timezone.now(),
+            now=clock.now(),
             area=date.area,
             reading_day=date.reading_day,
             day=date.day.isoformat(),
@@ -177,7 +176,7 @@ class UsageFileAdmin(ReadOnly, admin.ModelAdmin):
         count = intake.try_again(
             list(queryset.values_list("pk", flat=True)),
             by=request.user,  # type: ignore[arg-type]
-            now=timezone.now(),
+            now=clock.now(),
         )
         messages.success(
             request,
@@ -231,10 +230,10 @@ class InquiryRulesAdmin(SetOrTakenBack):
     autocomplete_fields = ["company"]
 
     def deed(self, request: HttpRequest, form: ModelForm, obj: Model | None) -> InquiryRules:
-        return governance.set_rules(**form.cleaned_data, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        return governance.set_rules(**form.cleaned_data, by=request.user, now=clock.now())  # type: ignore[arg-type]
 
     def delete_model(self, request: HttpRequest, obj: InquiryRules) -> None:
-        governance.drop_rules(obj, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        governance.drop_rules(obj, by=request.user, now=clock.now())  # type: ignore[arg-type]
 
 
 @admin.register(InquiryAlarm)

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from celery import shared_task
-from django.utils import timezone
 
 from metering import access_codes, gaps, governance, intake, publication
+from portal import clock
 
 
 def _moment(at: str | None) -> datetime:
-    return datetime.fromisoformat(at) if at else timezone.now()
+    return datetime.fromisoformat(at) if at else clock.now()
 
 
 @shared_task

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import clock
 from portal.access import may, person
 from portal.gates import FUNCTION_OF, Closed, Hours, not_begun
 
@@ -16,7 +16,7 @@ from portal.gates import FUNCTION_OF, Closed, Hours, not_begun
 def hours_of(request: HttpRequest) -> Hours:
     """The calendar as it stands at the moment of the request, read once however often it is asked."""
     if not hasattr(request, "hours"):
-        request.hours = Hours(timezone.now())  # type: ignore[attr-defined]
+        request.hours = Hours(clock.now())  # type: ignore[attr-defined]
     hours: Hours = request.hours  # type: ignore[attr-defined]
     return hours
 

@@ -6,11 +6,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal import ledger
+from portal import clock, ledger
 from portal.admin import ReadOnly
 from switching import disclosures, effects, matching, policies, traces
 from switching.forms import CheckedRules, lines_in
@@ -38,7 +37,7 @@ class ReadByStaff(ReadOnly):
         if isinstance(case, Relay | Application | UndoCase):
             subject = traces.subject_of(case)
             action = f"{subject.split()[0]}.read"
-            ledger.record(action, subject, by=request.user, now=timezone.now(), purpose="operator's workbench")  # type: ignore[arg-type]
+            ledger.record(action, subject, by=request.user, now=clock.now(), purpose="operator's workbench")  # type: ignore[arg-type]
         return super().change_view(request, object_id, form_url, extra_context)
 
 
@@ -94,7 +93,7 @@ class ApplicationAdmin(ReadByStaff):
     def try_again(self, request: HttpRequest, queryset: QuerySet[Application]) -> None:
         """Put stuck applications back; the worker takes them up within a minute."""
         ids = list(queryset.values_list("pk", flat=True))
-        count = effects.try_again(ids, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        count = effects.try_again(ids, by=request.user, now=clock.now())  # type: ignore[arg-type]
         words = ngettext(
             "%(count)s application is tried again by the worker.",
             "%(count)s applications are tried again by the worker.",
@@ -143,7 +142,7 @@ class MatchAdmin(ReadOnly):
     def try_again(self, request: HttpRequest, queryset: QuerySet[Match]) -> None:
         """Put stuck matches back; the worker takes them up within a minute."""
         ids = list(queryset.values_list("pk", flat=True))
-        count = matching.try_again(ids, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        count = matching.try_again(ids, by=request.user, now=clock.now())  # type: ignore[arg-type]
         words = ngettext(
             "%(count)s match is tried again by the worker.", "%(count)s matches are tried again by the worker.", count
         )
@@ -199,7 +198,7 @@ class DisclosureVersionAdmin(ReadOnly):
             form.cleaned_data["items"],
             valid_from=form.cleaned_data["valid_from"],
             by=request.user,  # type: ignore[arg-type]
-            now=timezone.now(),
+            now=clock.now(),
         )
         obj.pk, obj.version = published.pk, published.version
 
@@ -247,7 +246,7 @@ class RetailerPolicyAdmin(admin.ModelAdmin):
             auto_accept=obj.auto_accept,
             filing=obj.filing,
             by=request.user,  # type: ignore[arg-type]
-            now=timezone.now(),
+            now=clock.now(),
         )
 
 

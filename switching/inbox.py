@@ -15,7 +15,7 @@ from portal.inbox import Task
 from portal.models import User
 from portal.templatetags.words import jst
 from portal.workdays import JST, Workdays, jst_date
-from switching import clock, network_work, undoing
+from switching import case_clock, network_work, undoing
 from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase, Upload
 from switching.network_work import Duty
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
@@ -27,7 +27,7 @@ LOOK_AHEAD, LOOK_BACK = timedelta(days=7), timedelta(days=7)
 
 def _note(relay: Relay, calendars: dict[str, Workdays], silence: str) -> str:
     """Why the first of them is due then, in the days that were not counted, and what silence leads to."""
-    deadline = clock.of_relay(relay, calendars[relay.point.area])
+    deadline = case_clock.of_relay(relay, calendars[relay.point.area])
     days = [f"{jst(day)} {why}" for day, why in deadline.skipped] if deadline else []
     return " ".join([*([_("Not counted: %(days)s.") % {"days": ", ".join(days)}] if days else []), silence])
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from celery import shared_task
-from django.utils import timezone
 
+from portal import clock
 from switching import (
     cooling_off,
     dark_points,
@@ -32,7 +32,7 @@ UNDOING: tuple[Callable[..., int], ...] = (
 
 
 def _moment(at: str | None) -> datetime:
-    return datetime.fromisoformat(at) if at else timezone.now()
+    return datetime.fromisoformat(at) if at else clock.now()
 
 
 def _until_done(verb: Callable[..., int], at: str | None) -> None:

@@ -10,14 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering import supply
 from metering.forms import SupplyPointNumberField
 from metering.models import Consent, SupplyPeriod, SupplyPoint
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.market import MarketRole
@@ -88,7 +87,7 @@ def choice(request: HttpRequest) -> HttpResponse:
     form = ChoiceForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         number = form.cleaned_data["number"]
-        if _own_period(person(request), number, timezone.now()):
+        if _own_period(person(request), number, clock.now()):
             return redirect("metering:access-log", number)
         form.add_error("number", ValidationError(_("Your company supplies no point of this number today.")))
     return render(
@@ -102,7 +101,7 @@ def choice(request: HttpRequest) -> HttpResponse:
 @needs(Ability.READ_ACCESS_LOG)
 def access_log(request: HttpRequest, number: str) -> HttpResponseBase:
     """Every read of the point since the own supply of this customer began; looking at it is recorded as well."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     period = _own_period(user, number, now)
     if period is None:
         raise Http404

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -18,7 +17,7 @@ from metering import access_codes, governance, inquiries
 from metering.forms_access import AccessRequestForm, CodeForm
 from metering.inquiries import Refused
 from metering.models import Consent, UsageAccessRequest
-from portal import attachments, ledger, lists
+from portal import attachments, clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -51,7 +50,7 @@ class RequestFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def only_some(self, rows: QuerySet[UsageAccessRequest], name: str, value: str) -> QuerySet[UsageAccessRequest]:
-        valid = rows.filter(valid_until__gt=timezone.now())
+        valid = rows.filter(valid_until__gt=clock.now())
         return valid.filter(registered_by=self.request.user, inquiries__isnull=True) if value == "unused" else valid
 
 
@@ -99,7 +98,7 @@ def requests(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.INQUIRE)
 def ask(request: HttpRequest) -> HttpResponse:
     """Name the point, what the customer said of the contract, and the consent."""
-    now, user = timezone.now(), person(request)
+    now, user = clock.now(), person(request)
     form = AccessRequestForm(request.POST or None, request.FILES or None, today=jst_date(now))
     if request.method == "POST" and form.is_valid():
         given: dict[str, Any] = dict(form.cleaned_data)
@@ -133,7 +132,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 @needs(Ability.INQUIRE)
 def request_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One request with its code, for the asking company alone; what the customer said is a read of personal data."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     found = _own(request, pk)
     subject = access_codes.subject_of(found)
     ledger.record("usage access read", subject, by=user, now=now, purpose=found.consent.purpose)
@@ -160,7 +159,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a waiting request back."""
     found = _own(request, pk)
     try:
-        access_codes.cancel(found, by=person(request), now=timezone.now())
+        access_codes.cancel(found, by=person(request), now=clock.now())
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
@@ -178,7 +177,7 @@ def evidence(request: HttpRequest, pk: int) -> FileResponse:
         "evidence.read",
         access_codes.subject_of(found),
         by=person(request),
-        now=timezone.now(),
+        now=clock.now(),
         purpose="download of evidence",
         sha256=found.sha256,
     )

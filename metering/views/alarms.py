@@ -8,14 +8,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering import governance
 from metering.models import InquiryAlarm
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.templatetags.words import badge, company_name, jst, point_number
@@ -59,7 +58,7 @@ def _badge(state: State) -> Any:
 @needs(Ability.SEE_ALARMS)
 def alarms(request: HttpRequest) -> HttpResponseBase:
     """The own alarms; an administrator's company's; everybody's for the hub."""
-    now, user = timezone.now(), person(request)
+    now, user = clock.now(), person(request)
     columns = [
         Column(
             "raised_at",
@@ -106,7 +105,7 @@ def explanation(request: HttpRequest, pk: int) -> HttpResponse:
     form = ExplanationForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            governance.explain(found, explanation=form.cleaned_data["explanation"], by=user, now=timezone.now())
+            governance.explain(found, explanation=form.cleaned_data["explanation"], by=user, now=clock.now())
         except governance.Refused as refused:
             form.add_error(None, str(refused))
         else:
@@ -122,7 +121,7 @@ def lifting(request: HttpRequest, pk: int) -> HttpResponse:
     form = LiftForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            governance.lift(found, reason=form.cleaned_data["reason"], by=user, now=timezone.now())
+            governance.lift(found, reason=form.cleaned_data["reason"], by=user, now=clock.now())
         except governance.Refused as refused:
             form.add_error(None, str(refused))
         else:
@@ -137,7 +136,7 @@ def _visible(request: HttpRequest, pk: int) -> InquiryAlarm:
 
 
 def _page(request: HttpRequest, found: InquiryAlarm, *, form: forms.Form | None = None) -> HttpResponse:
-    now, user = timezone.now(), person(request)
+    now, user = clock.now(), person(request)
     state = found.state(now)
     given: dict[str, Any] = {}
     if state == State.OPEN and found.user_id == user.pk:

@@ -10,14 +10,13 @@ from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from metering import gaps, holds
 from metering.models import DayCount, Gap
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, Role, needs, person
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
@@ -113,7 +112,7 @@ def _columns(by: str) -> list[Column]:
 @require_GET
 def board(request: HttpRequest) -> HttpResponseBase:
     """Due, on time, late by age, missing by cause; a line per day, retailer, operator, area or class."""
-    now, user = timezone.now(), person(request)
+    now, user = clock.now(), person(request)
     by = request.GET.get("by", "day")
     by = by if by in GROUPS else "day"
     rows = DayCount.objects.visible_to(user)
@@ -165,7 +164,7 @@ class GapFilter(django_filters.FilterSet):
         user = person(self.request)
         if value == "mine":
             return rows.filter(assigned_to=user, state=Gap.State.OPEN)
-        return rows.filter(pk__in=gaps.to_follow_up(user, today=jst_date(timezone.now())).values("pk"))
+        return rows.filter(pk__in=gaps.to_follow_up(user, today=jst_date(clock.now())).values("pk"))
 
 
 def _last_day(gap: Gap) -> date:
@@ -275,7 +274,7 @@ def gap_follow_up(request: HttpRequest, pk: int) -> HttpResponseBase:
     form = _follow_up_form(found, request.POST)
     if form.is_valid():
         try:
-            gaps.follow_up(found.pk, **form.cleaned_data, by=user, now=timezone.now())
+            gaps.follow_up(found.pk, **form.cleaned_data, by=user, now=clock.now())
         except gaps.Refused as refused:
             form.add_error(None, str(refused.sentence))
         else:
@@ -294,7 +293,7 @@ def gap_give_up(request: HttpRequest, pk: int) -> HttpResponseBase:
     form = GiveUpForm(request.POST)
     if form.is_valid():
         try:
-            gaps.give_up(found.pk, reason=form.cleaned_data["reason"], by=user, now=timezone.now())
+            gaps.give_up(found.pk, reason=form.cleaned_data["reason"], by=user, now=clock.now())
         except gaps.Refused as refused:
             form.add_error(None, str(refused.sentence))
         else:

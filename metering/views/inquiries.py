@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -19,7 +18,7 @@ from metering import inquiries as verbs
 from metering.forms import WAYS, CandidateForm, InquiryForm
 from metering.inquiries import Candidate, Refused
 from metering.models import Consent, FacilityInquiry, SupplyPoint
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, may, needs
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -136,7 +135,7 @@ def choose_class(request: HttpRequest) -> HttpResponse:
 @needs(Ability.INQUIRE)
 def ask(request: HttpRequest, supply_class: str) -> HttpResponse:
     """Name the point by number, address or meter, and the consent; answered at once, or with candidates."""
-    chosen, now, user = _class(supply_class), timezone.now(), _person(request)
+    chosen, now, user = _class(supply_class), clock.now(), _person(request)
     way = request.GET.get("by", "number")
     way = way if way in WAYS else "number"
     given: dict[str, Any] = {"supply_class": chosen, "way": way, "today": jst_date(now)}
@@ -174,7 +173,7 @@ def ask(request: HttpRequest, supply_class: str) -> HttpResponse:
 @require_POST
 def ask_candidate(request: HttpRequest, supply_class: str) -> HttpResponse:
     """One of a search's candidates was chosen: the inquiry about it, under the consent of the search."""
-    chosen, now, user = _class(supply_class), timezone.now(), _person(request)
+    chosen, now, user = _class(supply_class), clock.now(), _person(request)
     form = CandidateForm(request.POST, supply_class=chosen)
     consent = _own_consent(user, request.POST.get("consent"))
     given: dict[str, Any] = {"supply_class": chosen, "way": "number", "today": jst_date(now)}
@@ -206,7 +205,7 @@ def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
             relay_url = f"{reverse('switching:relay-new')}?inquiry={found.pk}"
         except NoReverseMatch:
             relay_url = ""
-    today = jst_date(timezone.now())
+    today = jst_date(clock.now())
     return render(
         request,
         "metering/inquiry.html",
@@ -249,8 +248,8 @@ def _form_page(
                 (words, _ask_url(supply_class, way=name, consent=consent), name == way)
                 for name, words in WAY_WORDS.items()
             ],
-            "is_locked": governance.is_locked(_person(request), now=timezone.now()),
-            "left": governance.left_today(_person(request), now=timezone.now()),
+            "is_locked": governance.is_locked(_person(request), now=clock.now()),
+            "left": governance.left_today(_person(request), now=clock.now()),
             "action_label": _("Ask") if way == "number" else _("Search"),
         },
         status=422 if form.is_bound else 200,

@@ -7,7 +7,6 @@ from datetime import date
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from metering import charts, usage_inquiries
@@ -15,6 +14,7 @@ from metering.charts import HalfHours, Month
 from metering.forms_access import CodeForm
 from metering.inquiries import Refused
 from metering.models import UsageAccessRequest, UsageInquiry
+from portal import clock
 from portal.access import Ability, needs, person
 from portal.workdays import ONE_DAY
 
@@ -32,7 +32,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            inquiry = usage_inquiries.enter(**form.cleaned_data, by=person(request), now=timezone.now())
+            inquiry = usage_inquiries.enter(**form.cleaned_data, by=person(request), now=clock.now())
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -50,7 +50,7 @@ def usage(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Thirteen months: bars, a heat map of all half-hours, one day as a line; each also as a table, fit to print."""
     found = _own(request, pk)
     try:
-        past = usage_inquiries.read(found, by=person(request), now=timezone.now())
+        past = usage_inquiries.read(found, by=person(request), now=clock.now())
     except Refused as refusal:
         return _closed(request, found, refusal)
     day = past.day(_wanted(request))
@@ -82,7 +82,7 @@ def as_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every half-hour of the window, streamed."""
     found = _own(request, pk)
     try:
-        past = usage_inquiries.read(found, by=person(request), now=timezone.now(), way="csv")
+        past = usage_inquiries.read(found, by=person(request), now=clock.now(), way="csv")
     except Refused as refusal:
         return _closed(request, found, refusal)
 

@@ -11,7 +11,6 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +19,7 @@ from metering.charts import HalfHours, Month
 from metering.inquiries import answer_about
 from metering.models import Consent, Contract, Meter, SupplyPeriod, SupplyPoint
 from metering.points import digits_of
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
@@ -134,7 +133,7 @@ def points(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.SEE_POINTS)
 def point(request: HttpRequest, number: str) -> HttpResponse:
     """One own point: equipment, who supplies from when to when, the own contract, months and half-hours."""
-    user, now = _person(request), timezone.now()
+    user, now = _person(request), clock.now()
     found = get_object_or_404(SupplyPoint.objects.visible_to(user).select_related("network_operator"), number=number)
     today = jst_date(now)
     answer = answer_about(found, today=today)

@@ -8,7 +8,6 @@ from django.core.signing import BadSignature
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from metering import deliveries, publication
 from metering.forms_usage import AgainForm, PublishedFileFilter
 from metering.models import PublishedFile
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.models import User
@@ -88,7 +87,7 @@ COLUMNS = [
 @needs(Ability.COLLECT_USAGE)
 @require_GET
 def published_files(request: HttpRequest) -> HttpResponseBase:
-    now = timezone.now()
+    now = clock.now()
     last, current = _visits(request, now)
     request.last_visit = last  # type: ignore[attr-defined]
     response = lists.show(
@@ -116,7 +115,7 @@ def published_files(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def as_zip(request: HttpRequest) -> HttpResponseBase:
     """Every file the list's filter leaves, as one zip that is written while it is sent."""
-    now, user = timezone.now(), _person(request)
+    now, user = clock.now(), _person(request)
     request.last_visit = _visits(request, now)[0]  # type: ignore[attr-defined]
     found = PublishedFileFilter(
         request.GET, queryset=PublishedFile.objects.visible_to(user).select_related("publication"), request=request
@@ -144,7 +143,7 @@ def again(request: HttpRequest) -> HttpResponseBase:
         return redirect(here)
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
     try:
-        count = deliveries.offer_again(first, last, by=_person(request), now=timezone.now())
+        count = deliveries.offer_again(first, last, by=_person(request), now=clock.now())
     except deliveries.Refused as refused:
         messages.error(request, str(refused.sentence))
         return redirect(here)
@@ -213,7 +212,7 @@ def published_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_GET
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     file = _file(request, pk)
-    opened = publication.collect(file, by=_person(request), now=timezone.now())
+    opened = publication.collect(file, by=_person(request), now=clock.now())
     response = FileResponse(
         opened,
         as_attachment=True,

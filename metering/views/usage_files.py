@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ from metering import checks, intake
 from metering.formats.csv import COLUMNS
 from metering.forms_usage import UploadForm, UsageFileFilter
 from metering.models import RefusedRow, UsageFile
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column, Listing
 from portal.models import User
@@ -121,7 +121,7 @@ def _receive(request: HttpRequest, upload: UploadedFile) -> UsageFile | None:
             name=upload.name or "",
             sender=_person(request).company,
             by=_person(request),
-            now=timezone.now(),
+            now=clock.now(),
         )
     except intake.AlreadyReceived as known:
         messages.warning(
@@ -195,7 +195,7 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_POST
 def settle(request: HttpRequest, pk: int) -> HttpResponseBase:
     file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
-    intake.settle(file, by=_person(request), now=timezone.now())
+    intake.settle(file, by=_person(request), now=clock.now())
     messages.success(request, _("%(name)s no longer waits in the inbox.") % {"name": file.name})
     return redirect("metering:usage-files")
 

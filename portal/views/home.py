@@ -4,11 +4,10 @@ from datetime import date, datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portal import inbox, quotas
+from portal import clock, inbox, quotas
 from portal.access import Ability, needs, person
 from portal.models import Announcement, Company, Notice
 from portal.notices import Told, told
@@ -20,7 +19,7 @@ NEWEST = 10
 @needs(Ability.ENTER)
 def home(request: HttpRequest) -> HttpResponse:
     """The inbox, sorted by deadline, and the newest notices that concern this person."""
-    now = timezone.now()
+    now = clock.now()
     notices: list[Told] = told(Notice.objects.visible_to(person(request))[:NEWEST], language=get_language() or "ja")
     return render(
         request,

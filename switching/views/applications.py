@@ -16,13 +16,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering.models import SupplyPoint
-from portal import ledger, lists, quotas, workdays
+from portal import clock, ledger, lists, quotas, workdays
 from portal.access import Ability, covers, needs, person, within
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -160,7 +159,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     """One application: where it stands, whose turn it is, when supply changes, when the paperwork was done."""
     user: User = request.user  # type: ignore[assignment]
     application = _visible(user, number)
-    if sights.note(application, by=user, now=timezone.now()):
+    if sights.note(application, by=user, now=clock.now()):
         application = _visible(user, number)
     is_own = application.retailer_id == user.company_id
     if application.holder_name and not is_own:
@@ -168,7 +167,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "application.read",
             traces.subject_of(application),
             by=user,
-            now=timezone.now(),
+            now=clock.now(),
             purpose="application on the own network",
         )
     point = application.point
@@ -289,7 +288,7 @@ def _dates_of_one_side(application: Application) -> list[tuple[str, Any]]:
 def start_new(request: HttpRequest) -> HttpResponseBase:
     """A switch start for a relay of the own company or for the point of an inquiry: entries, confirmation, filed."""
     user: User = request.user  # type: ignore[assignment]
-    now = timezone.now()
+    now = clock.now()
     relay = _relay_asked_for(request, user)
     inquiry = None if relay else inquiries.asked_for(request, Ability.FILE_APPLICATION)
     if relay:
@@ -464,9 +463,7 @@ def _entries(
             "busy": busy,
             "checked": checked,
             "steps": way(4),
-            "quotas": quotas.standing(
-                person(request).company, now=timezone.now(), registration=Registration.SWITCH_START
-            ),
+            "quotas": quotas.standing(person(request).company, now=clock.now(), registration=Registration.SWITCH_START),
         },
         status=status,
     )
@@ -487,7 +484,7 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
         checked = _checked(applications.cancel, application, by=user)
     if not only_check and "confirmed" in request.POST:
         try:
-            applications.cancel(application_id=application.pk, by=user, now=timezone.now())
+            applications.cancel(application_id=application.pk, by=user, now=clock.now())
         except applications.NotPossible as refusal:
             return _see_the_case(request, application, refusal)
         messages.success(request, _("%(number)s is cancelled.") % {"number": application.number})
@@ -526,7 +523,7 @@ def completion(request: HttpRequest, number: str) -> HttpResponseBase:
         checked = _checked(applications.complete, application, by=user)
     if not only_check and "confirmed" in request.POST:
         try:
-            applications.complete(application_id=application.pk, by=user, now=timezone.now())
+            applications.complete(application_id=application.pk, by=user, now=clock.now())
         except applications.NotPossible as refusal:
             return _see_the_case(request, application, refusal)
         messages.success(
@@ -548,7 +545,7 @@ def completion(request: HttpRequest, number: str) -> HttpResponseBase:
 
 def _checked(verb: Callable[..., Application], application: Application, *, by: User) -> dry_runs.Outcome:
     """What would become of the verb's deed on the application."""
-    now = timezone.now()
+    now = clock.now()
     refusal: Exception | None = None
     try:
         verb(application_id=application.pk, by=by, now=now, dry_run=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from metering.models import SupplyPeriod
+from portal import clock
 from portal.access import Ability, needs, person
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from switching import as_of
@@ -23,7 +23,7 @@ FIELDS = {as_of.NothingToDoWith: "number", as_of.NotYetCome: "at", as_of.TooFarA
 @needs(Ability.SEE_HISTORY)
 def page(request: HttpRequest) -> HttpResponse:
     """Ask, and read the answer below the question: the address holds both."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     needs_purpose = as_of.is_hub(user)
     form = AsOfForm(request.GET if "day" in request.GET else None, needs_purpose=needs_purpose, now=now)
     answer = None

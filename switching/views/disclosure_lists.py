@@ -6,9 +6,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import clock
 from portal.access import Ability, needs, person
 from portal.templatetags.words import badge, jst
 from portal.workdays import jst_date
@@ -28,7 +28,7 @@ def _changed(change: disclosures.Change) -> dict[str, Any]:
 @needs(Ability.LAY_DOWN_RULES)
 def listing(request: HttpRequest) -> HttpResponse:
     """The hub-wide list, the own lists by menu with their versions, and the drafts."""
-    user, today = person(request), jst_date(timezone.now())
+    user, today = person(request), jst_date(clock.now())
     versions = list(DisclosureVersion.objects.filter(retailer=user.company).order_by("menu", "-valid_from", "-version"))
     in_force: dict[str, int] = {}
     for version in versions:
@@ -90,7 +90,7 @@ def draft_new(request: HttpRequest) -> HttpResponse:
     former = disclosures.former_of(user.company, menu)
     initial = {
         "menu": menu,
-        "valid_from": jst_date(timezone.now()),
+        "valid_from": jst_date(clock.now()),
         "charge": former.charge if former else "not_told",
         "items": written(disclosures.lines_of(former)),
     }
@@ -100,7 +100,7 @@ def draft_new(request: HttpRequest) -> HttpResponse:
 @needs(Ability.LAY_DOWN_RULES)
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """The draft with the difference to the newest version: edit it, publish it, or throw it away."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     one = get_object_or_404(DisclosureDraft, retailer=user.company, pk=pk)
     if "publish" in request.POST:
         try:
@@ -127,7 +127,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
 def _saved(request: HttpRequest, form: ListForm, one: DisclosureDraft | None = None) -> HttpResponse:
     if form.is_valid():
         try:
-            kept = disclosures.save_draft(**form.cleaned_data, by=person(request), now=timezone.now())
+            kept = disclosures.save_draft(**form.cleaned_data, by=person(request), now=clock.now())
         except disclosures.NotPossible as refusal:
             form.add_error(field_of(refusal, form), sentence(refusal))
         else:

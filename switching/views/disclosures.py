@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from metering.models import FacilityInquiry
+from portal import clock
 from portal.access import Ability, needs
 from portal.market import MarketRole
 from portal.models import Company, User
@@ -34,7 +34,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     inquiry = inquiries.asked_for(request, Ability.DISCLOSE)
     if inquiry is None:
         return redirect("switching:relay-new")
-    now = timezone.now()
+    now = clock.now()
     today = jst_date(now)
     losing, menu = _chosen(request, inquiry, user)
     lists = disclosures.lists_on(today, losing_retailer_id=losing.pk if losing else None, menu=menu)

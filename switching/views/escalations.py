@@ -6,11 +6,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -90,7 +89,7 @@ COLUMNS = [
 @needs(Ability.WORK_ESCALATIONS)
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Every escalation, open ones first, and above them how often each company let a duty pass."""
-    now = timezone.now()
+    now = clock.now()
     rows = Escalation.objects.select_related("relay__point", "relay__losing_retailer").order_by("-closed_at", "-pk")
     return lists.show(
         request,
@@ -108,7 +107,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.WORK_ESCALATIONS)
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """One escalation: the case without the customer's data, the notes so far, the next note, closing it."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     one = get_object_or_404(
         Escalation.objects.select_related(
             "relay__point", "relay__losing_retailer", "relay__gaining_retailer", "closed_by"

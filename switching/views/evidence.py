@@ -4,10 +4,9 @@ from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import attachments
+from portal import attachments, clock
 from portal.access import Ability, needs, person
 from portal.templatetags.words import jst, point_number
 from portal.views.documents import stored
@@ -42,11 +41,11 @@ def download(request: HttpRequest, pk: int) -> FileResponse:
     """The file, for the own company alone; the read is in the ledger."""
     user = person(request)
     found = Evidence.objects.visible_to(user).select_related("relay", "disclosure__point")
-    return stored(evidence.read(get_object_or_404(found, pk=pk), by=user, now=timezone.now()))
+    return stored(evidence.read(get_object_or_404(found, pk=pk), by=user, now=clock.now()))
 
 
 def _attached(request: HttpRequest, case: Disclosure | Relay, back: str, name: str) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     if request.method == "POST":
         form = EvidenceForm(request.POST, request.FILES)
         if form.is_valid():

@@ -4,10 +4,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import workdays
+from portal import clock, workdays
 from portal.access import Ability, needs, person
 from portal.templatetags.words import company_name, jst, point_number
 from switching import applications, relays
@@ -31,7 +30,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         return redirect(back)
     if request.method == "POST":
         try:
-            relays.file_termination(relay_id=relay.pk, by=user, now=timezone.now())
+            relays.file_termination(relay_id=relay.pk, by=user, now=clock.now())
         except (relays.NotPossible, applications.NotPossible) as refusal:
             messages.error(request, sentence(refusal))
         else:
@@ -40,7 +39,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             )
         return redirect(back)
     calendar = workdays.of_area(relay.point.area)
-    clock = turns.of_relay(relay, reader=user.company, own=None, match=None, calendar=calendar)
+    turn = turns.of_relay(relay, reader=user.company, own=None, match=None, calendar=calendar)
     return render(
         request,
         "switching/confirm.html",
@@ -55,7 +54,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
                 (_("Supply ends on"), jst(relay.desired_date)),
                 (_("Termination due by"), jst(relay.termination_due_at)),
             ],
-            "notes": [clock.why, clock.silence],
+            "notes": [turn.why, turn.silence],
             "action_label": _("File the termination"),
             "back_url": back,
             "back_label": _("Back to the relay"),

@@ -7,13 +7,12 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from metering.models import SupplyPoint
 from metering.points import WrongNumber, normalise_number
-from portal import workdays
+from portal import clock, workdays
 from portal.access import Ability, needs
 from portal.market import SupplyClass
 from portal.models import User
@@ -114,7 +113,7 @@ def _point(form: PointForm, rule: Rule, supply_class: str, user: User) -> Supply
 def _decide(request: HttpRequest, form: KindForm, point: SupplyPoint, where: dict[str, Any]) -> HttpResponseBase:
     """Check, show what will be filed, keep as a draft or file, as the button says."""
     user: User = request.user  # type: ignore[assignment]
-    kind, now = where["kind"], timezone.now()
+    kind, now = where["kind"], clock.now()
     is_confirmed, only_check, is_draft = (name in request.POST for name in ("confirmed", "only_check", "draft"))
     tell = partial(
         dry_runs.outcome, deed=f"application.{kind}", subject=f"supply point {point.number}", by=user, now=now
@@ -224,7 +223,7 @@ def _present(rule: Rule, point: SupplyPoint) -> list[tuple[str, Any]]:
 
 def _when(rule: Rule, point: SupplyPoint) -> str:
     """Which days may be named, in words."""
-    today, calendar = jst_date(timezone.now()), workdays.of_area(point.area)
+    today, calendar = jst_date(clock.now()), workdays.of_area(point.area)
     days = partial(deadlines.window, rule, supply_class=point.supply_class, today=today, workdays=calendar)
     plain = days(meter_work=False)
     said = _("From %(earliest)s to %(latest)s.") % {"earliest": jst(plain[0]), "latest": jst(plain[1])}
@@ -256,7 +255,7 @@ def correction(request: HttpRequest, number: str) -> HttpResponseBase:
     form = CorrectionForm(request.POST, rule=rule)
     if not form.is_valid():
         return _correct(request, form, application, status=422)
-    is_confirmed, only_check, now = "confirmed" in request.POST, "only_check" in request.POST, timezone.now()
+    is_confirmed, only_check, now = "confirmed" in request.POST, "only_check" in request.POST, clock.now()
     before = revisions.entries_of(application)
     tell = partial(
         dry_runs.outcome, deed="application.correct", subject=traces.subject_of(application), by=user, now=now
@@ -335,7 +334,7 @@ def draft(request: HttpRequest, number: str) -> HttpResponseBase:
         return _see_the_case(request, application, applications.AlreadyMoved(ApplicationState(application.state)))
     if request.method == "POST" and "confirmed" in request.POST:
         try:
-            applications.file_draft(application_id=application.pk, by=user, now=timezone.now())
+            applications.file_draft(application_id=application.pk, by=user, now=clock.now())
         except applications.NotPossible as refusal:
             return _see_the_case(request, application, refusal)
         messages.success(

@@ -7,12 +7,11 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering.models import SupplyPoint
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs, within
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
@@ -42,7 +41,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
             _("Relays of other retailers are accepted at once where the customer's data fit."),
             _("What is left after the last day goes to the network operators as last-resort supply."),
         ],
-        do=partial(exits.announce, by=user, now=timezone.now()),
+        do=partial(exits.announce, by=user, now=clock.now()),
         done=_("The market exit is case %(number)s; the network operators are told."),
         is_danger=True,
     )
@@ -58,7 +57,7 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponseBase:
         title=_("Call this market exit off?"),
         button=_("Call the market exit off"),
         notes=[_("Switches under way go on. The retailer keeps the customers it still has.")],
-        do=partial(exits.call_off, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(exits.call_off, case_id=case.pk, by=user, now=clock.now()),
         done=_("Market exit %(number)s is called off."),
         is_danger=True,
         **about_case(case),
@@ -97,7 +96,7 @@ def remaining(request: HttpRequest, number: str) -> HttpResponseBase:
         rows = rows.filter(network_operator=user.company)
     ability = Ability.UNDO if case.losing_retailer_id == user.company_id else Ability.STOP_SWITCH
     ledger.record(
-        "undoing.remaining", traces.subject_of(case), by=user, now=timezone.now(), purpose="points still to be moved"
+        "undoing.remaining", traces.subject_of(case), by=user, now=clock.now(), purpose="points still to be moved"
     )
     return lists.show(
         request,

@@ -8,14 +8,13 @@ from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metering import meters
 from metering.models import SupplyPoint
 from metering.points import WrongNumber, normalise_number
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, needs, person, within
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -141,7 +140,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.ANSWER_APPLICATION)
 def for_application(request: HttpRequest, number: str) -> HttpResponseBase:
     """Plan the work an application brings; planning anew replaces what was planned."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     application = get_object_or_404(
         Application.objects.visible_to(user).select_related("point", "retailer", "match"),
         number=number,
@@ -187,7 +186,7 @@ def for_application(request: HttpRequest, number: str) -> HttpResponseBase:
 @needs(Ability.ANSWER_APPLICATION)
 def new(request: HttpRequest) -> HttpResponseBase:
     """Plan work at a point that no application asks for."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     kinds = list(MeterWork.Kind)
     form = (
         PointPlanForm(request.POST, kinds=kinds)
@@ -272,7 +271,7 @@ def _planning(
 @needs(Ability.ANSWER_APPLICATION)
 def page(request: HttpRequest, pk: int) -> HttpResponseBase:
     """One work: what is planned, the report that closes it, and afterwards the meters with their readings."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     work: Any = get_object_or_404(_works(user), pk=pk)
     is_to_do = work.stands == PLANNED
     standing = meters.standing(work.point_id, jst_date(now))
@@ -367,7 +366,7 @@ def calling_off(request: HttpRequest, pk: int) -> HttpResponseBase:
     back = reverse("switching:meter-work", args=[work.pk])
     if "confirmed" in request.POST:
         try:
-            meter_works.call_off(work_id=work.pk, by=user, now=timezone.now())
+            meter_works.call_off(work_id=work.pk, by=user, now=clock.now())
         except applications.NotPossible as refusal:
             messages.error(request, sentence(refusal))
         else:

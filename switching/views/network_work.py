@@ -8,11 +8,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -110,7 +109,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.ANSWER_APPLICATION)
 def answer(request: HttpRequest, number: str) -> HttpResponseBase:
     """Accept or reject an application, with codes; a page in between shows what the retailer will read."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     application = get_object_or_404(
         Application.objects.visible_to(user).select_related("point", "retailer", "relay", "match"),
         number=number,

@@ -3,9 +3,9 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import clock
 from portal.access import Ability, needs, person
 from switching import policies
 from switching.forms import RulesForm
@@ -21,7 +21,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if "try" not in request.POST:
             values = {name: value for name, value in form.cleaned_data.items() if name != "tries"}
-            policies.lay_down(retailer=user.company, **values, by=user, now=timezone.now())
+            policies.lay_down(retailer=user.company, **values, by=user, now=clock.now())
             messages.success(request, _("The rules are in force. Others see pattern, hint and sample at once."))
             return redirect("switching:relay-rules")
         tried = form.tried()

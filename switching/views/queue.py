@@ -9,11 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, covers, needs, person
 from portal.lists import Column
 from portal.market import SupplyClass
@@ -133,9 +132,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     """The own company's queue, the newest first; the CSV holds what was entered too, and is in the ledger."""
     user = person(request)
     if request.GET.get("format") == "csv":
-        ledger.record(
-            "queue.export", "own queue", by=user, now=timezone.now(), purpose="CSV of the own company's queue"
-        )
+        ledger.record("queue.export", "own queue", by=user, now=clock.now(), purpose="CSV of the own company's queue")
     return lists.show(
         request,
         _seen(user),
@@ -150,7 +147,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 @needs(Ability.SEE_QUEUE)
 def page(request: HttpRequest, number: str) -> HttpResponse:
     """One registration: where it stands in the queue, what was entered, what became of it."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     queued = get_object_or_404(_seen(user), number=number)
     ledger.record("queue.read", f"queue {queued.number}", by=user, now=now, purpose="own registration in the queue")
     place = registration_queue.places(queued.company_id).get(queued.pk)
@@ -211,7 +208,7 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
         return _see(request, queued, registration_queue.AlreadyEnded(State(queued.state)))
     if request.method == "POST" and "confirmed" in request.POST:
         try:
-            registration_queue.withdraw(queued_id=queued.pk, by=user, now=timezone.now())
+            registration_queue.withdraw(queued_id=queued.pk, by=user, now=clock.now())
         except registration_queue.NotPossible as refusal:
             return _see(request, queued, refusal)
         messages.success(request, _("%(number)s is taken out of the queue.") % {"number": queued.number})

@@ -18,14 +18,13 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from metering.models import FacilityInquiry, SupplyPoint
 from metering.points import next_reading_date
-from portal import ledger, lists, quotas, workdays
+from portal import clock, ledger, lists, quotas, workdays
 from portal.access import Ability, covers, needs, person
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
@@ -244,7 +243,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         columns, empty = SENT, _("No relay sent yet. Each begins with a facility inquiry.")
         if lists.wants_csv(request):
             ledger.record(
-                "relay.export", "relays sent", by=user, now=timezone.now(), purpose="CSV of the own company's relays"
+                "relay.export", "relays sent", by=user, now=clock.now(), purpose="CSV of the own company's relays"
             )
     else:
         rows = rows.filter(losing_retailer=user.company)
@@ -276,7 +275,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     """One relay for either side: what it is, whose turn, how it got there, what can be done now."""
     user: User = request.user  # type: ignore[assignment]
     relay = _visible(user, number)
-    if sights.note(relay, by=user, now=timezone.now()):
+    if sights.note(relay, by=user, now=clock.now()):
         relay = _visible(user, number)
     calendar = workdays.of_area(relay.point.area)
     is_losing = relay.losing_retailer_id == user.company_id
@@ -332,7 +331,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "evidence": relay.evidence.select_related("attached_by"),
             "may_attach": not is_losing and _may(user, Ability.REGISTER_RELAY, relay),
             "reasons": in_words(relay),
-            "undoings": undo_links.of_relay(relay, user, now=timezone.now()),
+            "undoings": undo_links.of_relay(relay, user, now=clock.now()),
             "events": events,
             "number": relay.number,
             "own": [(application, turns.application_badge(application)) for application in own],
@@ -340,7 +339,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "is_losing": is_losing,
             "may_judge": is_losing
             and relay.state == RelayState.WAITING
-            and not relay.is_overdue(timezone.now())
+            and not relay.is_overdue(clock.now())
             and _may(user, Ability.JUDGE_RELAY, relay),
             "may_file_termination": is_losing and relay.owes_termination and _may(user, Ability.JUDGE_RELAY, relay),
             "asked": relay.messages.count(),
@@ -386,7 +385,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
             template="switching/choose_inquiry.html",
             context={"may_inquire": user.may(Ability.INQUIRE)},
         )
-    now = timezone.now()
+    now = clock.now()
     today = jst_date(now)
     disclosure = disclosures.usable(inquiry.point, user=user, today=today)
     if disclosure is None:
@@ -532,7 +531,7 @@ def _entries(
             "steps": way(2),
             "busy": busy,
             "checked": checked,
-            "quotas": quotas.standing(person(request).company, now=timezone.now(), registration=Registration.RELAY),
+            "quotas": quotas.standing(person(request).company, now=clock.now(), registration=Registration.RELAY),
         },
         status=status,
     )
@@ -582,7 +581,7 @@ def judgement(request: HttpRequest, number: str) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     received = _detailed(Relay.objects.visible_to(user).filter(losing_retailer=user.company))
     relay = get_object_or_404(received, number=number)
-    now = timezone.now()
+    now = clock.now()
     if sights.note(relay, by=user, now=now):
         relay = received.get(pk=relay.pk)
     if relay.state != RelayState.WAITING:
@@ -718,10 +717,10 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
         return _see_the_case(request, relay, relays.AlreadyMoved(RelayState(relay.state)))
     checked = None
     if only_check := "only_check" in request.POST:
-        checked = _withdrawal_checked(relay, by=user, now=timezone.now())
+        checked = _withdrawal_checked(relay, by=user, now=clock.now())
     if not only_check and "confirmed" in request.POST:
         try:
-            relays.withdraw(relay_id=relay.pk, by=user, now=timezone.now())
+            relays.withdraw(relay_id=relay.pk, by=user, now=clock.now())
         except (relays.NotPossible, applications.NotPossible) as refusal:
             return _see_the_case(request, relay, refusal)
         messages.success(request, _("Relay %(number)s is withdrawn.") % {"number": relay.number})

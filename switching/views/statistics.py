@@ -10,11 +10,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from portal import clock
 from portal.access import Ability, View, needs, person, public
 from portal.lists import defused
 from portal.market import Area
@@ -231,7 +231,7 @@ def audience(request: HttpRequest) -> HttpResponse:
     return _decide(
         request,
         form,
-        lambda: statistics.open_to(form.cleaned_data["audience"], by=person(request), now=timezone.now()),
+        lambda: statistics.open_to(form.cleaned_data["audience"], by=person(request), now=clock.now()),
         _("The statistics are now visible to: %(audience)s."),
         lambda: {"audience": Audience(form.cleaned_data["audience"]).label},
     )
@@ -245,7 +245,7 @@ def counting(request: HttpRequest) -> HttpResponse:
     return _decide(
         request,
         form,
-        lambda: statistics.count_again(since=form.cleaned_data["since"], by=person(request), now=timezone.now()),
+        lambda: statistics.count_again(since=form.cleaned_data["since"], by=person(request), now=clock.now()),
         _("The statistics were counted anew from the month of %(since)s."),
         lambda: {"since": form.cleaned_data["since"]},
     )
@@ -371,7 +371,7 @@ def _named(figures: Figures) -> dict[str, int]:
 
 
 def _csv(name: str, head: Iterable[str], rows: Iterable[Sequence[object]]) -> HttpResponse:
-    today = jst_date(timezone.now())
+    today = jst_date(clock.now())
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}-{today:%Y%m%d}.csv"'
     answer.write("\ufeff")

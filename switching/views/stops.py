@@ -6,9 +6,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import clock
 from portal.access import Ability, needs, person
 from portal.templatetags.words import company_name, jst, point_number
 from switching import applications, stops
@@ -22,7 +22,7 @@ from switching.views import turns, two_steps
 @needs(Ability.FILE_APPLICATION)
 def ask(request: HttpRequest, number: str) -> HttpResponseBase:
     """The retailer asks the network operator to stop its matched or scheduled application."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     application = get_object_or_404(
         Application.objects.visible_to(user)
         .exclude(kind=Application.Kind.SWITCH_TERMINATION)
@@ -67,7 +67,7 @@ def ask(request: HttpRequest, number: str) -> HttpResponseBase:
 @needs(Ability.ANSWER_APPLICATION)
 def answer(request: HttpRequest, number: str) -> HttpResponseBase:
     """The network operator stops the application, or says why it goes on."""
-    user, now = person(request), timezone.now()
+    user, now = person(request), clock.now()
     application = get_object_or_404(
         Application.objects.visible_to(user).select_related("point", "retailer", "match"),
         number=number,

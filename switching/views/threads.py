@@ -3,10 +3,9 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import workdays
+from portal import clock, workdays
 from portal.access import Ability, needs, person
 from portal.templatetags.words import company_name
 from switching import threads
@@ -24,7 +23,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     relay = get_object_or_404(
         Relay.objects.visible_to(user).select_related("point", "gaining_retailer", "losing_retailer"), number=number
     )
-    now = timezone.now()
+    now = clock.now()
     is_losing = relay.losing_retailer_id == user.company_id
     said = list(relay.messages.select_related("company", "by"))
     topics = threads.topics_of(relay, user) if is_losing or said else ()

@@ -12,11 +12,10 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portal import notices
+from portal import clock, notices
 from portal.models import Notice, User
 from portal.templatetags.words import company_name, jst
 from switching.codes import AnswerCode
@@ -92,7 +91,7 @@ def on_paper(
             "reasons": reasons,
             "events": events,
             "number": case.number,
-            "now": timezone.now(),
+            "now": clock.now(),
             "back_url": request.path,
         },
     )

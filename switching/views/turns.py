@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from portal.models import Company
 from portal.templatetags.words import badge, company_name, jst
 from portal.workdays import Workdays, jst_date
-from switching import clock, deadlines
+from switching import case_clock, deadlines
 from switching.models import Application, Match, Relay
 from switching.states import ApplicationState, RelayState
 
@@ -74,7 +74,7 @@ class Clock:
     happens: bool = False  # at `until` something happens by itself; otherwise somebody has time until then
 
 
-def not_counted(days: clock.ClosedDays) -> str:
+def not_counted(days: case_clock.ClosedDays) -> str:
     """The closed days of a clock, named; "" when there are none."""
     named = [f"{jst(day)} {why}" for day, why in days]
     return _("Not counted: %(days)s.") % {"days": ", ".join(named)} if named else ""
@@ -82,7 +82,7 @@ def not_counted(days: clock.ClosedDays) -> str:
 
 def skipped_words(calendar: Workdays, after: date, until: date) -> str:
     """The closed days between two days, named; "" when there are none."""
-    return not_counted(clock.closed_days(calendar, after, until))
+    return not_counted(case_clock.closed_days(calendar, after, until))
 
 
 def _joined(*sentences: str) -> str:
@@ -91,7 +91,7 @@ def _joined(*sentences: str) -> str:
 
 def why_due(relay: Relay, calendar: Workdays) -> str:
     """Why the judgement is due at that moment."""
-    deadline = clock.judgement(relay, calendar)
+    deadline = case_clock.judgement(relay, calendar)
     rule = ngettext(
         "17:00 of the next business day after the registration on %(day)s.",
         "17:00 of business day no. %(count)s after the registration on %(day)s.",
@@ -102,7 +102,7 @@ def why_due(relay: Relay, calendar: Workdays) -> str:
 
 def why_filing(relay: Relay, calendar: Workdays) -> str:
     """Why a termination that is filed by hand is due at that moment; "" when none is owed."""
-    deadline = clock.filing(relay, calendar)
+    deadline = case_clock.filing(relay, calendar)
     if deadline is None:
         return ""
     if deadline.is_cut_off:

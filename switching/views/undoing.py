@@ -13,11 +13,10 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import ledger, lists
+from portal import clock, ledger, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.market import Area, SupplyClass
@@ -116,9 +115,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     case = _visible(user, number)
     if user.company.is_hub_operator:
-        ledger.record(
-            "undoing.read", traces.subject_of(case), by=user, now=timezone.now(), purpose="undoing of a switch"
-        )
+        ledger.record("undoing.read", traces.subject_of(case), by=user, now=clock.now(), purpose="undoing of a switch")
     filed = case.applications.select_related("point", "retailer", "match").order_by("pk")
     sees_relay = case.relay is not None and Relay.objects.visible_to(user).filter(pk=case.relay.pk).exists()
     sees = set(Application.objects.visible_to(user).filter(pk__in=filed).values_list("pk", flat=True))
@@ -219,7 +216,7 @@ def _acts(case: UndoCase, user: User) -> list[tuple[str, str]]:
         found.append((_("Decide"), "undo-decision"))
     if _may_withdraw(case, user):
         found.append((_("Withdraw"), "undo-withdrawal"))
-    if _may_appeal(case, user, timezone.now()):
+    if _may_appeal(case, user, clock.now()):
         found.append((_("Bring it before the hub operator"), "undo-appeal"))
     if case.kind == UndoKind.MARKET_EXIT and case.is_open and undoing_operator(user):
         found.append((_("Call the market exit off"), "exit-withdrawal"))
@@ -403,7 +400,7 @@ def _own_relay(user: User, number: str, *, side: str = "") -> Relay:
 def cooling_off_new(request: HttpRequest, number: str) -> HttpResponseBase:
     """The customer cools off: the page opens the phase the switch stands in and says what will happen."""
     user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number, side="gaining_retailer"), timezone.now()
+    relay, now = _own_relay(user, number, side="gaining_retailer"), clock.now()
     try:
         phase = cooling_off.phase_of(relay)
     except cooling_off.NothingToUndo as refusal:
@@ -430,7 +427,7 @@ def cooling_off_new(request: HttpRequest, number: str) -> HttpResponseBase:
 def reversal_new(request: HttpRequest, number: str) -> HttpResponseBase:
     """Either retailer asks that an erroneous switch be reversed."""
     user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number), timezone.now()
+    relay, now = _own_relay(user, number), clock.now()
     act = Act(
         title=_("Ask for the reversal of an erroneous switch"),
         button=_("Ask for the reversal"),
@@ -446,7 +443,7 @@ def reversal_new(request: HttpRequest, number: str) -> HttpResponseBase:
 def denial_new(request: HttpRequest, number: str) -> HttpResponseBase:
     """The former retailer reports that the customer denies a switch that was carried out."""
     user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number, side="losing_retailer"), timezone.now()
+    relay, now = _own_relay(user, number, side="losing_retailer"), clock.now()
     act = Act(
         title=_("The customer denies the switch"),
         button=_("Report the denial"),
@@ -478,7 +475,7 @@ def answer(request: HttpRequest, number: str) -> HttpResponseBase:
         title=_("Stop this switch?") if is_stop else _("Reverse this switch?"),
         button=_("Give this answer"),
         notes=undo_turns.what_it_means(case),
-        do=partial(verb, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(verb, case_id=case.pk, by=user, now=clock.now()),
         done=_("Your answer to case %(number)s is kept."),
         values=lambda form: {
             "agrees": form.cleaned_data["verdict"] == "agree",
@@ -500,7 +497,7 @@ def evidence(request: HttpRequest, number: str) -> HttpResponseBase:
         title=_("Evidence of the customer's consent"),
         button=_("Give the evidence"),
         notes=undo_turns.what_it_means(case),
-        do=partial(frauds.answer, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(frauds.answer, case_id=case.pk, by=user, now=clock.now()),
         done=_("The evidence is kept in case %(number)s; the hub operator decides."),
         values=lambda form: {"evidence": frauds.Evidence(**form.cleaned_data)},
         **about_case(case),
@@ -538,12 +535,12 @@ def decision(request: HttpRequest, number: str) -> HttpResponseBase:
     """The hub operator decides, with its grounds."""
     user, case = _case_of(request, number, UndoKind.REVERSAL, UndoKind.FRAUD, UndoKind.COOLING_OFF)
     verb, choices = DECISIONS[case.kind]
-    ledger.record("undoing.read", traces.subject_of(case), by=user, now=timezone.now(), purpose="decision")
+    ledger.record("undoing.read", traces.subject_of(case), by=user, now=clock.now(), purpose="decision")
     act = Act(
         title=_("Decide on this case"),
         button=_("Decide so"),
         notes=undo_turns.what_it_means(case),
-        do=partial(verb, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(verb, case_id=case.pk, by=user, now=clock.now()),
         done=_("Case %(number)s is decided; both sides are told."),
         values=lambda form: {
             "upholds": form.cleaned_data["verdict"] == "uphold",
@@ -564,7 +561,7 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponseBase:
         title=_("Withdraw this case?"),
         button=_("Withdraw the case"),
         notes=[_("Everything stays as it is. The case can be opened again while the time for it lasts.")],
-        do=partial(undoing.withdraw, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(undoing.withdraw, case_id=case.pk, by=user, now=clock.now()),
         done=_("Case %(number)s is withdrawn."),
         is_danger=True,
         **about_case(case),
@@ -581,7 +578,7 @@ def appeal(request: HttpRequest, number: str) -> HttpResponseBase:
     act = Act(
         title=_("Bring the reversal before the hub operator"),
         button=_("Bring it before the hub operator"),
-        do=partial(reversals.appeal, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(reversals.appeal, case_id=case.pk, by=user, now=clock.now()),
         done=_("Case %(number)s is with the hub operator."),
         **about_case(case),
     )
@@ -594,7 +591,7 @@ def contract(request: HttpRequest, number: str) -> HttpResponseBase:
     user, case = _case_of(request, number, UndoKind.DARK_POINT)
     if case.losing_retailer_id != user.company_id:
         raise Http404
-    now = timezone.now()
+    now = clock.now()
     act = Act(
         title=_("Does your contract go on?"),
         button=_("Give this answer"),
@@ -618,7 +615,7 @@ def last_resort(request: HttpRequest, number: str) -> HttpResponseBase:
         title=_("Last-resort supply: the customer's answer"),
         button=_("Keep this answer"),
         notes=undo_turns.what_it_means(case),
-        do=partial(dark_points.decide, case_id=case.pk, by=user, now=timezone.now()),
+        do=partial(dark_points.decide, case_id=case.pk, by=user, now=clock.now()),
         done=_("The customer's answer is kept in case %(number)s."),
         **about_case(case),
     )

@@ -7,14 +7,13 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import lists
+from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.models import User
@@ -173,7 +172,7 @@ def _kind(request: HttpRequest, content: str) -> FileKind:
 @needs(Ability.SEND_MANY)
 def new(request: HttpRequest, content: str) -> HttpResponseBase:
     """What a file of this kind looks like, its templates, and the form that takes one."""
-    kind, user, now = _kind(request, content), _person(request), timezone.now()
+    kind, user, now = _kind(request, content), _person(request), clock.now()
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         given = form.cleaned_data["file"]
@@ -226,7 +225,7 @@ def work_list(request: HttpRequest, format: str) -> HttpResponseBase:
         raise Http404
     kind = KINDS[Content.JUDGEMENTS]
     rows = [[*(str(column.label) for column in kind.columns), *(str(label) for label in kind.passed_over.values())]]
-    for relay, report in judgements.work_list(by=_person(request), now=timezone.now()):
+    for relay, report in judgements.work_list(by=_person(request), now=clock.now()):
         rows.append(
             [
                 relay.number,
@@ -238,7 +237,7 @@ def work_list(request: HttpRequest, format: str) -> HttpResponseBase:
                 *(str(comparison.verdict.label) for comparison in report.comparisons),
             ]
         )
-    name = f"relays-to-judge-{jst_date(timezone.now()):%Y%m%d}.{format}"
+    name = f"relays-to-judge-{jst_date(clock.now()):%Y%m%d}.{format}"
     if format == "csv":
         return _download(b"".join(writing.csv_bytes(rows)), name, _type("utf-8"))
     return _download(writing.excel_bytes([(str(_("list")), rows)]), name)
@@ -326,7 +325,7 @@ def confirmation(request: HttpRequest, pk: int) -> HttpResponse:
     user = _person(request)
     upload = _visible(user, pk)
     try:
-        uploads.confirm(upload.pk, again="again" in request.POST, by=user, now=timezone.now())
+        uploads.confirm(upload.pk, again="again" in request.POST, by=user, now=clock.now())
     except uploads.NotPossible as refusal:
         messages.error(request, str(refusal))
     else:
@@ -341,7 +340,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
     user = _person(request)
     upload = _visible(user, pk)
     try:
-        uploads.discard(upload.pk, by=user, now=timezone.now())
+        uploads.discard(upload.pk, by=user, now=clock.now())
     except uploads.NotPossible as refusal:
         messages.error(request, str(refusal))
         return redirect("switching:upload", upload.pk)
@@ -356,7 +355,7 @@ def recall(request: HttpRequest, pk: int) -> HttpResponse:
     upload = _visible(user, pk)
     if request.method == "POST" and "confirmed" in request.POST:
         try:
-            uploads.recall(upload.pk, by=user, now=timezone.now())
+            uploads.recall(upload.pk, by=user, now=clock.now())
         except uploads.NotPossible as refusal:
             messages.error(request, str(refusal))
         else:
@@ -382,7 +381,7 @@ def wrong_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     user = _person(request)
     upload = _visible(user, pk)
     kind = KINDS[upload.content]
-    uploads.record_read(upload, "upload.wrong_rows", by=user, now=timezone.now())
+    uploads.record_read(upload, "upload.wrong_rows", by=user, now=clock.now())
     found = UploadRow.objects.of(upload, user).filter(state__in=WRONG).order_by("line")
     rows = writing.wrong_rows(upload, found.iterator(chunk_size=2000), kind)
     name = f"wrong-rows-{upload.pk}.{upload.format}"

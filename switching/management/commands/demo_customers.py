@@ -3,10 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from metering.models import SupplyPeriod
-from portal import demo
+from portal import clock, demo
 from portal.workdays import jst_date
 from switching.models import Application, Relay
 from switching.states import OPEN_APPLICATIONS, OPEN_RELAYS
@@ -24,7 +23,7 @@ class Command(BaseCommand):
         periods = (
             SupplyPeriod.objects.filter(
                 known_until__isnull=True,
-                during__contains=jst_date(timezone.now()),
+                during__contains=jst_date(clock.now()),
                 ending=SupplyPeriod.Ending.OPEN,
                 retailer__name=SUPPLIER,
                 point__area=AREA,

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import clock
 from portal.workdays import JST, jst_date
 from switching.demo import seed
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         if options["today"] and options["today"] != jst_date(now):
             now = datetime.combine(options["today"], time(10), JST)
         sources = seed.Sources() if options["invented"] else seed.Sources.beside(SHARED)
