@@ -305,7 +305,7 @@ def test_the_operator_counts_anew_from_the_page(months_answers, cast):
     client = client_of(cast["hub.operator"])
     DayCount.objects.all().update(others=999)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("switching.views.statistics.timezone.now", lambda: IN_MAY)
+        patch.setattr("switching.views.statistics.clock.now", lambda: IN_MAY)
         answer = client.post("/statistics/counting/", {"since": "2026-04-15"}, follow=True)
     assert "再集計しました" in said(answer)
     assert statistics.total(statistics.table(Step.MONTH)).others == 20
