@@ -4,7 +4,7 @@ from datetime import datetime
 
 from celery import shared_task
 
-from metering import access_codes, gaps, governance, intake, publication
+from metering import access_codes, drop_folder, gaps, governance, intake, publication
 from portal import clock
 
 
@@ -15,7 +15,7 @@ def _moment(at: str | None) -> datetime:
 @shared_task
 def collect_dropped(at: str | None = None) -> None:
     """Receive what lies complete in the drop folder."""
-    intake.collect_dropped(now=_moment(at))
+    drop_folder.collect_dropped(now=_moment(at))
 
 
 @shared_task

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from metering import checks, intake
+from metering import checks, intake, tallies
 from metering.formats.csv import COLUMNS
 from metering.forms_usage import UploadForm, UsageFileFilter
 from metering.models import RefusedRow, UsageFile
@@ -185,7 +185,7 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
             "waiting": waiting,
             "unsettled": not file.settled_at and (file.rows_refused or file.problem),
             "stuck": waiting and file.attempts >= intake.GIVE_UP_AFTER,
-            "rows_so_far": intake.progress(file) if waiting else None,
+            "rows_so_far": tallies.progress(file) if waiting else None,
             "list": rows,
         },
     )

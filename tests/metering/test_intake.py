@@ -10,7 +10,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import intake, supply, usage
+from metering import day_intake, drop_folder, intake, supply, tallies, usage, usage_formats
 from metering.formats.csv import wide_lines
 from metering.halfhours import NULL, Quality
 from metering.models import RefusedRow, UsageBatch, UsageDay, UsageFile
@@ -210,9 +210,9 @@ def test_the_same_row_twice_in_a_file_counts_once(cast, houses):
 
 @pytest.mark.parametrize("work_rows", [1, 2, 100])
 def test_a_row_that_contradicts_an_earlier_one_is_refused_wherever_it_stands(cast, houses, monkeypatch, work_rows):
-    monkeypatch.setattr(intake, "WORK_ROWS", work_rows)
-    small = intake.read_wide
-    monkeypatch.setattr(intake, "read_wide", lambda stream, **limits: small(stream, block_rows=2, **limits))
+    monkeypatch.setattr(day_intake, "WORK_ROWS", work_rows)
+    small = usage_formats.read_wide
+    monkeypatch.setattr(usage_formats, "read_wide", lambda stream, **limits: small(stream, block_rows=2, **limits))
     values = figures(4, gaps=False)
     content = csv_of(block_of([houses[1], houses[0], houses[2], houses[1]], values=values))
     file = deliver(cast, content)
@@ -328,7 +328,7 @@ def test_a_message_under_another_days_name_is_not_taken_in(cast, houses):
 
 def test_a_crash_half_way_leaves_nothing_and_the_file_waiting(cast, houses, monkeypatch):
     file = receive(cast, csv_of(block_of(houses)))
-    monkeypatch.setattr(intake._Store, "_write_refused", _crash)
+    monkeypatch.setattr(tallies.Tally, "write_refused", _crash)
     with pytest.raises(Crash):
         intake.take_in(file.pk, now=NOW)
     assert stored() == 0 and not UsageBatch.objects.exists()
@@ -340,7 +340,7 @@ def test_a_crash_half_way_leaves_nothing_and_the_file_waiting(cast, houses, monk
 
 def test_a_file_that_fails_again_and_again_waits_for_the_operator(cast, houses, monkeypatch):
     file = receive(cast, csv_of(block_of(houses)))
-    monkeypatch.setattr(intake._Store, "all", _crash)
+    monkeypatch.setattr(day_intake.DayStore, "all", _crash)
     for _ in range(intake.GIVE_UP_AFTER + 1):
         intake.take_in_waiting(now=NOW)
     file.refresh_from_db()
@@ -409,7 +409,7 @@ def test_two_files_with_the_same_rows_at_once_both_end_well(cast):
 
 
 def test_dropped_files_are_received_when_they_are_whole(cast, houses, settings):
-    intake.collect_dropped(now=NOW)  # makes the folders
+    drop_folder.collect_dropped(now=NOW)  # makes the folders
     folder = settings.USAGE_DROP_DIR / "KAZE3"
     good = csv_of(block_of(houses))
     for name, content, age in [
@@ -423,7 +423,7 @@ def test_dropped_files_are_received_when_they_are_whole(cast, houses, settings):
         stamp = (folder / name).stat().st_mtime - age
         os.utime(folder / name, (stamp, stamp))
     (folder / "link.csv").symlink_to("/etc/passwd")
-    collected = intake.collect_dropped(now=NOW)
+    collected = drop_folder.collect_dropped(now=NOW)
     assert (collected.received, collected.refused) == (1, 1)
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
         *(["growing.csv", "link.csv"] if (folder / "link.csv").is_file() else ["growing.csv"]),

@@ -8,7 +8,7 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from metering import intake
+from metering import drop_folder
 from metering.inquiries import inquire, record_consent
 from portal import gates
 from portal.access import Ability
@@ -147,9 +147,9 @@ def test_dropped_usage_files_wait_until_usage_opens(cast, settings, tmp_path):
     long_ago = NOW.timestamp() - 10**8
     os.utime(folder / "usage.zip", (long_ago, long_ago))
     gates.open_function(Function.USAGE, opened_from=NOW + DAY, by=None, now=NOW)
-    assert intake.collect_dropped(now=NOW) == intake.Collected()
+    assert drop_folder.collect_dropped(now=NOW) == drop_folder.Collected()
     assert (folder / "usage.zip").exists()
-    assert intake.collect_dropped(now=NOW + DAY).refused == 1
+    assert drop_folder.collect_dropped(now=NOW + DAY).refused == 1
 
 
 def test_a_verb_that_closes_under_ones_hands_answers_with_the_page_and_files_nothing(cast, monkeypatch):

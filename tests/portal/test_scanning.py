@@ -12,7 +12,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from metering import intake
+from metering import drop_folder
 from metering.models import UsageFile
 from portal import attachments, clamd, scanning
 from portal.models import Document, TicketFile
@@ -162,7 +162,7 @@ def test_a_dropped_file_waits_for_the_scanner(away, cast, settings, tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"supply_point,\n")
     os.utime(path, (path.stat().st_mtime - 60,) * 2)
-    collected = intake.collect_dropped(now=NOW)
+    collected = drop_folder.collect_dropped(now=NOW)
     assert (collected.received, collected.refused) == (0, 0) and path.exists()
     settings.UPLOAD_SCANNER = ""
-    assert intake.collect_dropped(now=NOW).received == 1 and not path.exists()
+    assert drop_folder.collect_dropped(now=NOW).received == 1 and not path.exists()

@@ -1,0 +1,313 @@
+"""Day rows in: every row's point looked up, checked, compared with what is in force and stored in blocks.
+
+Rows travel as arrays from the reader to PostgreSQL's binary COPY; a row becomes an object of its own only when it is
+refused.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+from numpy.typing import NDArray
+
+from metering import checks, day_copy, usage_formats
+from metering.checks import Bounds, Facts
+from metering.formats.blocks import DayBlock, join
+from metering.formats.csv import wide_lines
+from metering.formats.errors import BadRow
+from metering.halfhours import NULL, pack, pack_quality
+from metering.models import UsageBatch, UsageFile
+from metering.tallies import Tally
+
+WORK_ROWS = 16_384
+"""Rows looked up, checked and stored at once."""
+
+_POINT_FACTS = np.dtype([("id", ">i8"), ("limit", ">i8"), ("step", ">i4"), ("energised", "?")])
+"""What `DayStore._look_up` is told about a point, as the server sends it."""
+
+
+def _days(block: DayBlock) -> tuple[list[date], NDArray[np.intp]]:
+    """The days of a block and, per row, which of them it is; nearly always there is one."""
+    if (block.days == block.days[0]).all():
+        return [block.days[0].item()], np.zeros(len(block), np.intp)
+    days, which = np.unique(block.days, return_inverse=True)
+    return days.tolist(), which
+
+
+class DayStore:
+    """One file on its way into the database; lives inside one transaction."""
+
+    def __init__(self, file: UsageFile, *, now: datetime) -> None:
+        self.file, self.now = file, now
+        self.bounds = Bounds.of(now=now, received_at=file.received_at, months_kept=settings.USAGE_MONTHS_KEPT)
+        self.tally = Tally(file)
+        self.batches: dict[date, UsageBatch] = {}
+        self.file_of_batch: dict[int, int] = {}
+        self.touched: dict[date, bool] = {}
+        self.highest: dict[date, bytes] = {}
+
+    def all(self) -> Tally:
+        held: list[DayBlock] = []
+        rows = 0
+        with self.file.content.open("rb") as stream:
+            for item in usage_formats.items(self.file, stream):
+                if isinstance(item, BadRow):
+                    self.tally.refuse(item)
+                    continue
+                held.append(item)
+                rows += len(item)
+                if rows >= WORK_ROWS:
+                    self._take(join(held))
+                    held, rows = [], 0
+        if held:
+            self._take(join(held))
+        self.tally.write_refused()
+        UsageBatch.objects.bulk_update(self.batches.values(), ["rows", "readings", "rows_corrected"], batch_size=500)
+        return self.tally
+
+    def _refuse_rows(self, block: DayBlock, rows: NDArray[np.intp], codes: list[str]) -> None:
+        lines = wide_lines(block.rows(rows)).decode().splitlines()
+        for row, code, raw in zip(rows.tolist(), codes, lines, strict=True):
+            column, params = checks.particulars(code, block, row, self.bounds)
+            self.tally.refuse(BadRow(int(block.lines[row]), code, column, params, raw))
+
+    def _take(self, block: DayBlock) -> None:
+        facts = self._facts(block)
+        findings = checks.examine(block, facts, self.bounds)
+        bad = np.flatnonzero(~findings.good)
+        if bad.size:
+            self._refuse_rows(block, bad, [findings.code_of(row) for row in bad.tolist()])
+        for code, struck in findings.noted.items():
+            self.tally.note(code, block.lines[struck])
+        if bad.size:
+            ids = facts.point_ids[findings.good]
+            block = block.rows(findings.good)
+        else:
+            ids = facts.point_ids
+        if not len(block):
+            return
+        packed, quality = pack(block.values), pack_quality(block.quality, block.values)
+        revisions = np.zeros(len(block), np.int64)
+        keep = self._compare(block, ids, packed, quality, revisions)
+        self.tally.read += len(block)  # refused rows counted themselves
+        chosen = np.flatnonzero(keep)
+        if chosen.size:
+            self._copy(block, ids, packed, quality, revisions, chosen)
+        self.tally.tell()
+
+    # What the points are
+
+    def _facts(self, block: DayBlock) -> Facts:
+        heads = np.ones(len(block), bool)
+        heads[1:] = block.points[1:] != block.points[:-1]  # a point with several days in a row is asked for once
+        known = self._look_up(block.points[heads])[np.cumsum(heads) - 1]
+        active = known["energised"].copy()
+        facts = Facts(
+            known["id"].astype(np.int64), active, known["limit"].astype(np.int64), known["step"].astype(np.int64)
+        )
+        idle = np.flatnonzero(~active)
+        if idle.size:
+            active[idle] = self._supplied(facts.point_ids[idle], block.days[idle])
+        return facts
+
+    def _look_up(self, points: NDArray[np.bytes_]) -> NDArray[np.void]:
+        """Points of the sender's own network; another operator's are as unknown as those that do not exist.
+
+        V05: kW (kVA, 100 V times ampere) times half an hour times one and a half. The answer is one value for all
+        points, and each is found through its key whatever the statistics say.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT string_agg(int8send(coalesce(p.id, 0)) || int8send(coalesce(p.size, 0))
+                                  || int4send(coalesce(p.resolution_wh, 0)) || boolsend(coalesce(p.energised, true)),
+                                  ''::bytea ORDER BY k.at)
+                FROM unnest(string_to_array(%s, ',')) WITH ORDINALITY AS k(number, at)
+                LEFT JOIN LATERAL (
+                    SELECT id, contract_state = 'energised' AS energised, resolution_wh,
+                           round(contract_size * CASE contract_size_unit WHEN 'A' THEN 75 ELSE 750 END)::bigint AS size
+                    FROM metering_supplypoint
+                    WHERE number = k.number AND network_operator_id = %s OFFSET 0
+                ) p ON true
+                """,
+                [b",".join(points.tolist()).decode(), self.file.sender_id],
+            )
+            (found,) = cursor.fetchone()
+        return np.frombuffer(found, _POINT_FACTS)
+
+    def _supplied(self, ids: NDArray[np.int64], days: NDArray[np.datetime64]) -> list[bool]:
+        """Whether somebody supplied each point on its day: an idle point's past may still be corrected."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT EXISTS (SELECT FROM metering_supplyperiod s
+                               WHERE s.point_id = k.point_id AND s.known_until IS NULL AND s.during @> k.day)
+                FROM unnest(%s::bigint[], %s::date[]) WITH ORDINALITY AS k(point_id, day, at) ORDER BY k.at
+                """,
+                [ids.tolist(), days.tolist()],
+            )
+            return [supplied for (supplied,) in cursor.fetchall()]
+
+    # What is stored already
+
+    def _compare(
+        self,
+        block: DayBlock,
+        ids: NDArray[np.int64],
+        packed: list[bytes],
+        quality: list[bytes | None],
+        revisions: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """True for rows to be stored; fills their revisions, counts the unchanged, refuses what contradicts itself."""
+        keep = np.ones(len(block), bool)
+        contradicts: list[int] = []
+
+        days = block.days.astype(np.int64)
+        rising = bool((ids[1:] > ids[:-1]).all())  # then nothing can stand twice
+        order = np.arange(len(ids)) if rising else np.lexsort((days, ids))
+        same = (np.diff(ids[order]) == 0) & (np.diff(days[order]) == 0)
+        if same.any():  # a point and day twice in this block: one meter more, or the row again
+            seen: dict[tuple[int, int, str], int] = {}
+            doubtful = np.zeros(len(block), bool)
+            doubtful[order[:-1]] |= same
+            doubtful[order[1:]] |= same
+            for row in np.flatnonzero(doubtful).tolist():
+                first = seen.setdefault((int(ids[row]), int(days[row]), block.meters[row]), row)
+                if first == row:
+                    continue
+                keep[row] = False
+                if (packed[first], quality[first]) == (packed[row], quality[row]):
+                    self.tally.unchanged += 1
+                else:
+                    contradicts.append(row)
+
+        asked = np.flatnonzero(self._may_be_stored(block) & keep)
+        if asked.size:
+            stored = self._in_force(ids[asked], block.days[asked])
+            overtaken: list[int] = []
+            for row in asked.tolist():
+                current = stored.get((int(ids[row]), block.days[row].item(), block.meters[row]))
+                if current is None:
+                    continue
+                revision, cells, letters, batch_id = current
+                brought_by = self._file_of(batch_id)
+                if (cells, letters) == (packed[row], quality[row]):
+                    keep[row] = False
+                    self.tally.unchanged += 1
+                elif brought_by == self.file.pk:
+                    keep[row] = False
+                    contradicts.append(row)
+                elif brought_by > self.file.pk:
+                    keep[row] = False
+                    self.tally.unchanged += 1
+                    overtaken.append(row)
+                else:
+                    revisions[row] = revision + 1
+            if overtaken:
+                self.tally.note("overtaken", block.lines[overtaken])
+        if contradicts:
+            self._refuse_rows(block, np.array(sorted(contradicts)), ["row_differs"] * len(contradicts))
+            self.tally.read -= len(contradicts)  # counted with the block
+        return keep
+
+    def _may_be_stored(self, block: DayBlock) -> NDArray[np.bool_]:
+        """Rows for which the store must be asked: days another file of the sender has brought, and points not
+        above every point this file has brought for the day. Files in order ask nothing."""
+        found = np.zeros(len(block), bool)
+        days, which = _days(block)
+        for at, day in enumerate(days):
+            rows = np.flatnonzero(which == at)
+            points = block.points[rows]
+            if day not in self.touched:
+                self.touched[day] = (
+                    UsageBatch.objects.filter(day=day, layer=self.file.layer, file__sender=self.file.sender_id)
+                    .exclude(file=self.file)
+                    .exists()
+                )
+            highest = self.highest.get(day, b"")
+            found[rows] = self.touched[day] or points <= np.bytes_(highest)
+            self.highest[day] = max(highest, *points.tolist())
+        return found
+
+    def _in_force(
+        self, ids: NDArray[np.int64], days: NDArray[np.datetime64]
+    ) -> dict[tuple[int, date, str], tuple[int, bytes, bytes | None, int]]:
+        """The newest revision of each point, day and meter that is asked for."""
+        newest: dict[tuple[int, date, str], tuple[int, bytes, bytes | None, int]] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                -- Point by point through the key: a plan for the whole set goes by statistics, and those of a day
+                -- that is just coming in say that it is empty.
+                SELECT k.point_id, k.day, u.meter, u.revision, u.packed, u.quality, u.batch_id
+                FROM unnest(%s::bigint[], %s::date[]) AS k(point_id, day)
+                CROSS JOIN LATERAL (
+                    SELECT meter, revision, packed, quality, batch_id FROM metering_usageday
+                    WHERE point_id = k.point_id AND day = k.day AND layer = %s AND day BETWEEN %s AND %s OFFSET 0
+                ) u
+                """,
+                [ids.tolist(), days.tolist(), self.file.layer, days.min().item(), days.max().item()],
+            )
+            while rows := cursor.fetchmany(5000):
+                for point_id, day, meter, revision, cells, letters, batch_id in rows:
+                    key = (point_id, day, meter)
+                    if key not in newest or newest[key][0] < revision:
+                        newest[key] = (
+                            revision,
+                            bytes(cells),
+                            None if letters is None else bytes(letters),
+                            batch_id,
+                        )
+        return newest
+
+    def _file_of(self, batch_id: int) -> int:
+        if batch_id not in self.file_of_batch:
+            self.file_of_batch[batch_id] = UsageBatch.objects.values_list("file_id", flat=True).get(pk=batch_id)
+        return self.file_of_batch[batch_id]
+
+    # Storing
+
+    def _copy(
+        self,
+        block: DayBlock,
+        ids: NDArray[np.int64],
+        packed: list[bytes],
+        quality: list[bytes | None],
+        revisions: NDArray[np.int64],
+        chosen: NDArray[np.intp],
+    ) -> None:
+        everything = len(chosen) == len(block)
+        if not everything:
+            block, ids, revisions = block.rows(chosen), ids[chosen], revisions[chosen]
+            packed = [packed[row] for row in chosen.tolist()]
+            quality = [quality[row] for row in chosen.tolist()]
+        batch_ids = np.zeros(len(block), np.int64)
+        days, which = _days(block)
+        readings = np.count_nonzero(block.values != NULL, axis=1)
+        for at, day in enumerate(days):
+            rows = which == at
+            batch = self._batch(day)
+            batch_ids[rows] = batch.pk
+            batch.rows += int(np.count_nonzero(rows))
+            batch.readings += int(readings[rows].sum())
+            batch.rows_corrected += int(np.count_nonzero(revisions[rows]))
+        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(day_copy.STATEMENT) as copy:
+            copy.write(day_copy.HEAD)
+            for piece in day_copy.binary_rows(
+                ids, batch_ids, block.days, revisions, self.file.layer, block.meters, packed, quality
+            ):
+                copy.write(piece)
+            copy.write(day_copy.END)
+        self.tally.taken += len(block)
+
+    def _batch(self, day: date) -> UsageBatch:
+        if day not in self.batches:
+            batch = UsageBatch.objects.create(
+                file=self.file, day=day, layer=self.file.layer, rows=0, readings=0, rows_corrected=0
+            )
+            self.batches[day] = batch
+            self.file_of_batch[batch.pk] = self.file.pk
+        return self.batches[day]
