@@ -26,6 +26,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from metering.formats import usual_lines
 from metering.formats.blocks import BLOCK_ROWS, LETTERS, METER_LENGTH, POINT_LENGTH, DayBlock
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.kwh import (
@@ -109,7 +110,7 @@ def read_wide(
     while True:
         if text:
             yield from _rows(text, line, header, decoder, block_rows)
-            line += text.count(b"\n") + (not text.endswith(b"\n"))
+            line += _count_lines(text) + (not text.endswith(b"\n"))
         following = next(chunks, None)
         if following is None:
             return
@@ -230,12 +231,17 @@ def _chunks(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
         cut = piece.rfind(b"\n") + 1
         held = piece[cut:] + (b"\r" if waits else b"")
         if len(held) > MAX_LINE:
-            raise Unreadable("line_too_long", line=lines + piece.count(b"\n"), limit=MAX_LINE)
+            raise Unreadable("line_too_long", line=lines + _count_lines(piece), limit=MAX_LINE)
         if cut:
-            lines += piece.count(b"\n")
+            lines += _count_lines(piece)
             yield piece[:cut]
     if held:
         yield held.removesuffix(b"\r")
+
+
+def _count_lines(text: bytes) -> int:
+    """How many line ends there are; many times quicker than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == 0x0A))
 
 
 class _Decoder:
@@ -316,15 +322,6 @@ def _block(
     decoder: _Decoder,
 ) -> Iterator[DayBlock | BadRow]:
     rows = len(starts)
-    first, last = int(starts[0]), int(ends[-1]) + 1
-    run = flat[first:last]
-    marks = np.flatnonzero((run == 0x2C) | (run == 0x0A)) + first
-    behind = np.searchsorted(marks, ends) + 1
-    count = np.diff(behind, prepend=0)
-    plain = np.flatnonzero(count == header.count)
-    if (run == 0x22).any():  # quoted rows are for the slow reader
-        quotes = np.flatnonzero(run == 0x22) + first
-        plain = plain[~np.isin(plain, np.searchsorted(ends, quotes))]
     block = DayBlock(
         np.zeros(rows, f"S{POINT_LENGTH}"),
         [""] * rows,
@@ -334,8 +331,21 @@ def _block(
         np.arange(line, line + rows, dtype=np.int64),
     )
     good = np.zeros(rows, bool)
-    if plain.size:
-        good[plain] = _fill_plain(block, plain, buffer, marks, behind, starts, header)
+    if header.usual:
+        _fill_usual(block, good, buffer, starts, ends)
+    left = np.flatnonzero(~good)
+    if left.size:
+        if left.size < rows:  # the others alone, so that no comma of a line that is understood is looked for
+            lines = [
+                buffer[start : end + 1] for start, end in zip(starts[left].tolist(), ends[left].tolist(), strict=True)
+            ]
+            some = PAD + b"".join(lines)
+            run = np.frombuffer(some, np.uint8)
+            behind = len(PAD) + np.cumsum(np.fromiter(map(len, lines), np.intp, len(lines)))
+            rest = (some, run[len(PAD) :], len(PAD), np.concatenate([[len(PAD)], behind[:-1]]), behind - 1)
+        else:
+            rest = (buffer, flat[int(starts[0]) : int(ends[-1]) + 1], int(starts[0]), starts, ends)
+        _fill_plain(block, good, left, *rest, header)
     refused: list[BadRow] = []
     for row in np.flatnonzero(~good).tolist():
         raw = buffer[starts[row] : ends[row]]
@@ -353,19 +363,70 @@ def _block(
     yield from refused
 
 
+def _fill_usual(
+    block: DayBlock, good: NDArray[np.bool_], buffer: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> None:
+    """Fill the lines that look as nearly all do, and mark them as good."""
+    found = usual_lines.read(buffer, starts, ends)
+    if found is None:
+        return
+    days, known = _parsed_days(found.dates)
+    if len(found.rows) == len(block) and known.all():
+        block.points, block.meters, block.days = found.points, found.meters, days
+        block.values, block.quality = found.values, found.quality
+        good[:] = True
+        return
+    rows = found.rows
+    block.points[rows], block.days[rows] = found.points, days
+    block.values[rows], block.quality[rows] = found.values, found.quality
+    for row, meter in zip(rows.tolist(), found.meters, strict=True):
+        block.meters[row] = meter
+    good[rows] = known
+
+
+def _parsed_days(texts: NDArray[np.bytes_]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """The days of texts of ten bytes, and which of them are days."""
+    if (texts == texts[0]).all():  # nearly always, and far quicker than sorting them
+        names, which = texts[:1], np.zeros(len(texts), np.intp)
+    else:
+        names, which = np.unique(texts, return_inverse=True)
+    parsed = np.zeros(len(names), "datetime64[D]")
+    known = np.zeros(len(names), bool)
+    for n, name in enumerate(names.tolist()):
+        found = day_of(name.decode("latin-1"))
+        if not isinstance(found, str):
+            parsed[n], known[n] = np.datetime64(found, "D"), True
+    return parsed[which], known[which]
+
+
 def _fill_plain(
     block: DayBlock,
-    rows: NDArray[np.intp],
+    filled: NDArray[np.bool_],
+    left: NDArray[np.intp],
     buffer: bytes,
-    marks: NDArray[np.intp],
-    behind: NDArray[np.intp],
+    run: NDArray[np.uint8],
+    first: int,
     starts: NDArray[np.intp],
+    ends: NDArray[np.intp],
     header: _Header,
-) -> NDArray[np.bool_]:
-    """Fill rows that have the right number of columns; True where every column was understood."""
+) -> None:
+    """Fill the lines `left` that have the right number of columns and no quotes, and mark those that were understood.
+
+    run, first    the bytes of those lines, which begin at `first` in the buffer
+    starts, ends  where each of them stands in the buffer
+    """
+    marks = np.flatnonzero((run == 0x2C) | (run == 0x0A)) + first
+    behind = np.searchsorted(marks, ends) + 1
+    plain = np.flatnonzero(np.diff(behind, prepend=0) == header.count)
+    if (run == 0x22).any():  # quoted rows are for the slow reader
+        quotes = np.flatnonzero(run == 0x22) + first
+        plain = plain[~np.isin(plain, np.searchsorted(ends, quotes))]
+    if not plain.size:
+        return
+    rows = left[plain]
     edges = np.empty((len(rows), header.count + 1), np.intp)
-    edges[:, 0] = starts[rows] - 1
-    edges[:, 1:] = marks[(behind[rows] - header.count)[:, None] + np.arange(header.count)]
+    edges[:, 0] = starts[plain] - 1
+    edges[:, 1:] = marks[(behind[plain] - header.count)[:, None] + np.arange(header.count)]
 
     def span(name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         at = header.at[name]
@@ -380,18 +441,8 @@ def _fill_plain(
     start, end = span("date")
     good &= (end - start) == 10
     texts = windows(buffer, 10)[np.where(good, start, 0)].reshape(-1).view("S10")
-    if (texts == texts[0]).all():  # nearly always, and far quicker than sorting them
-        names, which = texts[:1], np.zeros(len(texts), np.intp)
-    else:
-        names, which = np.unique(texts, return_inverse=True)
-    parsed = np.zeros(len(names), "datetime64[D]")
-    known = np.zeros(len(names), bool)
-    for n, name in enumerate(names.tolist()):
-        found = day_of(name.decode("latin-1"))
-        if not isinstance(found, str):
-            parsed[n], known[n] = np.datetime64(found, "D"), True
-    block.days[rows] = parsed[which]
-    good &= known[which]
+    block.days[rows], known = _parsed_days(texts)
+    good &= known
 
     if "meter" in header.at:
         start, end = span("meter")
@@ -425,7 +476,7 @@ def _fill_plain(
             good[full] &= (agrees & (codes != 255)).all(axis=1)
             quality[full] = codes
     block.quality[rows] = quality
-    return good
+    filled[rows] = good
 
 
 def _fill_slowly(block: DayBlock, row: int, raw: bytes, header: _Header, decoder: _Decoder) -> BadRow | None:
@@ -565,8 +616,10 @@ def wide_lines(block: DayBlock) -> bytes:
     if not rows:
         return b""
     null = block.values == NULL
-    usual = null | ((block.values >= 0) & (block.values < TABLE_SIZE))
-    simple = usual.all(axis=1) & np.array([meter.isascii() for meter in block.meters])
+    in_table = null | ((block.values >= 0) & (block.values < TABLE_SIZE))
+    simple = in_table.all(axis=1)
+    if not all(map(str.isascii, block.meters)):
+        simple &= np.array([meter.isascii() for meter in block.meters])
     if not simple.all():
         out: list[bytes] = []
         lines = wide_lines(block.rows(simple)).splitlines(keepends=True)
@@ -574,6 +627,14 @@ def wide_lines(block: DayBlock) -> bytes:
         for row in range(rows):
             out.append(next(fast) if simple[row] else _line(block, row))
         return b"".join(out)
+    if (block.days == block.days[0]).all():
+        days, which = block.days[:1], np.zeros(rows, np.intp)
+    else:
+        days, which = np.unique(block.days, return_inverse=True)
+    dates = np.array([f"{day}," for day in np.datetime_as_string(days, "D")], "S11")[which]
+    if block.values.max() <= usual_lines.LARGEST:
+        meters = np.array(block.meters, "S")
+        return usual_lines.write(block.points, meters, dates, block.values, _LETTER_OF[block.quality])
     wide = POINT_LENGTH + 1 + METER_LENGTH + 1 + 11
     table = np.zeros((rows, wide + 8 * SLOTS + SLOTS + 1), np.uint8)
     table[:, :POINT_LENGTH] = block.points.view(np.uint8).reshape(rows, POINT_LENGTH)
@@ -583,9 +644,7 @@ def wide_lines(block: DayBlock) -> bytes:
     table[:, at : at + METER_LENGTH] = meters.view(np.uint8).reshape(rows, METER_LENGTH)
     at += METER_LENGTH
     table[:, at] = 0x2C
-    days, which = np.unique(block.days, return_inverse=True)
-    names = np.array([f"{day}," for day in np.datetime_as_string(days, "D")], "S11")
-    table[:, at + 1 : at + 12] = names[which].view(np.uint8).reshape(rows, 11)
+    table[:, at + 1 : at + 12] = dates.view(np.uint8).reshape(rows, 11)
     index = np.where(null, TABLE_SIZE, block.values)
     table[:, wide : wide + 8 * SLOTS] = cells()[index].view(np.uint8).reshape(rows, 8 * SLOTS)
     table[:, wide + 8 * SLOTS : -1] = _LETTER_OF[block.quality]
