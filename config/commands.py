@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from config import services
+from config import blank_cluster, services
 from config.processes import dies_with_us
 from config.services import CannotStart, Servers
 
@@ -103,6 +103,8 @@ def test(arguments: list[str]) -> int:
         os.environ["KIRIKAE_DATA"] = str(home)
         needed = services.missing()
         if any(needed.values()):
+            if needed["database"]:
+                os.environ["KIRIKAE_TEST_TEMPLATE"] = blank_cluster.lay(home)
             servers = Servers(home, throw_away=True)
             os.environ.update(servers.start(**needed))
         command = [sys.executable, "-m", "pytest", *parallel(arguments), *arguments]

@@ -306,10 +306,7 @@ class Servers:
         self.postgres.start()
         path = sockets / ".s.PGSQL.5432"
         _wait_until(lambda: bool(_ask(path, "SELECT 1")), self.postgres, 60.0, again=PASSING)
-        if not _ask(path, f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'").rows:
-            made = _ask(path, f"CREATE DATABASE {DATABASE}")
-            if made.error:
-                raise CannotStart(f"The database {DATABASE} could not be made: {made.error}")
+        make_database(sockets, DATABASE)
         self.urls["DATABASE_URL"] = f"postgres://{USER}@{quote(str(sockets), safe='')}:5432/{DATABASE}"
 
     def _home_of_nobody(self) -> Path:
@@ -480,6 +477,15 @@ def _ask(path: Path, statement: str) -> Answer:
                     return answer
     except OSError:
         return answer
+
+
+def make_database(sockets: Path, name: str) -> None:
+    """Make an empty database of this name on the server with these sockets, unless it is there. Raises CannotStart."""
+    path = sockets / ".s.PGSQL.5432"
+    if not _ask(path, f"SELECT 1 FROM pg_database WHERE datname = '{name}'").rows:
+        made = _ask(path, f"CREATE DATABASE {name}")
+        if made.error:
+            raise CannotStart(f"The database {name} could not be made: {made.error}")
 
 
 # --- Sharing them ---------------------------------------------------------------------------------------

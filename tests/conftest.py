@@ -1,11 +1,13 @@
 """Fixtures of every test: the clock, the cast, a browser per person."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import translation
 from django.utils.translation.reloader import translation_file_changed
@@ -17,6 +19,12 @@ from tests.cast import Cast, Points
 
 compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
 translation_file_changed(None, Path("django.mo"))  # Django may have looked for the catalogues before they stood
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The run's database is a copy of one with the tables made, where there is one (config.blank_cluster)."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get("KIRIKAE_TEST_TEMPLATE") or None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from config import bootstrap, commands, quality, services, supervisor
+from config import blank_cluster, bootstrap, commands, quality, services, supervisor
 from config.processes import Child
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,6 +283,38 @@ def test_another_version_s_cluster_is_a_sentence(tmp_path):
     with pytest.raises(services.CannotStart, match="was made by PostgreSQL 9; this is PostgreSQL"):
         servers.start(broker=False)
     assert servers.sockets is None
+
+
+def test_a_kept_cluster_is_laid_for_the_run_and_the_oldest_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(blank_cluster, "FOLDER", tmp_path / "kept")
+    made = []
+
+    def make(kept):
+        made.append(kept.name)
+        (kept / "base").mkdir(parents=True)
+
+    monkeypatch.setattr(blank_cluster, "_make", make)
+    for at in range(4):
+        older = tmp_path / "kept" / f"older{at}"
+        older.mkdir(parents=True)
+        os.utime(older, (at, at))
+    for at in range(2):
+        assert blank_cluster.lay(tmp_path / f"home{at}") == blank_cluster.DATABASE
+        assert (tmp_path / f"home{at}" / "postgres" / "base").is_dir()
+    assert made == [blank_cluster._fingerprint()], "the second run finds what the first has made"
+    left = {path.name for path in (tmp_path / "kept").iterdir() if path.is_dir()}
+    assert left == {made[0], "older3", "older2"}
+
+
+def test_a_cluster_that_cannot_be_made_leaves_the_run_to_migrate_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(blank_cluster, "FOLDER", tmp_path / "kept")
+
+    def fail(kept):
+        raise subprocess.CalledProcessError(1, "migrate")
+
+    monkeypatch.setattr(blank_cluster, "_make", fail)
+    assert blank_cluster.lay(tmp_path / "home") == ""
+    assert not (tmp_path / "home" / "postgres").exists()
 
 
 def test_a_server_that_ends_at_once_is_named_with_its_last_words(tmp_path):
