@@ -1,6 +1,6 @@
 """A PostgreSQL cluster with the tables made, kept between test runs so that each need not migrate anew.
 
-It is kept under the hash of all that makes the tables; migrations that came since are run on top by the test runner.
+It is kept under the hash of all that makes the tables; where migrations came since, they are run on top of the nearest.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -34,9 +35,10 @@ def lay(home: Path) -> str:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with open(FOLDER / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            kept = FOLDER / _fingerprint()
+            sources = _sources()
+            kept = FOLDER / _fingerprint(sources)
             if not kept.exists():
-                _make(kept)
+                _make(kept, sources)
             os.utime(kept)
             shutil.copytree(kept, home / "postgres")
             _sweep()
@@ -46,19 +48,33 @@ def lay(home: Path) -> str:
     return DATABASE
 
 
-def _fingerprint() -> str:
-    """What the tables depend on: migrations, the installed packages' own among them, and the server."""
-    made_of = hashlib.sha256(str(services.postgres_binaries()).removeprefix(sys.prefix).encode())
-    sources = [*ROOT.glob("*/migrations/*.py"), ROOT / "config" / "settings.py", ROOT / "config" / "requirements.lock"]
-    for path in sorted(sources):
-        made_of.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return made_of.hexdigest()[:24]
+def _sources() -> dict[str, str]:
+    """What the tables depend on, each with its hash: migrations, installed packages (theirs) and the server."""
+    paths = [*ROOT.glob("*/migrations/*.py"), ROOT / "config" / "requirements.lock"]
+    hashes = {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return hashes | {"server": str(services.postgres_binaries()).removeprefix(sys.prefix)}
 
 
-def _make(kept: Path) -> None:
+def _fingerprint(sources: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _nearest(sources: dict[str, str]) -> Path | None:
+    """The kept cluster that lacks the fewest migrations and has none that is not wanted; None: begin from nothing."""
+    nearest, most = None, 0
+    for note in FOLDER.glob("*.json"):
+        made_of = json.loads(note.read_text(encoding="utf-8"))
+        if most < len(made_of) and made_of.items() <= sources.items() and note.with_suffix("").is_dir():
+            nearest, most = note.with_suffix(""), len(made_of)
+    return nearest
+
+
+def _make(kept: Path, sources: dict[str, str]) -> None:
     home = services.private_folder("kirikae-blank-")
     servers = Servers(home, throw_away=True)
     try:
+        if nearest := _nearest(sources):
+            shutil.copytree(nearest, home / "postgres")
         url = servers.start(broker=False)["DATABASE_URL"]
         assert servers.sockets
         services.make_database(servers.sockets, DATABASE)
@@ -74,6 +90,7 @@ def _make(kept: Path) -> None:
         )
         servers.stop()  # in order, so that the files are whole
         shutil.move(home / "postgres", kept.with_suffix(".new"))
+        kept.with_suffix(".json").write_text(json.dumps(sources), encoding="utf-8")
         kept.with_suffix(".new").rename(kept)
     finally:
         servers.stop()
@@ -87,3 +104,4 @@ def _sweep() -> None:
     for old in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
         with contextlib.suppress(OSError):
             shutil.rmtree(old)
+            old.with_suffix(".json").unlink(missing_ok=True)

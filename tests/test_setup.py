@@ -1,5 +1,6 @@
 """The two commands stand on these facts: lock, environment, sentences, servers, one starter, nothing left behind."""
 
+import json
 import os
 import re
 import shutil
@@ -289,7 +290,7 @@ def test_a_kept_cluster_is_laid_for_the_run_and_the_oldest_are_forgotten(tmp_pat
     monkeypatch.setattr(blank_cluster, "FOLDER", tmp_path / "kept")
     made = []
 
-    def make(kept):
+    def make(kept, sources):
         made.append(kept.name)
         (kept / "base").mkdir(parents=True)
 
@@ -301,15 +302,26 @@ def test_a_kept_cluster_is_laid_for_the_run_and_the_oldest_are_forgotten(tmp_pat
     for at in range(2):
         assert blank_cluster.lay(tmp_path / f"home{at}") == blank_cluster.DATABASE
         assert (tmp_path / f"home{at}" / "postgres" / "base").is_dir()
-    assert made == [blank_cluster._fingerprint()], "the second run finds what the first has made"
+    assert made == [blank_cluster._fingerprint(blank_cluster._sources())], (
+        "the second run finds what the first has made"
+    )
     left = {path.name for path in (tmp_path / "kept").iterdir() if path.is_dir()}
     assert left == {made[0], "older3", "older2"}
+
+
+def test_a_cluster_is_made_on_top_of_the_nearest_that_has_no_migration_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(blank_cluster, "FOLDER", tmp_path)
+    for name, made_of in {"few": ["1"], "near": ["1", "2"], "other": ["1", "2", "other"]}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.json").write_text(json.dumps(dict.fromkeys(made_of, "hash")))
+    assert blank_cluster._nearest(dict.fromkeys("123", "hash")) == tmp_path / "near"
+    assert blank_cluster._nearest({"1": "changed", "2": "hash", "3": "hash"}) is None
 
 
 def test_a_cluster_that_cannot_be_made_leaves_the_run_to_migrate_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(blank_cluster, "FOLDER", tmp_path / "kept")
 
-    def fail(kept):
+    def fail(kept, sources):
         raise subprocess.CalledProcessError(1, "migrate")
 
     monkeypatch.setattr(blank_cluster, "_make", fail)
