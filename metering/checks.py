@@ -85,7 +85,8 @@ CHECKS: dict[str, Check] = {
 
 FILE_PROBLEMS: dict[str, str | Promise] = {
     "name_kind": _(
-        "“%(name)s” is neither a wide CSV (.csv, .csv.gz) nor a day file of the Business Protocol (W4…20….zip)."
+        "“%(name)s” is no usage file by its name. Taken in are CSV (.csv, .csv.gz), Parquet (.parquet), Green Button "
+        "(.xml), JSON lines (.jsonl) and files of the Business Protocol (W4….zip, W5….zip)."
     ),
     "name_not_day": _(
         "“%(name)s” is not a day file. The portal takes in day files: W40120…zip (HV) and W41120…zip (LV)."

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from metering import checks, day_copy, usage_formats
 from metering.checks import Bounds, Facts
 from metering.formats.blocks import DayBlock, join
-from metering.formats.csv import wide_lines
 from metering.formats.errors import BadRow
 from metering.halfhours import NULL, pack, pack_quality
 from metering.models import UsageBatch, UsageFile
@@ -53,7 +52,7 @@ class DayStore:
         held: list[DayBlock] = []
         rows = 0
         with self.file.content.open("rb") as stream:
-            for item in usage_formats.items(self.file, stream):
+            for item in usage_formats.day_rows(self.file, stream):
                 if isinstance(item, BadRow):
                     self.tally.refuse(item)
                     continue
@@ -69,7 +68,7 @@ class DayStore:
         return self.tally
 
     def _refuse_rows(self, block: DayBlock, rows: NDArray[np.intp], codes: list[str]) -> None:
-        lines = wide_lines(block.rows(rows)).decode().splitlines()
+        lines = usage_formats.refused_lines(self.file.format, block.rows(rows))
         for row, code, raw in zip(rows.tolist(), codes, lines, strict=True):
             column, params = checks.particulars(code, block, row, self.bounds)
             self.tally.refuse(BadRow(int(block.lines[row]), code, column, params, raw))

@@ -43,8 +43,8 @@ class UploadForm(forms.Form):
     files = FilesField(  # type: ignore[assignment]
         label=_("Files to send"),
         help_text=_(
-            "Wide CSV (.csv, .csv.gz) or day files of the Business Protocol (W40120…zip, W41120…zip); "
-            "several at once are fine. The same content is taken in only once."
+            "Wide or long CSV (.csv, .csv.gz), Parquet, Green Button (.xml), JSON lines (.jsonl) or files of the "
+            "Business Protocol (W4….zip, W5….zip); several at once are fine. The same content is taken in only once."
         ),
     )
 

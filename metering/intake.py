@@ -69,7 +69,7 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
     if MarketRole.NETWORK_OPERATOR not in sender.market_roles:
         raise NotANetworkOperator(sender.name)
     name = os.path.basename(name.replace("\\", "/")).strip()
-    format_ = recognise(name, _head(upload))
+    format_ = recognise(name, upload)
     digest, size = hashlib.sha256(), 0
     upload.seek(0)
     while piece := upload.read(1 << 20):
@@ -124,11 +124,6 @@ def _scan(upload: IO[bytes], name: str) -> None:
 def _queue(file_id: int) -> None:
     """Ask a worker to take the file in now; when the broker is away the periodic sweep does it later."""
     current_app.send_task("metering.tasks.take_in", kwargs={"file_id": file_id})
-
-
-def _head(upload: IO[bytes]) -> bytes:
-    upload.seek(0)
-    return upload.read(8)
 
 
 # --- Taking in ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, Protocol
@@ -608,6 +608,21 @@ def write_wide(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False)
     if pack:
         put(pack.flush())
     return Written(rows, readings, size, digest.hexdigest())
+
+
+def raw_line(
+    point: str, meter: str, day: str, values: Iterable[int], texts: Mapping[int, str], quality: str = ""
+) -> str:
+    """A refused row as a line of wide CSV for whoever corrects it: 48 values in Wh, `texts` where wrong ones stood.
+
+    texts   slot (1 to 48) → the text as it was sent
+    """
+    cells = ["" if value == NULL else kwh_text(value) for value in values]
+    for slot, text in texts.items():
+        cells[slot - 1] = text
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([point, meter, day, *cells, quality])
+    return out.getvalue()[:MAX_RAW]
 
 
 def wide_lines(block: DayBlock) -> bytes:

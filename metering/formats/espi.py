@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import BinaryIO
@@ -26,7 +26,7 @@ import numpy as np
 from lxml import etree
 
 from metering.formats.blocks import BLOCK_ROWS, POINT_LENGTH, DayBlock
-from metering.formats.csv import Sink, Written, meter_fault, point_fault
+from metering.formats.csv import Sink, Written, meter_fault, point_fault, raw_line
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.xml import DEPTH, bounded, broken, push_parser, utf8_pieces
 from metering.halfhours import JST, NULL, SLOTS, Quality
@@ -311,6 +311,7 @@ class _Rows:
         self.values: list[list[int]] = []
         self.quality: list[list[int]] = []
         self.bad: dict[int, BadRow] = {}
+        self.texts: dict[int, dict[int, str]] = {}
 
     def items(self) -> Iterator[DayBlock | BadRow]:
         refused: list[BadRow] = []
@@ -332,7 +333,10 @@ class _Rows:
             )
         yield from refused
         for row in sorted(self.bad):
-            yield self.bad[row]
+            point, meter, day = keys[row]
+            written = str(np.datetime64(day, "D"))
+            raw = raw_line(point, meter, written, self.values[row], self.texts.get(row, {}))
+            yield replace(self.bad[row], raw=raw)
 
     def _block(self, entry: _Entry) -> BadRow | None:
         parts = entry.self_.rstrip("/").split("/")
@@ -355,9 +359,10 @@ class _Rows:
             try:
                 self._enter(row, began, reading, power)
             except _Bad as bad:
-                raw = shown(f"{point},{meter},{np.datetime64(day, 'D')},{','.join(reading)}")
                 code = "V02" if bad.code == "duplicate_differs" else ""
-                self.bad.setdefault(row, BadRow(entry.number, bad.code, "", bad.params, raw, code))
+                if began is not None and bad.code == "espi_value":
+                    self.texts.setdefault(row, {})[(began + 32_400) % 86_400 // _HALF_HOUR + 1] = shown(reading[2])
+                self.bad.setdefault(row, BadRow(entry.number, bad.code, "", bad.params, "", code))
         return None
 
     def _power(self, entry: _Entry) -> int:

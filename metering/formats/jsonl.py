@@ -162,13 +162,18 @@ def write_lines(out: Sink, blocks: Iterable[DayBlock]) -> Written:
     digest = hashlib.sha256()
     size = rows = readings = 0
     for block in blocks:
-        data = b"".join(map(_line, *_columns(block)))
+        data = b"".join(lines(block))
         digest.update(data)
         size += len(data)
         rows += len(block)
         readings += block.readings()
         out.write(data)
     return Written(rows, readings, size, digest.hexdigest())
+
+
+def lines(block: DayBlock) -> Iterator[bytes]:
+    """The lines of a block, each with its line end."""
+    return map(_line, *_columns(block))
 
 
 def objects(block: DayBlock) -> Iterator[dict[str, Any]]:

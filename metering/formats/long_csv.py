@@ -23,10 +23,10 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from metering.formats.blocks import BLOCK_ROWS, LETTERS, METER_LENGTH, POINT_LENGTH, DayBlock
-from metering.formats.csv import MAX_RAW, Sink, Written, day_of, meter_fault, point_fault, read_lines
+from metering.formats.csv import MAX_RAW, Sink, Written, day_of, meter_fault, point_fault, raw_line, read_lines
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.kwh import TABLE_SIZE, BadNumber, cells, kwh_text, parse_kwh
-from metering.halfhours import NULL, SLOTS, Quality
+from metering.halfhours import NULL, SLOTS, Quality, plain_quality
 
 COLUMNS = ("supply_point", "meter", "date", "slot", "kwh", "quality")
 REQUIRED = ("supply_point", "date", "slot", "kwh")
@@ -47,12 +47,13 @@ class Limits:
 
 
 def read_long(stream: BinaryIO, *, limits: Limits = Limits()) -> Iterator[DayBlock | BadRow]:
-    """Read a long CSV: refused rows as they are met, then blocks of good rows in order of first appearance.
+    """Read a long CSV: blocks of good rows in order of first appearance, then the refused rows.
 
-    Encodings, line ends and gzip as in csv.read_wide. A line that cannot be read refuses the whole day row it
-    belongs to (where its point and date can be read) and is given as a BadRow of its own; the same slot twice
-    is accepted when equal and refused as V02 when it differs. `lines` of a row is where it first appeared.
-    Raises Unreadable, also midway (see csv.read_wide), and rows_many.
+    Encodings, line ends and gzip as in csv.read_wide. A line that cannot be read refuses the whole day row it belongs
+    to, which comes back as one BadRow for its first fault: `line` is the faulty one, `raw` the day as a line of wide
+    CSV, so that correcting it loses none of its other half-hours. A line of another number of columns is refused as it
+    was sent. The same slot twice is accepted when equal and refused as V02 when it differs. `lines` of a good row is
+    where it first appeared. Raises Unreadable, also midway (see csv.read_wide), and rows_many.
     """
     rows = _Rows(limits)
     count, at, lines = read_lines(stream, COLUMNS, REQUIRED, max_bytes=limits.max_bytes)
@@ -61,6 +62,15 @@ def read_long(stream: BinaryIO, *, limits: Limits = Limits()) -> Iterator[DayBlo
         if bad is not None:
             yield bad
     yield from rows.blocks()
+    yield from rows.bad_rows()
+
+
+@dataclass(slots=True)
+class _Fault:
+    line: int
+    code: str
+    field: str
+    params: dict[str, Any]
 
 
 class _Rows:
@@ -70,15 +80,16 @@ class _Rows:
         self.limits = limits
         self.index: dict[tuple[str, str, str], int] = {}
         self.days: dict[str, date] = {}
-        self.keys: list[tuple[str, str, date]] = []
+        self.keys: list[tuple[str, str, str]] = []
         self.first: list[int] = []
-        self.refused: set[int] = set()
+        self.faults: dict[int, _Fault] = {}
+        self.texts: dict[int, dict[int, str]] = {}
         self.values = np.full((0, SLOTS), NULL, np.int32)
         self.quality = np.full((0, SLOTS), Quality.MISSING, np.uint8)
         self.seen = np.zeros((0, SLOTS), bool)
 
     def put(self, line: int, text: str, count: int, at: dict[str, int]) -> BadRow | None:
-        """Take a line; the BadRow when it cannot be read."""
+        """Take a line; a BadRow when nobody can tell what row it belongs to."""
         fields = text.split(",")
         if '"' in text:
             try:
@@ -89,37 +100,39 @@ class _Rows:
             return BadRow(line, "column_count", params={"count": len(fields), "expected": count}, raw=text[:MAX_RAW])
         cell = {name: fields[n].strip() for name, n in at.items()}
         row = self._row(line, cell)
-        if isinstance(row, tuple):
-            return BadRow(line, row[0], row[1], row[2], text[:MAX_RAW])
         fault = self._enter(row, cell)
-        if fault is None:
-            return None
-        self.refused.add(row)
-        code, column, params = fault
-        return BadRow(line, code, column, params, text[:MAX_RAW], "V02" if code == "duplicate_differs" else "")
+        if fault is not None:
+            self.faults.setdefault(row, _Fault(line, *fault))
+        return None
 
-    def _row(self, line: int, cell: dict[str, str]) -> int | tuple[str, str, dict[str, Any]]:
+    def _row(self, line: int, cell: dict[str, str]) -> int:
         point, meter, text = cell["supply_point"], cell.get("meter", ""), cell["date"]
         row = self.index.get((point, meter, text))
         if row is not None:
             return row
+        fault = None
         for check, column in ((point_fault(point), "supply_point"), (meter_fault(meter), "meter")):
-            if check is not None:
-                return check[0], column, check[1]
+            if check is not None and fault is None:
+                fault = _Fault(line, check[0], column, check[1])
         day = self.days.get(text) or day_of(text)
         if isinstance(day, str):
-            return day, "date", {"value": shown(text)}
-        self.days[text] = day
-        row = self.index.get((point, meter, day.isoformat()))
+            fault = fault or _Fault(line, day, "date", {"value": shown(text)})
+            written = text
+        else:
+            self.days[text] = day
+            written = day.isoformat()
+        row = self.index.get((point, meter, written))
         if row is None:
             row = len(self.keys)
             if row >= self.limits.rows:
                 raise Unreadable("rows_many", limit=self.limits.rows)
             if row >= len(self.values):
                 self._grow(max(1024, 2 * row))
-            self.keys.append((point, meter, day))
+            self.keys.append((point, meter, written))
             self.first.append(line)
-            self.index[point, meter, day.isoformat()] = row
+            self.index[point, meter, written] = row
+            if fault is not None:
+                self.faults[row] = fault
         if len(self.index) < 2 * self.limits.rows:
             self.index[point, meter, text] = row  # 2026/4/1 and 2026-04-01 are one day
         return row
@@ -139,14 +152,17 @@ class _Rows:
         try:
             value = parse_kwh(text) if text else NULL
         except BadNumber as error:
+            self.texts.setdefault(row, {})[at + 1] = text
             return error.code, "kwh", {"slot": label, "value": shown(text)}
         code = int(Quality.MISSING if value == NULL else Quality.MEASURED)
         if letter:
             if letter not in _QUALITY:
+                self.texts.setdefault(row, {})[at + 1] = text
                 return "quality_word", "quality", {"value": shown(letter), "known": _KNOWN}
             if value == NULL and letter != LETTERS[Quality.MISSING]:
                 return "quality_without_value", "quality", {"slot": label, "value": letter}
             if value != NULL and letter == LETTERS[Quality.MISSING]:
+                self.texts.setdefault(row, {})[at + 1] = text
                 return "value_without_quality", "quality", {"slot": label}
             code = _QUALITY[letter]
         if self.seen[row, at]:
@@ -158,7 +174,8 @@ class _Rows:
         return None
 
     def blocks(self) -> Iterator[DayBlock]:
-        good = np.array([row for row in range(len(self.keys)) if row not in self.refused], np.intp)
+        """The good rows."""
+        good = np.array([row for row in range(len(self.keys)) if row not in self.faults], np.intp)
         first = np.array(self.first, np.int64)
         for at in range(0, len(good), self.limits.block_rows):
             rows = good[at : at + self.limits.block_rows]
@@ -171,6 +188,16 @@ class _Rows:
                 self.quality[rows],
                 first[rows],
             )
+
+    def bad_rows(self) -> Iterator[BadRow]:
+        """The refused rows as lines of wide CSV; a quality is given back where it says more than its value does."""
+        for row, fault in sorted(self.faults.items(), key=lambda item: item[1].line):
+            values, texts = self.values[row].tolist(), self.texts.get(row, {})
+            plain = (self.quality[row] == plain_quality(self.values[row : row + 1])[0]).all()
+            letters = "" if plain or texts else _LETTER_OF[self.quality[row]].tobytes().decode()
+            raw = raw_line(*self.keys[row], values, texts, letters)
+            check = "V02" if fault.code == "duplicate_differs" else ""
+            yield BadRow(fault.line, fault.code, fault.field, fault.params, raw, check)
 
 
 def write_long(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False) -> Written:

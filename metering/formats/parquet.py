@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metering.formats.blocks import BLOCK_ROWS, LETTERS, POINT_LENGTH, DayBlock, recut
-from metering.formats.csv import Sink, Written, meter_fault, point_fault
-from metering.formats.errors import BadRow, Unreadable, shown
+from metering.formats.csv import Sink, Written, meter_fault, point_fault, raw_line
+from metering.formats.errors import SHOWN, BadRow, Unreadable, shown
 from metering.halfhours import NULL, SLOTS, Quality
 
 SCHEMA = pa.schema(
@@ -145,7 +145,8 @@ def read_parquet(
             and `quality` may be absent. `lines` count rows from 1.
     The sizes the file claims are compared with the limits before any of it is unpacked. Raises Unreadable, also
     midway: empty, parquet_not, parquet_columns, too_large, rows_many.
-    For files of trusted origin: pyarrow aborts the process on some damaged footers, so intake does not take Parquet.
+    For files of trusted origin: pyarrow aborts the process on some damaged footers, so intake reads it through
+    parquet_apart, in a process of its own.
     """
     stream.seek(0)
     if not stream.read(4):
@@ -227,8 +228,10 @@ def _rows(batch: pa.RecordBatch, first: int) -> Iterator[DayBlock | BadRow]:
         if fault is None:
             good[row] = True
         else:
-            raw = ",".join(str(cell) for cell in (points[row], meters[row], days[row]))
-            bad.append(BadRow(first + row, fault[0], fault[1], fault[2], shown(raw)))
+            here = wide[ends[row] - SLOTS : ends[row]].tolist() if counts[row] == SLOTS else [NULL] * SLOTS
+            key = ("" if cell is None else str(cell)[:SHOWN] for cell in (points[row], meters[row], days[row]))
+            raw = raw_line(*key, here, {}, (texts[row] or "")[:SLOTS])
+            bad.append(BadRow(first + row, fault[0], fault[1], fault[2], raw))
     chosen = np.flatnonzero(good)
     if chosen.size:
         yield DayBlock(

@@ -37,14 +37,22 @@ class UsageFile(models.Model):
 
     class Format(models.TextChoices):
         WIDE_CSV = "wide_csv", _("wide CSV")
+        LONG_CSV = "long_csv", _("long CSV")
+        PARQUET = "parquet", "Parquet"
+        ESPI = "espi", "Green Button (ESPI)"
+        JSON_LINES = "json_lines", _("JSON lines")
         BP_DAY = "bp_day", "BP 0120/1120"
+        BP_HALF_HOUR = "bp_half_hour", "BP 0110/1110"
+        BP_FIXED = "bp_fixed", "BP 1210/1220"
+        BP_EXCHANGE = "bp_exchange", "BP 1310/1320"
+        BP_OFF_CYCLE = "bp_off_cycle", "BP 1410/1420"
 
     sender = models.ForeignKey(Company, models.PROTECT, related_name="usage_files", verbose_name=_("sender"))
     name = models.CharField(_("file name"), max_length=120)
     content = models.FileField(upload_to="usage/in/%Y/%m/%d", max_length=200)
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField(_("size (bytes)"))
-    format = models.CharField(_("format"), max_length=10, choices=Format)
+    format = models.CharField(_("format"), max_length=20, choices=Format)
     layer = models.CharField(_("layer"), max_length=1, choices=Layer, default=Layer.DAILY)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     received_at = models.DateTimeField(_("received at"))

@@ -220,9 +220,17 @@ def _notes(file: UsageFile) -> list[dict[str, object]]:
 @needs(Ability.SEND_USAGE)
 @require_GET
 def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is."""
+    """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is.
+
+    Those of a file of JSON lines come as JSON lines, without reasons: the page lists these.
+    """
     file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
     language = translation.get_language() or "ja"
+    if file.format == UsageFile.Format.JSON_LINES:
+        rows = file.refused.order_by("line", "id").values_list("raw", flat=True).iterator(chunk_size=2000)
+        lines = StreamingHttpResponse((f"{raw}\n".encode() for raw in rows), content_type="application/jsonl")
+        lines["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.jsonl"'
+        return lines
     response = StreamingHttpResponse(_refused_lines(file, language), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.csv"'
     return response
