@@ -309,6 +309,9 @@ CELERY_BEAT_SCHEDULE = {
         ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
         ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
+        ("publish half-hours", "metering.tasks.publish_half_hours", timedelta(minutes=1)),
+        ("publish fixed usage", "metering.tasks.publish_fixed", timedelta(minutes=10)),
+        ("drop old half-hours", "metering.tasks.drop_old_half_hours", crontab(hour="3", minute="30")),
         ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
     ]
 }
@@ -362,6 +365,9 @@ USAGE_FILE_MAX_BYTES = 2_000_000_000
 USAGE_XML_MAX_BYTES = 12_000_000_000
 USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one
 PUBLISHED_POINTS_PER_FILE = 50_000
+PUBLISHED_MONTHS_PER_FILE = 2_000  # points in a file of fixed months, each a month of half-hours
+FIXED_USAGE_BUSINESS_DAYS = 4  # the reading day is the first of them
+USAGE_PRELIMINARY_DAYS = 40  # how long half-hours are kept as they trickled in; the day files hold what counts
 USAGE_COUNTED_DAYS = 62  # how far back the completeness of days is counted anew when something about them changes
 USAGE_GAP_AFTER = timedelta(days=1)  # a day missing so long after its deadline is a gap to be followed up
 USAGE_GAP_DAYS = 14  # how far back the check looks for days that went missing

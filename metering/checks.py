@@ -72,6 +72,22 @@ CHECKS: dict[str, Check] = {
         Result.REFUSE,
         _("Slot %(slot)s: %(value)s kWh is negative. Feed-in has a supply point number of its own."),
     ),
+    "month_amount_missing": Check(
+        "V08", Result.REFUSE, _("The fixed usage of supply point %(number)s is missing (JP06426).")
+    ),
+    "month_negative": Check(
+        "V04",
+        Result.REFUSE,
+        _("Supply point %(number)s has a negative amount. Feed-in has a supply point number of its own."),
+    ),
+    "month_sum": Check(
+        "V08",
+        Result.REFUSE,
+        _("Supply point %(number)s: the month has %(month)s kWh, its half-hours together have %(sum)s kWh."),
+    ),
+    "sorted_above_whole": Check(
+        "V08", Result.REFUSE, _("Supply point %(number)s: energy after sorting is more than the whole.")
+    ),
     "above_contract": Check(
         "V05", Result.WARN, _("A half-hour is above one and a half times what the contract size allows.")
     ),
@@ -79,17 +95,23 @@ CHECKS: dict[str, Check] = {
     "overtaken": Check(
         "V14", Result.WARN, _("A file received later brought other values already; those stay in force.")
     ),
+    "meter_unclear": Check(
+        "", Result.WARN, _("It is unclear which meter was removed and which installed; none was changed.")
+    ),
     "gaps": Check("V03", Result.INFO, _("Half-hours are missing.")),
     "late": Check("V03", Result.INFO, _("The row came later than 06:00 of the next day.")),
+    "half_hour_late": Check("V03", Result.INFO, _("The half-hour came later than 60 minutes after its end.")),
+    "revision_jump": Check(
+        "V14",
+        Result.WARN,
+        _("The file name's revision leaves out a number: an earlier file seems to be missing."),
+    ),
 }
 
 FILE_PROBLEMS: dict[str, str | Promise] = {
     "name_kind": _(
         "“%(name)s” is no usage file by its name. Taken in are CSV (.csv, .csv.gz), Parquet (.parquet), Green Button "
         "(.xml), JSON lines (.jsonl) and files of the Business Protocol (W4….zip, W5….zip)."
-    ),
-    "name_not_day": _(
-        "“%(name)s” is not a day file. The portal takes in day files: W40120…zip (HV) and W41120…zip (LV)."
     ),
     "content_differs": _("“%(name)s” is by its name %(expected)s, but its content is something else."),
     "file_too_large": _("The file has %(size)s bytes; at most %(limit)s are taken in. Please split it."),
@@ -98,7 +120,6 @@ FILE_PROBLEMS: dict[str, str | Promise] = {
     "not_scanned": _(
         "The file could not be checked for harmful content and was not kept. Please try again in a few minutes."
     ),
-    "bp_not_day": _("The message has information code %(message_code)s; day files have 0120 or 1120."),
     "bp_name_differs": _(
         "The name of the file says %(name_code)s of %(name_day)s, "
         "the message inside says %(message_code)s of %(message_day)s."

@@ -74,7 +74,7 @@ class DayStore:
             self.tally.refuse(BadRow(int(block.lines[row]), code, column, params, raw))
 
     def _take(self, block: DayBlock) -> None:
-        facts = self._facts(block)
+        facts = self.facts(block)
         findings = checks.examine(block, facts, self.bounds)
         bad = np.flatnonzero(~findings.good)
         if bad.size:
@@ -99,7 +99,8 @@ class DayStore:
 
     # What the points are
 
-    def _facts(self, block: DayBlock) -> Facts:
+    def facts(self, block: DayBlock) -> Facts:
+        """What is known of the point of every row."""
         heads = np.ones(len(block), bool)
         heads[1:] = block.points[1:] != block.points[:-1]  # a point with several days in a row is asked for once
         known = self._look_up(block.points[heads])[np.cumsum(heads) - 1]

@@ -19,10 +19,12 @@ from django.urls import reverse
 
 from metering import partitions
 from metering.day_intake import DayStore
+from metering.fixed_intake import FixedStore
 from metering.formats.errors import Unreadable
 from metering.models import Layer, UsageFile
+from metering.slot_intake import SlotStore
 from metering.tallies import Tally, plain, tell_progress
-from metering.usage_formats import NotAUsageFile, recognise
+from metering.usage_formats import LAYERS, Format, NotAUsageFile, recognise
 from portal import gates, ledger, outbox, scanning
 from portal.access import Ability
 from portal.market import MarketRole
@@ -93,7 +95,7 @@ def receive(upload: IO[bytes], *, name: str, sender: Company, by: User | None, n
                 sha256=sha256,
                 size=size,
                 format=format_,
-                layer=Layer.DAILY,
+                layer=LAYERS.get(Format(format_), Layer.DAILY),
                 received_at=now,
                 received_from=by,
             )
@@ -211,7 +213,7 @@ def _stored(file: UsageFile, *, now: datetime) -> Tally:
     for attempt in range(1, TRIES + 1):
         try:
             with transaction.atomic():
-                return DayStore(file, now=now).all()
+                return _store(file, now=now).all()
         except Unreadable as problem:
             return Tally(file, problem={"code": problem.code, "params": plain(problem.params)})
         except (IntegrityError, OperationalError):
@@ -219,6 +221,14 @@ def _stored(file: UsageFile, *, now: datetime) -> Tally:
                 raise
             log.info("usage file %s met another one on the same rows; once more", file.pk)
     raise AssertionError("unreachable")
+
+
+def _store(file: UsageFile, *, now: datetime) -> DayStore | SlotStore | FixedStore:
+    if file.layer == Layer.PRELIMINARY:
+        return SlotStore(file, now=now)
+    if file.layer == Layer.FIXED:
+        return FixedStore(file, now=now)
+    return DayStore(file, now=now)
 
 
 def _finish(file: UsageFile, tally: Tally, *, now: datetime) -> None:

@@ -21,7 +21,6 @@ from uuid import uuid4
 import numpy as np
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
@@ -33,6 +32,7 @@ from metering.formats.blocks import DayBlock, recut
 from metering.formats.csv import write_wide
 from metering.halfhours import NULL, unpack, unpack_quality
 from metering.models import DeliveryCounter, Layer, Publication, PublishedFile, UsageBatch
+from metering.outgoing import new_file
 from metering.owed import Move
 from portal import gates, jobs, ledger, outbox
 from portal.access import Ability
@@ -93,7 +93,7 @@ class _SupplyChanged(Exception):
 
 
 def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
-    with _run_folder(day) as folder, transaction.atomic():
+    with run_folder(day) as folder, transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {layer}"])
             if not cursor.fetchone()[0]:
@@ -129,7 +129,7 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
         publication.save()
         UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
         owed.settle(notes, publication, now=now)
-        _number(run.files, publication)
+        number(run.files, publication)
         _announce(run.files, publication, now=now)
         ledger.record(
             "usage published",
@@ -278,7 +278,7 @@ class _Run:
                         self._write_zip(group, part)
 
         name = f"usage_{group.supply_class}_{self.publication.day:%Y%m%d}_{self.publication.revision:02}.csv.gz"
-        with _new_file() as out:
+        with new_file() as out:
             written = write_wide(out, passing(), compress=True)
             for part in recut(held, limit):
                 self._write_zip(group, part)
@@ -309,7 +309,7 @@ class _Run:
             receiver_name=receiver_name,
             created=self.publication.published_at,
         )
-        with _new_file() as out:
+        with new_file() as out:
             written = bp.write_day_zip(out, name, message, block)
             self._keep(group, Format.BP_ZIP, str(name), out, written.rows, written.readings, written.sha256)
 
@@ -322,7 +322,7 @@ class _Run:
         lines = ["supply_point,date", *(f"{number},{publication.day.isoformat()}" for number in numbers)]
         text = "".join(f"{line}\n" for line in lines).encode()
         name = f"withdrawn_{group.supply_class}_{publication.day:%Y%m%d}_{publication.revision:02}.csv"
-        with _new_file() as out:
+        with new_file() as out:
             out.write(text)
             self._keep(group, Format.WITHDRAWAL, name, out, len(numbers), 0, hashlib.sha256(text).hexdigest())
 
@@ -356,7 +356,7 @@ class _Run:
         }
         text = json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
         name = f"manifest_{group.supply_class}_{publication.day:%Y%m%d}_{publication.revision:02}.json"
-        with _new_file() as out:
+        with new_file() as out:
             out.write(text)
             digest = hashlib.sha256(text).hexdigest()
             self._keep(group, Format.MANIFEST, name, out, rows, readings, digest)
@@ -483,14 +483,7 @@ def _server_cursor() -> Iterator[Any]:
 
 
 @contextmanager
-def _new_file() -> Iterator[Any]:
-    """A temporary file the storage can take over by moving it."""
-    with TemporaryUploadedFile("usage", "application/octet-stream", 0, None) as out:
-        yield out
-
-
-@contextmanager
-def _run_folder(day: date) -> Iterator[str]:
+def run_folder(day: date) -> Iterator[str]:
     """A folder of the storage for one run; when the run fails its files are taken away again.
 
     Where it cannot be told whether the commit went through, they stay, for `sweep_orphans` to decide.
@@ -548,7 +541,7 @@ def _day_folders() -> Iterator[str]:
     yield from folders
 
 
-def _number(files: list[PublishedFile], publication: Publication) -> None:
+def number(files: list[PublishedFile], publication: Publication) -> None:
     """Give every file its number and make it visible with the commit; numbers per recipient have no gaps."""
     recipients = sorted({file.recipient_id for file in files})
     DeliveryCounter.objects.bulk_create(

@@ -4,7 +4,17 @@ from datetime import datetime
 
 from celery import shared_task
 
-from metering import access_codes, drop_folder, gaps, governance, intake, publication
+from metering import (
+    access_codes,
+    drop_folder,
+    fixed_publication,
+    gaps,
+    governance,
+    intake,
+    publication,
+    slot_publication,
+    slots,
+)
 from portal import clock
 
 
@@ -40,6 +50,24 @@ def publish_nightly(at: str | None = None) -> None:
 def publish_late(at: str | None = None) -> None:
     """Publish what came late."""
     publication.publish_late(now=_moment(at))
+
+
+@shared_task
+def publish_half_hours(at: str | None = None) -> None:
+    """Publish the half-hours that arrived."""
+    slot_publication.publish_waiting(now=_moment(at))
+
+
+@shared_task
+def publish_fixed(at: str | None = None) -> None:
+    """Publish the fixed usage, meter exchanges and off-cycle readings that arrived."""
+    fixed_publication.publish_waiting(now=_moment(at))
+
+
+@shared_task
+def drop_old_half_hours(at: str | None = None) -> None:
+    """Remove half-hours whose time is over."""
+    slots.drop_old(now=_moment(at))
 
 
 @shared_task

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from datetime import date
 from typing import IO, BinaryIO
 
 from django.conf import settings
 
 from metering import checks
-from metering.formats import bp, espi, jsonl, long_csv, names
-from metering.formats.blocks import DayBlock
+from metering.formats import bp, espi, fixed, jsonl, long_csv, names
+from metering.formats.blocks import DayBlock, SlotBlock
 from metering.formats.csv import read_wide, wide_lines
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.parquet_apart import read_apart
-from metering.models import UsageFile
+from metering.models import Layer, UsageFile
 from portal.market import MarketRole
 from portal.models import Participation
 
@@ -31,6 +32,20 @@ _ENDINGS: dict[tuple[str, ...], tuple[str, str, tuple[bytes, ...]]] = {
     (".jsonl", ".ndjson"): (Format.JSON_LINES, "JSON", (b"{", b"\xef\xbb\xbf{")),
 }
 """What names end in, and what the content then begins with."""
+
+
+_OF_CODE = {
+    **dict.fromkeys(bp.HALF_HOUR, Format.BP_HALF_HOUR),
+    **dict.fromkeys(bp.DAY, Format.BP_DAY),
+    **dict.fromkeys(fixed.FIXED, Format.BP_FIXED),
+    **dict.fromkeys(fixed.EXCHANGE, Format.BP_EXCHANGE),
+    **dict.fromkeys(fixed.OFF_CYCLE, Format.BP_OFF_CYCLE),
+}
+LAYERS = {
+    Format.BP_HALF_HOUR: Layer.PRELIMINARY,
+    **dict.fromkeys((Format.BP_FIXED, Format.BP_EXCHANGE, Format.BP_OFF_CYCLE), Layer.FIXED),
+}
+"""The layer of what a format brings, where it is not the daily one."""
 
 
 class NotAUsageFile(Exception):
@@ -67,11 +82,9 @@ def recognise(name: str, upload: IO[bytes]) -> str:
         parsed = names.parse(name)
     except Unreadable as problem:
         raise NotAUsageFile(problem.code, **problem.params) from None
-    if not parsed.is_day:
-        raise NotAUsageFile("name_not_day", name=shown(name))
     if not head.startswith(b"PK"):
         raise NotAUsageFile("content_differs", name=shown(name), expected="zip")
-    return Format.BP_DAY
+    return _OF_CODE[parsed.code]
 
 
 def _csv(name: str, packed: bool, head: bytes) -> str:
@@ -123,23 +136,53 @@ def refused_lines(format_: str, block: DayBlock) -> list[str]:
     return wide_lines(block).decode().splitlines()
 
 
-def _message_days(file: UsageFile, stream: BinaryIO) -> Iterator[DayBlock | BadRow]:
-    delivery = bp.read_zip(stream, limits=bp.Limits(xml_bytes=settings.USAGE_XML_MAX_BYTES))
+def half_hours(file: UsageFile, stream: BinaryIO) -> Iterator[SlotBlock | BadRow]:
+    """The half-hours of a BP 0110/1110 file. Raises Unreadable."""
+    for item in _message(file, stream).items:
+        assert not isinstance(item, DayBlock)  # a half-hour message has no other
+        yield item
+
+
+def months(file: UsageFile, stream: BinaryIO) -> tuple[fixed.MonthMessage, Iterator[fixed.PointMonth | BadRow]]:
+    """The message of family W5 in a file and, lazily, its points. Raises Unreadable, also midway."""
+    delivery = fixed.read_zip(stream, limits=fixed.Limits(xml_bytes=settings.USAGE_XML_MAX_BYTES))
     message, name = delivery.message, names.parse(file.name)
-    if message.code not in bp.DAY:
-        raise FileProblem("bp_not_day", message_code=message.code)
-    if (message.code, message.day) != (name.code, name.day):
+    if message.code != name.code or message.reading_day not in (None, name.day):
         raise FileProblem(
             "bp_name_differs",
             name_code=name.code,
             name_day=name.day.isoformat(),
             message_code=message.code,
-            message_day=message.day.isoformat(),
+            message_day=message.reading_day.isoformat() if message.reading_day else "",
         )
     own_message(file, message.sender, test=message.test)
-    for item in delivery.items:
-        assert isinstance(item, DayBlock | BadRow)  # a day message has no other
+    return message, delivery.items
+
+
+def _message_days(file: UsageFile, stream: BinaryIO) -> Iterator[DayBlock | BadRow]:
+    for item in _message(file, stream).items:
+        assert not isinstance(item, SlotBlock)  # a day message has no other
         yield item
+
+
+def _message(file: UsageFile, stream: BinaryIO) -> bp.Delivery:
+    """The message of family W4 inside, which must be the one its name says and the sender's own."""
+    delivery = bp.read_zip(stream, limits=bp.Limits(xml_bytes=settings.USAGE_XML_MAX_BYTES))
+    message, name = delivery.message, names.parse(file.name)
+    if (message.code, message.day, message.slot) != (name.code, name.day, name.slot):
+        raise FileProblem(
+            "bp_name_differs",
+            name_code=name.code,
+            name_day=_when(name.day, name.slot),
+            message_code=message.code,
+            message_day=_when(message.day, message.slot),
+        )
+    own_message(file, message.sender, test=message.test)
+    return delivery
+
+
+def _when(day: date, slot: int | None) -> str:
+    return day.isoformat() if slot is None else f"{day.isoformat()} ({slot:02})"
 
 
 def own_message(file: UsageFile, sender: str, *, test: bool) -> None:

@@ -15,7 +15,7 @@ import csv
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -756,6 +756,21 @@ def write_half_hour_zip(out: Sink, name: FileName, message: Message, block: Slot
 
     size, digest = write_single(out, name.xml, pieces(), level=level)
     return Written(len(block), int(np.count_nonzero(block.values != NULL)), size, digest)
+
+
+def half_hour_xml(message: Message, rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """The bare XML of a half-hour with rows of texts as they stand (point, meter, kWh), right or wrong."""
+    table = TAGS[NEWEST]
+    out = [_top(message, table, message.slot), b"<JPM00010>"]
+    for point, meter, kwh in rows:
+        items = [
+            (table.point, point),
+            (table.meter, meter),
+            (table.status, "0" if kwh else "1"),
+            (table.kwh(message.is_low_voltage), kwh),
+        ]
+        out.append(f"<{table.slot_row}>{leaves(items)}</{table.slot_row}>".encode())
+    return b"".join([*out, b"</JPM00010>", _bottom(table)])
 
 
 def _match(name: FileName, message: Message, codes: tuple[str, ...]) -> None:

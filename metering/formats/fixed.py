@@ -698,6 +698,11 @@ def to_xml(message: MonthMessage, points: Iterable[PointMonth]) -> bytes:
     return out.getvalue()
 
 
+def point_xml(point: PointMonth) -> str:
+    """A point as it stands in a message, for whoever corrects it."""
+    return _point_xml(point, TAGS[NEWEST], whole=bool(point.whole_point))
+
+
 def _top(message: MonthMessage, table: TagTable) -> bytes:
     header = [
         ("JPC03", "1" if message.test else "0"),

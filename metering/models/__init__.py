@@ -2,7 +2,9 @@
 
 from metering.models.access import UsageAccessRequest, UsageInquiry, WrongCode
 from metering.models.completeness import DayCount, Gap, HeldDay
+from metering.models.fixed import FixedRow
 from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
+from metering.models.half_hours import SlotSegment
 from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.owed import OwedDay
 from metering.models.points import Meter, ReadingDate, SupplyPoint
@@ -25,6 +27,7 @@ __all__ = [
     "DayCount",
     "DeliveryCounter",
     "FacilityInquiry",
+    "FixedRow",
     "Gap",
     "HeldDay",
     "InquiryAlarm",
@@ -38,6 +41,7 @@ __all__ = [
     "PublishedFile",
     "ReadingDate",
     "RefusedRow",
+    "SlotSegment",
     "SupplyPeriod",
     "SupplyPoint",
     "UsageAccessRequest",

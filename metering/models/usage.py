@@ -119,6 +119,9 @@ class Publication(models.Model):
 
     day = models.DateField(_("day"))
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
+    slot = models.PositiveSmallIntegerField(
+        _("half-hour"), default=0, help_text=_("1 to 48 for preliminary values, 0 for whole days.")
+    )
     revision = models.PositiveSmallIntegerField(_("revision"))
     published_at = models.DateTimeField(_("published at"))
     folder = models.CharField(_("folder"), max_length=120, unique=True)
@@ -136,11 +139,17 @@ class Publication(models.Model):
         verbose_name, verbose_name_plural = _("publication"), _("publications")
         ordering = ["-day", "-revision"]
         constraints = [
-            models.UniqueConstraint(fields=["day", "layer", "revision"], name="a_day_is_published_once_per_revision")
+            models.UniqueConstraint(
+                fields=["day", "layer", "slot", "revision"], name="a_day_is_published_once_per_revision"
+            ),
+            models.CheckConstraint(
+                condition=Q(layer="P", slot__gte=1, slot__lte=48) | (~Q(layer="P") & Q(slot=0)),
+                name="a_preliminary_publication_is_of_one_half_hour",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.day} {self.layer} {self.revision:02d}"
+        return f"{self.day} {self.layer}{self.slot or ''} {self.revision:02d}"
 
 
 class UsageBatch(models.Model):
@@ -149,6 +158,9 @@ class UsageBatch(models.Model):
     file = models.ForeignKey(UsageFile, models.PROTECT, related_name="batches", verbose_name=_("file"))
     day = models.DateField(_("day"))
     layer = models.CharField(_("layer"), max_length=1, choices=Layer)
+    slot = models.PositiveSmallIntegerField(
+        _("half-hour"), default=0, help_text=_("1 to 48 for preliminary values, 0 for whole days.")
+    )
     rows = models.BigIntegerField(_("rows"))
     readings = models.BigIntegerField(_("readings"))
     rows_corrected = models.BigIntegerField(_("rows that correct earlier ones"), default=0)
@@ -163,7 +175,11 @@ class UsageBatch(models.Model):
             models.Index(fields=["day", "layer"], condition=Q(publication__isnull=True), name="batches_to_publish")
         ]
         constraints = [
-            models.UniqueConstraint(fields=["file", "day", "layer"], name="a_file_brings_a_day_once_per_layer")
+            models.UniqueConstraint(fields=["file", "day", "layer", "slot"], name="a_file_brings_a_day_once_per_layer"),
+            models.CheckConstraint(
+                condition=Q(layer="P", slot__gte=1, slot__lte=48) | (~Q(layer="P") & Q(slot=0)),
+                name="a_preliminary_batch_is_of_one_half_hour",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -233,6 +249,7 @@ class PublishedFileQuerySet(models.QuerySet["PublishedFile"]):
             supply_class=OuterRef("supply_class"),
             publication__day=OuterRef("publication__day"),
             publication__layer=OuterRef("publication__layer"),
+            publication__slot=OuterRef("publication__slot"),
             publication__revision__gt=OuterRef("publication__revision"),
         ).order_by("-publication__revision")
         return self.annotate(

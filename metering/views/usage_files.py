@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from metering import checks, intake, tallies
+from metering import checks, intake, resending, tallies
 from metering.formats.csv import COLUMNS
 from metering.forms_usage import UploadForm, UsageFileFilter
 from metering.models import RefusedRow, UsageFile
@@ -222,10 +222,16 @@ def _notes(file: UsageFile) -> list[dict[str, object]]:
 def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is.
 
-    Those of a file of JSON lines come as JSON lines, without reasons: the page lists these.
+    Those of a file of JSON lines come as JSON lines, those of half-hours and W5 files as the message itself under the
+    next revision's name, both without reasons: the page lists these.
     """
     file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
     language = translation.get_language() or "ja"
+    if file.format in resending.AS_MESSAGE and file.rows_refused:
+        name, content = resending.message(file)
+        message = HttpResponse(content, content_type="application/zip")
+        message["Content-Disposition"] = f'attachment; filename="{name}"'
+        return message
     if file.format == UsageFile.Format.JSON_LINES:
         rows = file.refused.order_by("line", "id").values_list("raw", flat=True).iterator(chunk_size=2000)
         lines = StreamingHttpResponse((f"{raw}\n".encode() for raw in rows), content_type="application/jsonl")

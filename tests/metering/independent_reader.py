@@ -56,6 +56,21 @@ def rows_of(element: ElementTree.Element, number: str) -> list[ElementTree.Eleme
     return [] if block is None else [row for row in block if local(row) == f"JPMR{number}"]
 
 
+def parts_of(content: bytes) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """Header and body of the one message in a zip."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert len(archive.namelist()) == 1, "one XML per zip"
+        xml = archive.read(archive.namelist()[0])
+    assert xml.startswith(b"<?xml"), "a declaration names the encoding"
+    root = ElementTree.fromstring(xml)
+    assert local(root) == "SBD-MSG"
+    group = child(root, "JPMGRP")
+    assert group is not None
+    header, body = child(group, "JPMGH"), child(group, "JPTRM")
+    assert header is not None and body is not None
+    return header, body
+
+
 @dataclass
 class Message:
     """A day message 0120/1120 as its tags say."""
@@ -71,16 +86,7 @@ def read_message(name: str, content: bytes) -> Message:
     """One zip of family W4, whole day: slot → points (metering notes §2)."""
     grammar = NAME.match(name)
     assert grammar and grammar[2] == "20", f"{name} is not a day file"
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert len(archive.namelist()) == 1, "one XML per zip"
-        xml = archive.read(archive.namelist()[0])
-    assert xml.startswith(b"<?xml"), "a declaration names the encoding"
-    root = ElementTree.fromstring(xml)
-    assert local(root) == "SBD-MSG"
-    group = child(root, "JPMGRP")
-    assert group is not None
-    header, body = child(group, "JPMGH"), child(group, "JPTRM")
-    assert header is not None and body is not None
+    header, body = parts_of(content)
     code = text(header, "JPC14")
     assert code == text(body, "JP00002") == f"{grammar[1]}20"
     assert text(header, "JPC11") == "W4" and text(header, "JPC03") != "1"
@@ -103,6 +109,90 @@ def read_message(name: str, content: bytes) -> Message:
             assert values[at] is None
             if text(point, "JP06122") == "0":
                 values[at] = wh(text(point, kwh))
+    return message
+
+
+@dataclass
+class HalfHour:
+    """A half-hour message 0110/1110 as its tags say: (point, meter, day, slot) → Wh or None."""
+
+    code: str
+    receiver: str
+    rows: dict[tuple[str, str, date, int], int | None] = field(default_factory=dict)
+
+
+def read_half_hour(name: str, content: bytes) -> HalfHour:
+    """One zip of family W4, one half-hour: points (metering notes §2)."""
+    grammar = NAME.match(name)
+    assert grammar and grammar[2] == "10", f"{name} is not a half-hour file"
+    header, body = parts_of(content)
+    code = text(header, "JPC14")
+    assert code == text(body, "JP00002") == f"{grammar[1]}10" and text(header, "JPC11") == "W4"
+    written, slot = text(body, "JP06116"), int(text(body, "JP06219"))
+    began = (slot - 1) * 30
+    assert grammar[3] == f"{written}{began // 60:02}{began % 60:02}", "the name says when the half-hour began"
+    day = date(int(written[:4]), int(written[4:6]), int(written[6:]))
+    message = HalfHour(code, text(body, "JP06112"))
+    kwh = {"01": "JP06123", "11": "JP06125"}[grammar[1]]
+    for point in rows_of(body, "00010"):
+        number, meter = text(point, "JP06400"), child(point, "JP06121")
+        assert re.fullmatch(r"\d{22}", number) and number[2] == ("1" if grammar[1] == "01" else "0")
+        key = (number, (meter.text or "").strip() if meter is not None else "", day, slot)
+        assert key not in message.rows
+        message.rows[key] = wh(text(point, kwh)) if text(point, "JP06122") == "0" else None
+    return message
+
+
+@dataclass
+class Month:
+    """What a fixed message says of a point and meter: amounts in Wh, and 48 values per day whole and after sorting."""
+
+    month: str
+    wh: int | None
+    sorted_wh: int | None
+    days: dict[date, Values] = field(default_factory=dict)
+    sorted_days: dict[date, Values] = field(default_factory=dict)
+
+
+@dataclass
+class Months:
+    """A fixed message 1210/1220 as its tags say."""
+
+    code: str
+    receiver: str
+    points: dict[tuple[str, str], Month] = field(default_factory=dict)
+
+
+def read_months(name: str, content: bytes) -> Months:
+    """One zip of family W5, fixed amounts: point → day → slot (metering notes §2)."""
+    grammar = NAME.match(name)
+    assert grammar and grammar[6] == "12", f"{name} is no file of fixed amounts"
+    header, body = parts_of(content)
+    code = text(header, "JPC14")
+    assert code == text(body, "JP00002") == f"12{grammar[7]}" and text(header, "JPC11") == "W5"
+    assert text(body, "JP06116") == grammar[8], "the name says the reading day"
+    message = Months(code, text(body, "JP06112"))
+    for point in rows_of(body, "00010"):
+        number = text(point, "JP06400")
+        assert re.fullmatch(r"\d{22}", number) and number[2] == ("1" if grammar[7] == "10" else "0")
+        meter = child(point, "JP06121")
+        key = (number, (meter.text or "").strip() if meter is not None else "")
+        assert key not in message.points
+        amounts = {tag: child(point, tag) for tag in ("JP06426", "JP06427")}
+        whole, later = (None if found is None else wh(found.text) for found in amounts.values())
+        month = message.points[key] = Month(text(body, "JP06401"), whole, later)
+        for day_row in rows_of(point, "00013"):
+            written = text(day_row, "JP06423")
+            day = date(int(written[:4]), int(written[4:6]), int(written[6:]))
+            values: Values = [None] * 48
+            sorted_values: Values = [None] * 48
+            for slot in rows_of(day_row, "00014"):
+                at = int(text(slot, "JP06219")) - 1
+                for found, tag in ((values, "JP06424"), (sorted_values, "JP06425")):
+                    element = child(slot, tag)
+                    if element is not None and (element.text or "").strip():
+                        found[at] = wh(element.text)
+            month.days[day], month.sorted_days[day] = values, sorted_values
     return message
 
 
