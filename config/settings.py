@@ -307,6 +307,7 @@ CELERY_BEAT_SCHEDULE = {
         ("tell of locked inquiries", "metering.tasks.tell_of_locks", timedelta(minutes=5)),
         ("issue access codes", "metering.tasks.issue_access_codes", crontab(hour="7-19", minute="*/10")),
         ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
+        ("check usage beside history", "metering.tasks.check_history", crontab()),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
         ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
         ("publish half-hours", "metering.tasks.publish_half_hours", timedelta(minutes=1)),

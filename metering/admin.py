@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from metering import governance, intake
+from metering import admin_checks, governance, intake  # noqa: F401 - registers its own
 from metering.models import (
     Consent,
     Contract,

@@ -11,57 +11,44 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
+from metering.check_rules import DEFAULTS, InForce
 from metering.formats.blocks import DayBlock
 from metering.formats.csv import SLOT_COLUMNS
 from metering.formats.errors import REASONS
 from metering.formats.kwh import kwh_text
 from metering.halfhours import JST, NULL, SLOTS
+from metering.vee import KEEPS_OUT
 
 LATE_HOUR = 6
 """[default] A day file is on time until this hour (JST) of the next day (domain notes, metering §4)."""
 
 
-class Result(TextChoices):
-    """What a check does to the row it strikes."""
-
-    REFUSE = "refuse", _("refused")
-    WARN = "warn", _("warning")
-    INFO = "info", _("information")
-
-
 @dataclass(frozen=True)
 class Check:
-    """One check: its code in the domain notes ("" for a rule of the portal), its result and its sentence."""
+    """One reason: its check in the domain notes ("" for a rule of the portal, which always refuses) and its sentence.
+
+    What a check results in is decided by the rules in force (metering.check_rules).
+    """
 
     check: str
-    result: Result
     sentence: str | Promise
 
 
 CHECKS: dict[str, Check] = {
-    "day_future": Check("", Result.REFUSE, _("%(day)s lies in the future; usage is taken in afterwards.")),
-    "slot_future": Check(
-        "", Result.REFUSE, _("Slot %(slot)s of %(day)s is not over yet, but the row has a value for it.")
-    ),
+    "day_future": Check("", _("%(day)s lies in the future; usage is taken in afterwards.")),
+    "slot_future": Check("", _("Slot %(slot)s of %(day)s is not over yet, but the row has a value for it.")),
     "day_too_old": Check(
         "",
-        Result.REFUSE,
         _("%(day)s is too long ago: usage is kept and corrected back to %(oldest)s."),
     ),
-    "point_unknown": Check(
-        "V01", Result.REFUSE, _("Your network has no supply point %(number)s. Please compare the number.")
-    ),
-    "point_inactive": Check(
-        "V01", Result.REFUSE, _("Supply point %(number)s was not active on %(day)s: nobody was supplied there.")
-    ),
+    "point_unknown": Check("V01", _("Your network has no supply point %(number)s. Please compare the number.")),
+    "point_inactive": Check("V01", _("Supply point %(number)s was not active on %(day)s: nobody was supplied there.")),
     "row_differs": Check(
         "V02",
-        Result.REFUSE,
         _(
             "This point, meter and day stand twice in the file with different values; "
             "the first of the rows was taken in. Please send the right values as a correction."
@@ -69,41 +56,28 @@ CHECKS: dict[str, Check] = {
     ),
     "negative": Check(
         "V04",
-        Result.REFUSE,
         _("Slot %(slot)s: %(value)s kWh is negative. Feed-in has a supply point number of its own."),
     ),
-    "month_amount_missing": Check(
-        "V08", Result.REFUSE, _("The fixed usage of supply point %(number)s is missing (JP06426).")
-    ),
+    "month_amount_missing": Check("V08", _("The fixed usage of supply point %(number)s is missing (JP06426).")),
     "month_negative": Check(
         "V04",
-        Result.REFUSE,
         _("Supply point %(number)s has a negative amount. Feed-in has a supply point number of its own."),
     ),
     "month_sum": Check(
         "V08",
-        Result.REFUSE,
         _("Supply point %(number)s: the month has %(month)s kWh, its half-hours together have %(sum)s kWh."),
     ),
-    "sorted_above_whole": Check(
-        "V08", Result.REFUSE, _("Supply point %(number)s: energy after sorting is more than the whole.")
-    ),
-    "above_contract": Check(
-        "V05", Result.WARN, _("A half-hour is above one and a half times what the contract size allows.")
-    ),
-    "resolution": Check("V11", Result.WARN, _("A value is no multiple of the point's resolution.")),
-    "overtaken": Check(
-        "V14", Result.WARN, _("A file received later brought other values already; those stay in force.")
-    ),
-    "meter_unclear": Check(
-        "", Result.WARN, _("It is unclear which meter was removed and which installed; none was changed.")
-    ),
-    "gaps": Check("V03", Result.INFO, _("Half-hours are missing.")),
-    "late": Check("V03", Result.INFO, _("The row came later than 06:00 of the next day.")),
-    "half_hour_late": Check("V03", Result.INFO, _("The half-hour came later than 60 minutes after its end.")),
+    "sorted_above_whole": Check("V08", _("Supply point %(number)s: energy after sorting is more than the whole.")),
+    "above_contract": Check("V05", _("A half-hour is above what the contract size allows.")),
+    "spike": Check("V06", _("A half-hour stands far above the other high ones of its day.")),
+    "resolution": Check("V11", _("A value is no multiple of the point's resolution.")),
+    "overtaken": Check("V14", _("A file received later brought other values already; those stay in force.")),
+    "meter_unclear": Check("", _("It is unclear which meter was removed and which installed; none was changed.")),
+    "gaps": Check("V03", _("Half-hours are missing.")),
+    "late": Check("V03", _("The row came later than 06:00 of the next day.")),
+    "half_hour_late": Check("V03", _("The half-hour came later than 60 minutes after its end.")),
     "revision_jump": Check(
         "V14",
-        Result.WARN,
         _("The file name's revision leaves out a number: an earlier file seems to be missing."),
     ),
 }
@@ -169,23 +143,28 @@ class Facts:
 
     point_ids   int64, 0 where the sender's network has no such point
     active      bool, energised now or supplied by somebody on the row's day
-    limits      int64 Wh a half-hour may have before V05 warns, 0 for no limit
+    limits      int64 Wh the contract size allows in half an hour, 0 for no limit
     resolution  int64 Wh
+    scopes      int8, area and class as a place in check_rules.SCOPES
     """
 
     point_ids: NDArray[np.int64]
     active: NDArray[np.bool_]
     limits: NDArray[np.int64]
     resolution: NDArray[np.int64]
+    scopes: NDArray[np.int8]
 
 
 @dataclass
 class Findings:
-    """What the checks found: per refused row its code, and per warning or information the rows it strikes."""
+    """What the checks found: per refused row its reason, and per reason that lets rows in how hard it strikes each.
+
+    `noted` holds per reason the RANK of the severity per row, 0 where it does not strike.
+    """
 
     codes: NDArray[np.int8]
     names: tuple[str, ...]
-    noted: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    noted: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -197,13 +176,16 @@ class Findings:
         return self.names[at - 1] if at else ""
 
 
-_REFUSING = tuple(code for code, check in CHECKS.items() if check.result == Result.REFUSE)
+_REASONS = tuple(CHECKS)
 
 
-def examine(block: DayBlock, facts: Facts, bounds: Bounds) -> Findings:
+def examine(
+    block: DayBlock, facts: Facts, bounds: Bounds, rules: InForce = DEFAULTS, *, whole_days: bool = True
+) -> Findings:
     """Run every check over a block in one pass; a row is refused for the first reason of the table that strikes it.
 
-    V02 between rows needs what is stored and is the intake's own (`row_differs`).
+    V02 between rows needs what is stored and is the intake's own (`row_differs`). Rows that hold half-hours of days
+    not yet over are not asked what only a whole day can answer (V03, V06).
     """
     values, days = block.values, block.days
     present = values != NULL
@@ -214,28 +196,85 @@ def examine(block: DayBlock, facts: Facts, bounds: Bounds) -> Findings:
         "day_too_old": days < np.datetime64(bounds.oldest, "D"),
         "point_unknown": facts.point_ids == 0,
         "point_inactive": ~facts.active,
-        "negative": ((values < 0) & present).any(axis=1),
     }
     if is_today.any():
         struck["slot_future"] = is_today & present[:, bounds.slots_over :].any(axis=1)
+    highest = values.max(axis=1, initial=NULL)
+    if not rules.is_off("V04"):
+        struck["negative"] = ((values < 0) & present).any(axis=1)
+    if not rules.is_off("V05"):
+        most = facts.limits * _per_row(rules.figures("V05", "factor"), facts.scopes)
+        struck["above_contract"] = (facts.limits > 0) & (highest > most)
+    if whole_days and not rules.is_off("V06"):
+        struck["spike"] = _spikes(values, highest, facts.scopes, rules)
+    if not rules.is_off("V11"):
+        struck["resolution"] = _uneven(values, present, facts.resolution)
+    if whole_days and not rules.is_off("V03"):
+        struck["gaps"] = ~present.all(axis=1)
+        struck["late"] = _late(days, bounds.received_at)
     codes = np.zeros(len(block), np.int8)
-    for at, code in enumerate(_REFUSING, 1):
-        if code in struck:
-            codes[struck[code] & (codes == 0)] = at
+    noted: dict[str, NDArray[np.int8]] = {}
+    for at, reason in enumerate(_REASONS, 1):
+        rows = struck.get(reason)
+        if rows is None or not rows.any():
+            continue
+        check = CHECKS[reason].check
+        if not check:
+            codes[rows & (codes == 0)] = at
+            continue
+        ranks = np.where(rows, _per_row(rules.severities(check), facts.scopes), np.int8(0))
+        codes[(ranks >= KEEPS_OUT) & (codes == 0)] = at
+        noted[reason] = np.where(ranks < KEEPS_OUT, ranks, np.int8(0))
     good = codes == 0
-    above = (facts.limits > 0) & (values.max(axis=1, initial=NULL) > facts.limits)
-    steps = np.unique(facts.resolution[good & (facts.resolution > 1)])
-    uneven = np.zeros(len(block), bool)
-    for step in steps.tolist():
-        rows = good & (facts.resolution == step)
-        uneven[rows] = ((values[rows] % step != 0) & present[rows]).any(axis=1)
-    noted = {
-        "above_contract": good & above,
-        "resolution": uneven,
-        "gaps": good & ~present.all(axis=1),
-        "late": good & _late(days, bounds.received_at),
-    }
-    return Findings(codes, _REFUSING, {code: rows for code, rows in noted.items() if rows.any()})
+    noted = {reason: np.where(good, ranks, np.int8(0)) for reason, ranks in noted.items()}
+    return Findings(codes, _REASONS, {reason: ranks for reason, ranks in noted.items() if ranks.any()})
+
+
+def _per_row(per_scope: NDArray[Any], scopes: NDArray[np.int8]) -> Any:
+    """What holds for each row; one value for all where the scopes do not differ, which is nearly always."""
+    return per_scope[0] if (per_scope == per_scope[0]).all() else per_scope[scopes]
+
+
+def _spikes(
+    values: NDArray[np.int32], highest: NDArray[np.int32], scopes: NDArray[np.int8], rules: InForce
+) -> NDArray[np.bool_]:
+    """Rows whose highest half-hour is more than so many % above the third highest.
+
+    That is so when fewer than three values reach what the highest would have to come down to.
+    """
+    within = 100 + _per_row(rules.figures("V06", "percent"), scopes)
+    floor = np.maximum(np.ceil(highest * 100.0 / within - 1e-6), 1).astype(np.int32)
+    near = np.count_nonzero(values >= floor[:, None], axis=1)
+    struck: NDArray[np.bool_] = (near < 3) & (highest >= _per_row(rules.figures("V06", "least_wh"), scopes))
+    rows = np.flatnonzero(struck)
+    struck[rows] = np.count_nonzero(values[rows] != NULL, axis=1) >= 3
+    return struck
+
+
+def _uneven(values: NDArray[np.int32], present: NDArray[np.bool_], resolution: NDArray[np.int64]) -> NDArray[np.bool_]:
+    uneven = np.zeros(len(values), bool)
+    for step in np.unique(resolution[resolution > 1]).tolist():
+        rows = resolution == step
+        chosen = slice(None) if rows.all() else rows
+        uneven[chosen] = ((values[chosen] % step != 0) & present[chosen]).any(axis=1)
+    return uneven
+
+
+def numbers(reason: str, values: NDArray[np.int32], limit: int, step: int) -> dict[str, int]:
+    """What a finding about one row says: slot (from 1), Wh and what it was held to."""
+    present = values != NULL
+    slot = int(np.argmax(values))
+    if reason == "above_contract":
+        return {"slot": slot + 1, "wh": int(values[slot]), "most_wh": limit}
+    if reason == "spike":
+        return {"slot": slot + 1, "wh": int(values[slot]), "third_wh": int(np.sort(values)[-3])}
+    if reason == "resolution":
+        slot = int(np.flatnonzero(present & (values % step != 0))[0])
+        return {"slot": slot + 1, "wh": int(values[slot]), "step_wh": step}
+    if reason == "negative":
+        slot = int(np.flatnonzero(present & (values < 0))[0])
+        return {"slot": slot + 1, "wh": int(values[slot])}
+    return {"missing": int(np.count_nonzero(~present))}
 
 
 def particulars(code: str, block: DayBlock, row: int, bounds: Bounds) -> tuple[str, dict[str, Any]]:
@@ -251,6 +290,10 @@ def particulars(code: str, block: DayBlock, row: int, bounds: Bounds) -> tuple[s
         return SLOT_COLUMNS[min(slot, SLOTS - 1)], {"slot": f"{slot + 1:02}", "day": day.isoformat()}
     if code in ("day_future", "day_too_old"):
         return "date", {"day": day.isoformat(), "oldest": bounds.oldest.isoformat()}
+    if code in ("above_contract", "spike"):
+        return SLOT_COLUMNS[int(np.argmax(values))], {}
+    if code in ("gaps", "late", "resolution"):
+        return "", {}
     number = block.points[row].decode()
     return "supply_point" if code != "row_differs" else "", {"number": number, "day": day.isoformat()}
 

@@ -13,18 +13,20 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
-from metering import checks, day_copy, usage_formats
+from metering import check_rules, checks, day_copy, usage_formats
+from metering.arrival_findings import ArrivalFindings
 from metering.checks import Bounds, Facts
 from metering.formats.blocks import DayBlock, join
 from metering.formats.errors import BadRow
 from metering.halfhours import NULL, pack, pack_quality
 from metering.models import UsageBatch, UsageFile
 from metering.tallies import Tally
+from portal.workdays import jst_date
 
 WORK_ROWS = 16_384
 """Rows looked up, checked and stored at once."""
 
-_POINT_FACTS = np.dtype([("id", ">i8"), ("limit", ">i8"), ("step", ">i4"), ("energised", "?")])
+_POINT_FACTS = np.dtype([("id", ">i8"), ("limit", ">i8"), ("step", ">i4"), ("scope", ">i2"), ("energised", "?")])
 """What `DayStore._look_up` is told about a point, as the server sends it."""
 
 
@@ -42,7 +44,9 @@ class DayStore:
     def __init__(self, file: UsageFile, *, now: datetime) -> None:
         self.file, self.now = file, now
         self.bounds = Bounds.of(now=now, received_at=file.received_at, months_kept=settings.USAGE_MONTHS_KEPT)
+        self.rules = check_rules.on(jst_date(file.received_at))
         self.tally = Tally(file)
+        self.noticed = ArrivalFindings(file, now=now)
         self.batches: dict[date, UsageBatch] = {}
         self.file_of_batch: dict[int, int] = {}
         self.touched: dict[date, bool] = {}
@@ -75,17 +79,16 @@ class DayStore:
 
     def _take(self, block: DayBlock) -> None:
         facts = self.facts(block)
-        findings = checks.examine(block, facts, self.bounds)
+        findings = checks.examine(block, facts, self.bounds, self.rules)
         bad = np.flatnonzero(~findings.good)
         if bad.size:
             self._refuse_rows(block, bad, [findings.code_of(row) for row in bad.tolist()])
-        for code, struck in findings.noted.items():
-            self.tally.note(code, block.lines[struck])
+        for code, ranks in findings.noted.items():
+            self.tally.note(code, block.lines[ranks > 0], severity=int(ranks.max()))
+        whole, ids = block, facts.point_ids
         if bad.size:
             ids = facts.point_ids[findings.good]
             block = block.rows(findings.good)
-        else:
-            ids = facts.point_ids
         if not len(block):
             return
         packed, quality = pack(block.values), pack_quality(block.quality, block.values)
@@ -95,6 +98,7 @@ class DayStore:
         chosen = np.flatnonzero(keep)
         if chosen.size:
             self._copy(block, ids, packed, quality, revisions, chosen)
+            self.noticed.keep(whole, facts, findings, np.flatnonzero(findings.good)[chosen])
         self.tally.tell()
 
     # What the points are
@@ -106,7 +110,11 @@ class DayStore:
         known = self._look_up(block.points[heads])[np.cumsum(heads) - 1]
         active = known["energised"].copy()
         facts = Facts(
-            known["id"].astype(np.int64), active, known["limit"].astype(np.int64), known["step"].astype(np.int64)
+            known["id"].astype(np.int64),
+            active,
+            known["limit"].astype(np.int64),
+            known["step"].astype(np.int64),
+            known["scope"].astype(np.int8),
         )
         idle = np.flatnonzero(~active)
         if idle.size:
@@ -116,19 +124,21 @@ class DayStore:
     def _look_up(self, points: NDArray[np.bytes_]) -> NDArray[np.void]:
         """Points of the sender's own network; another operator's are as unknown as those that do not exist.
 
-        V05: kW (kVA, 100 V times ampere) times half an hour times one and a half. The answer is one value for all
-        points, and each is found through its key whatever the statistics say.
+        The limit is kW (kVA, 100 V times ampere) times half an hour. The answer is one value for all points, and each
+        is found through its key whatever the statistics say.
         """
         with connection.cursor() as cursor:
             cursor.execute(
-                """
+                f"""
                 SELECT string_agg(int8send(coalesce(p.id, 0)) || int8send(coalesce(p.size, 0))
-                                  || int4send(coalesce(p.resolution_wh, 0)) || boolsend(coalesce(p.energised, true)),
+                                  || int4send(coalesce(p.resolution_wh, 0)) || int2send(coalesce(p.scope, 0)::int2)
+                                  || boolsend(coalesce(p.energised, true)),
                                   ''::bytea ORDER BY k.at)
                 FROM unnest(string_to_array(%s, ',')) WITH ORDINALITY AS k(number, at)
                 LEFT JOIN LATERAL (
                     SELECT id, contract_state = 'energised' AS energised, resolution_wh,
-                           round(contract_size * CASE contract_size_unit WHEN 'A' THEN 75 ELSE 750 END)::bigint AS size
+                           round(contract_size * CASE contract_size_unit WHEN 'A' THEN 50 ELSE 500 END)::bigint AS size,
+                           {check_rules.SCOPE_SQL.format(p="metering_supplypoint")} AS scope
                     FROM metering_supplypoint
                     WHERE number = k.number AND network_operator_id = %s OFFSET 0
                 ) p ON true
@@ -207,7 +217,9 @@ class DayStore:
                 else:
                     revisions[row] = revision + 1
             if overtaken:
-                self.tally.note("overtaken", block.lines[overtaken])
+                rank = int(self.rules.severities("V14").max())
+                if rank:
+                    self.tally.note("overtaken", block.lines[overtaken], severity=rank)
         if contradicts:
             self._refuse_rows(block, np.array(sorted(contradicts)), ["row_differs"] * len(contradicts))
             self.tally.read -= len(contradicts)  # counted with the block

@@ -17,7 +17,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
-from metering import partitions
+from metering import history_checks, partitions
 from metering.day_intake import DayStore
 from metering.fixed_intake import FixedStore
 from metering.formats.errors import Unreadable
@@ -238,6 +238,7 @@ def _finish(file: UsageFile, tally: Tally, *, now: datetime) -> None:
     file.rows_unchanged, file.rows_refused = tally.unchanged, tally.refused
     file.warnings, file.problem = tally.warnings, tally.problem
     file.save()
+    history_checks.owe(file, now=now)
     ledger.record(
         "usage file taken in" if not tally.problem else "usage file unreadable",
         f"usage file {file.pk}",

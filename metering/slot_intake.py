@@ -46,23 +46,23 @@ class SlotStore:
         day, slot = block.day.item(), block.slot
         wide = _as_days(block)
         facts = self.days.facts(wide)
-        findings = checks.examine(wide, facts, self.days.bounds)
+        findings = checks.examine(wide, facts, self.days.bounds, self.days.rules, whole_days=False)
         for row in np.flatnonzero(~findings.good).tolist():
             code = findings.code_of(row)
             column, params = checks.particulars(code, wide, row, self.days.bounds)
             (raw,) = usage_formats.refused_lines(self.file.format, wide.rows(np.array([row])))
             self.tally.refuse(BadRow(int(block.lines[row]), code, column, params, raw))
-        for code in findings.noted.keys() - {"gaps", "late"}:
-            self.tally.note(code, block.lines[findings.noted[code]])
+        for code, ranks in findings.noted.items():
+            self.tally.note(code, block.lines[ranks > 0], severity=int(ranks.max()))
         good = np.flatnonzero(findings.good)
         if not good.size:
             return
         self.tally.read += len(good)
         lines = block.lines[good]
         if self.file.received_at > slot_end(day, slot) + ON_TIME:
-            self.tally.note("half_hour_late", lines)
+            self.tally.note("half_hour_late", lines, severity=self._severity("V03"))
         if (absent := block.values[good] == NULL).any():
-            self.tally.note("gaps", lines[absent])
+            self.tally.note("gaps", lines[absent], severity=self._severity("V03"))
         ids, meters = facts.point_ids[good], [block.meters[row] for row in good.tolist()]
         values = block.values[good]
         keep, corrected = self._compare(day, slot, ids, meters, values, lines)
@@ -81,6 +81,9 @@ class SlotStore:
         self.tally.taken += len(chosen)
         self.tally.unchanged += len(good) - len(chosen)
 
+    def _severity(self, check: str) -> int:
+        return int(self.days.rules.severities(check).max())
+
     def _compare(
         self, day: Any, slot: int, ids: NDArray[np.int64], meters: list[str], values: NDArray[np.int32], lines: Any
     ) -> tuple[NDArray[np.bool_], int]:
@@ -94,7 +97,7 @@ class SlotStore:
         own = names.parse(self.file.name)
         known = [names.parse(batch.file.name).revision for batch in before]
         if own.revision > max(known, default=-1) + 1:
-            self.tally.note("revision_jump", lines)
+            self.tally.note("revision_jump", lines, severity=self._severity("V14"))
         if not before:
             return keep, 0
         held = slots.held(before)
@@ -115,7 +118,7 @@ class SlotStore:
             else:
                 corrected += 1
         if overtaken:
-            self.tally.note("overtaken", lines[overtaken])
+            self.tally.note("overtaken", lines[overtaken], severity=self._severity("V14"))
         return keep, corrected
 
 

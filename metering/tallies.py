@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from metering.formats.errors import BadRow
 from metering.models import UsageFile
+from metering.vee import RANK, Severity
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,18 @@ class Tally:
     held: list[BadRow] = field(default_factory=list)
     told: float = field(default_factory=time.monotonic)
 
-    def note(self, code: str, lines: NDArray[np.int64]) -> None:
+    def note(self, code: str, lines: NDArray[np.int64], *, severity: int = RANK[Severity.WARNING]) -> None:
+        """Count rows that were taken in though a check struck them; `severity` as in vee.RANK, the gravest is kept.
+
+        Nothing is noted where the check is off.
+        """
+        if not severity:
+            return
         first = int(lines.min())
-        noted = self.warnings.setdefault(code, {"rows": 0, "first": first})
+        noted = self.warnings.setdefault(code, {"rows": 0, "first": first, "severity": severity})
         noted["rows"] += len(lines)
         noted["first"] = min(noted["first"], first)
+        noted["severity"] = max(noted["severity"], severity)
 
     def refuse(self, bad: BadRow) -> None:
         """Count a row as read and refused, and keep it."""

@@ -10,6 +10,7 @@ from metering import (
     fixed_publication,
     gaps,
     governance,
+    history_checks,
     intake,
     publication,
     slot_publication,
@@ -74,6 +75,12 @@ def drop_old_half_hours(at: str | None = None) -> None:
 def check_completeness(at: str | None = None) -> None:
     """Count the days that changed, open and close gaps."""
     gaps.check(now=_moment(at))
+
+
+@shared_task
+def check_history(at: str | None = None) -> None:
+    """Hold batches taken in to registers, half-hours, months and earlier days."""
+    history_checks.run_due(now=_moment(at))
 
 
 @shared_task

@@ -9,7 +9,10 @@ from metering.views import (
     access_log,
     access_requests,
     alarms,
+    check_rules,
     completeness,
+    estimates,
+    findings,
     inquiries,
     past_usage,
     points,
@@ -67,6 +70,14 @@ USAGE = [
     path("published-files/<int:pk>/download/", published_files.download, name="published-file-download"),
 ]
 
+CHECKS = [
+    path("usage-checks/", check_rules.page, name="check-rules"),
+    path("usage-findings/", findings.findings, name="findings"),
+    path("usage-estimates/", estimates.estimate_list, name="estimates"),
+    path("usage-estimates/<int:pk>/", estimates.estimate, name="estimate"),
+    path("usage-estimates/new/<point_number:number>/<day:first>/<day:last>/", estimates.propose, name="estimate-new"),
+]
+
 COMPLETENESS = [
     path("usage-completeness/", completeness.board, name="completeness"),
     path("usage-gaps/", completeness.gap_list, name="gaps"),
@@ -95,4 +106,4 @@ PAST_USAGE = [
     path("usage-inquiries/usage/<int:pk>.csv", past_usage.as_csv, name="usage-inquiry-csv"),
 ]
 
-urlpatterns = [*POINTS, *USAGE, *COMPLETENESS, *GOVERNANCE, *PAST_USAGE]
+urlpatterns = [*POINTS, *USAGE, *CHECKS, *COMPLETENESS, *GOVERNANCE, *PAST_USAGE]

@@ -1,13 +1,16 @@
 """Tables of the metering room, one module per noun."""
 
 from metering.models.access import UsageAccessRequest, UsageInquiry, WrongCode
+from metering.models.checks import CheckFinding, CheckRule, OwedCheck
 from metering.models.completeness import DayCount, Gap, HeldDay
+from metering.models.estimates import Estimate
 from metering.models.fixed import FixedRow
 from metering.models.governance import InquiryAlarm, InquiryCount, InquiryRules
 from metering.models.half_hours import SlotSegment
 from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.owed import OwedDay
 from metering.models.points import Meter, ReadingDate, SupplyPoint
+from metering.models.registers import RegisterReading
 from metering.models.supply import Contract, SupplyPeriod
 from metering.models.usage import (
     DeliveryCounter,
@@ -22,10 +25,13 @@ from metering.models.usage import (
 )
 
 __all__ = [
+    "CheckFinding",
+    "CheckRule",
     "Consent",
     "Contract",
     "DayCount",
     "DeliveryCounter",
+    "Estimate",
     "FacilityInquiry",
     "FixedRow",
     "Gap",
@@ -36,11 +42,13 @@ __all__ = [
     "Layer",
     "Meter",
     "MonthlyUsage",
+    "OwedCheck",
     "OwedDay",
     "Publication",
     "PublishedFile",
     "ReadingDate",
     "RefusedRow",
+    "RegisterReading",
     "SlotSegment",
     "SupplyPeriod",
     "SupplyPoint",

@@ -358,6 +358,7 @@ def _gap_page(
         {
             "title": _("Gap in usage"),
             "gap": found,
+            "gap_last": _last_day(found),
             "state_badge": _state(found),
             "facts": facts,
             "follow_up": (follow_up or _follow_up_form(found)) if mine else None,

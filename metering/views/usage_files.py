@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from metering import checks, intake, resending, tallies
 from metering.formats.csv import COLUMNS
 from metering.forms_usage import UploadForm, UsageFileFilter
-from metering.models import RefusedRow, UsageFile
+from metering.models import OwedCheck, RefusedRow, UsageFile
+from metering.vee import ORDER, Severity
 from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column, Listing
@@ -181,6 +183,8 @@ def usage_file(request: HttpRequest, pk: int) -> HttpResponseBase:
             "facts": facts,
             "counts": counts,
             "notes": _notes(file),
+            "findings": _findings(file),
+            "checks_owed": OwedCheck.objects.filter(batch__file=file, done_at__isnull=True).exists(),
             "problem": checks.sentence(file.problem["code"], file.problem.get("params")) if file.problem else "",
             "waiting": waiting,
             "unsettled": not file.settled_at and (file.rows_refused or file.problem),
@@ -208,13 +212,19 @@ def _notes(file: UsageFile) -> list[dict[str, object]]:
         found.append(
             {
                 "check": check.check if check else code,
-                "result": check.result.label if check else "",
+                "result": ORDER[noted["severity"]].label if "severity" in noted else "",
                 "sentence": checks.sentence(code),
                 "rows": noted["rows"],
                 "first": noted["first"],
             }
         )
     return found
+
+
+def _findings(file: UsageFile) -> list[dict[str, object]]:
+    """Findings kept about the file's rows, counted per check and result."""
+    rows = file.findings.values("check_code", "severity").annotate(count=Count("pk")).order_by("check_code", "severity")
+    return [{**row, "result": Severity(row["severity"]).label} for row in rows]
 
 
 @needs(Ability.SEND_USAGE)

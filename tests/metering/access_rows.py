@@ -6,14 +6,15 @@ from typing import Any
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils import timezone
 
-from metering import access_codes, governance, usage_inquiries
+from metering import access_codes, estimates, governance, usage_inquiries
+from metering.halfhours import NULL
 from metering.inquiries import inquire, record_consent
-from metering.models import Gap, InquiryAlarm, PublishedFile
+from metering.models import Gap, InquiryAlarm, PublishedFile, SupplyPoint
 from metering.publication import publish_day
 from tests.access_rows import Row
 from tests.cast import NOW, Cast, make_points
 from tests.metering.asking import ask_for_usage, slip
-from tests.metering.delivering import DAY, block_of, csv_of, deliver
+from tests.metering.delivering import DAY, block_of, csv_of, deliver, figures
 
 
 def a_point_of_umi(cast: Cast) -> dict[str, Any]:
@@ -109,6 +110,32 @@ COMPLETENESS = {
 }
 
 
+def a_short_day_of_kaze(cast: Cast) -> dict[str, Any]:
+    """A day of umi's with a half-hour missing."""
+    [point] = make_points(cast, 1)
+    values = figures(1, gaps=False)
+    values[0, 10] = NULL
+    deliver(cast, csv_of(block_of([point], values=values)))
+    return {"number": point.number, "first": DAY, "last": DAY}
+
+
+def an_estimate_of_kaze(cast: Cast) -> dict[str, Any]:
+    days = a_short_day_of_kaze(cast)
+    point, by = SupplyPoint.objects.get(number=days["number"]), cast["kaze.usage"]
+    proposal = estimates.propose(point, DAY, DAY, by=by, now=NOW)
+    made = estimates.make(point, DAY, DAY, fingerprint=proposal.fingerprint, reason="radio", by=by, now=NOW)
+    return {"pk": made.pk}
+
+
+CHECKS = {
+    "metering:check-rules": Row("ability", owner="kaze.usage"),
+    "metering:findings": Row("ability", owner="kaze.usage"),
+    "metering:estimates": Row("ability", owner="kaze.usage"),
+    "metering:estimate": Row("ability", owner="umi.usage", kwargs=an_estimate_of_kaze),
+    "metering:estimate-new": Row("ability", owner="kaze.usage", kwargs=a_short_day_of_kaze),
+}
+
+
 def a_request_of_sora(cast: Cast) -> dict[str, Any]:
     [point] = make_points(cast, 1)
     return {"pk": ask_for_usage(cast["sora.inquiry"], point, now=NOW, evidence=slip()).pk}
@@ -136,4 +163,4 @@ PAST_USAGE = {
     "metering:usage-inquiry-csv": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
 }
 
-ROWS = {**COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}
+ROWS = {**CHECKS, **COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}

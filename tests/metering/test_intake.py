@@ -14,6 +14,7 @@ from metering import day_intake, drop_folder, intake, supply, tallies, usage, us
 from metering.formats.csv import wide_lines
 from metering.halfhours import NULL, Quality
 from metering.models import RefusedRow, UsageBatch, UsageDay, UsageFile
+from metering.vee import RANK, Severity
 from portal.models import LedgerEntry, Notice
 from tests.cast import NOW, make_points
 from tests.metering.delivering import (
@@ -234,7 +235,7 @@ def test_a_file_received_earlier_never_overtakes_a_later_one(cast, houses):
     intake.take_in(second.pk, now=NOW)
     first = intake.take_in(first.pk, now=NOW)
     assert counts(first) == (1, 0, 1, 0)
-    assert first.warnings["overtaken"] == {"rows": 1, "first": 2}
+    assert first.warnings["overtaken"] == {"rows": 1, "first": 2, "severity": RANK[Severity.AUDIT]}
     [day] = usage.days(houses[0], DAY, DAY)
     assert day.values == [None if wh == NULL else wh for wh in new[0].tolist()]
 
@@ -247,10 +248,10 @@ def test_warnings_are_counted_and_hold_nothing_back(cast, houses):
     file = deliver(cast, csv_of(block_of(houses, [DAY, DAY, DAY, date(2026, 3, 1), DAY, DAY], values=values)))
     assert counts(file) == (6, 6, 0, 0)
     assert file.warnings == {
-        "above_contract": {"rows": 1, "first": 2},
-        "resolution": {"rows": 2, "first": 2},
-        "gaps": {"rows": 1, "first": 3},
-        "late": {"rows": 6, "first": 2},  # yesterday's file came at 10:00, after 06:00
+        "above_contract": {"rows": 1, "first": 2, "severity": RANK[Severity.WARNING]},
+        "resolution": {"rows": 2, "first": 2, "severity": RANK[Severity.WARNING]},
+        "gaps": {"rows": 1, "first": 3, "severity": RANK[Severity.INFO]},
+        "late": {"rows": 6, "first": 2, "severity": RANK[Severity.INFO]},  # yesterday's file came at 10:00, after 06:00
     }
 
 
