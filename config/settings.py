@@ -342,6 +342,7 @@ TERMINATION_FILING_BUSINESS_DAYS = 1  # after the acceptance, where the losing r
 MATCHING_CUT_OFF_BUSINESS_DAYS = 1
 FURTHEST_AHEAD_DAYS = 180
 METER_WORK_REPORT_DAYS = 92  # how late work at a meter may be reported done
+ACTUAL_DAY_REPORT_DAYS = 92  # how far back the day on which supply changed may be reported to have been another
 LEAD_BUSINESS_DAYS = {"LV": (1, 8), "FIT": (1, 8), "HV": (8, 20)}  # (without, with) meter work
 LEAD_EXTRA_DAYS = 2
 # An area's own, as JSON: {"10": {"LV": [2, 9]}}. What is not named there is as above.

@@ -1,5 +1,6 @@
 """Meters at a point: put up, exchanged, taken away, dated by the day of the work and told in whatever order."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +11,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from metering.models import Meter
+from portal import ahead
 
 NUMBER_LENGTH = 16
 
@@ -67,30 +69,59 @@ def change(point_id: int, *, on: date, old: str = "", new: NewMeter | None = Non
     Raises NoSuchMeter, MeterStandsAlready. The case that brings it is its record.
     """
     with transaction.atomic():
-        gone = None
-        if old:
-            gone = (
-                Meter.objects.select_for_update()
-                .filter(Q(removed_on__isnull=True) | Q(removed_on=on), point=point_id, number=old)
-                .filter(installed_on__lte=on)
-                .first()
-            )
-            if gone is None:
-                raise NoSuchMeter(old)
+        known = list(Meter.objects.select_for_update().filter(point=point_id).order_by("pk"))
+        gone, put_up = _fitting(known, point_id, on=on, old=old, new=new)
+        if gone is not None:
             gone.removed_on = on
             gone.save(update_fields=["removed_on"])
-        if new is None:
-            return gone, None
-        try:
-            with transaction.atomic():
-                put_up = Meter.objects.create(
-                    point_id=point_id, number=new.number, kind=new.kind, multiplier=new.multiplier, installed_on=on
-                )
-        except IntegrityError as error:
-            if "a_meter_stands_once_at_a_point" in str(error):
-                raise MeterStandsAlready(new.number) from error
-            raise
-        return gone, put_up
+        if put_up is not None:
+            try:
+                with transaction.atomic():
+                    put_up.save(force_insert=True)
+            except IntegrityError as error:
+                if "a_meter_stands_once_at_a_point" in str(error):
+                    raise MeterStandsAlready(put_up.number) from error
+                raise
+    return gone, put_up
+
+
+def check(point_id: int, *, on: date, old: str = "", new: NewMeter | None = None) -> tuple[Meter | None, Meter | None]:
+    """What `change` would do, and nothing done; raises what it would raise."""
+    return _fitting(recorded(point_id), point_id, on=on, old=old, new=new)
+
+
+@ahead.question
+def recorded(point_id: int) -> list[Meter]:
+    """Every meter recorded at the point, whether or not it still stands."""
+    return recorded_at([point_id]).get(point_id, [])
+
+
+def recorded_at(point_ids: Collection[int]) -> dict[int, list[Meter]]:
+    """The same for many points in one query; a point without any is left out."""
+    found: dict[int, list[Meter]] = {}
+    for meter in Meter.objects.filter(point_id__in=point_ids).order_by("pk"):
+        found.setdefault(meter.point_id, []).append(meter)
+    return found
+
+
+def _fitting(
+    known: Iterable[Meter], point_id: int, *, on: date, old: str, new: NewMeter | None
+) -> tuple[Meter | None, Meter | None]:
+    """The meter to take away among those `known` at the point, and the one to put up, neither saved."""
+    known = list(known)
+    gone = None
+    if old:
+        gone = next(
+            (m for m in known if m.number == old and m.installed_on <= on and m.removed_on in (None, on)),
+            None,
+        )
+        if gone is None:
+            raise NoSuchMeter(old)
+    if new is None:
+        return gone, None
+    if any(meter.number == new.number for meter in known):
+        raise MeterStandsAlready(new.number)
+    return gone, Meter(point_id=point_id, number=new.number, kind=new.kind, multiplier=new.multiplier, installed_on=on)
 
 
 def standing(point_id: int, day: date) -> list[Meter]:

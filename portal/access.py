@@ -105,7 +105,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_QUEUE: _by(Role.RELAY, Role.APPLICATION, of=(_R,)),
-    Ability.SEND_MANY: _by(Role.APPLICATION, Role.RELAY, of=(_R,)),
+    Ability.SEND_MANY: _by(Role.APPLICATION, Role.RELAY, of=(_R, _N)),
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_UNDOING: _by(Role.RELAY, Role.APPLICATION, Role.OPERATOR, Role.AUDITOR),
     Ability.UNDO: _by(Role.RELAY, of=(_R,)),

@@ -1,11 +1,12 @@
 """The network operator's answer to an application: accepted or rejected, with codes (domain notes, switching §8)."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import datetime
 
 from django.db import transaction
 
-from portal import gates
+from portal import ahead, gates
 from portal.access import Ability, covers
 from portal.models import Function, User
 from switching import notices, traces
@@ -34,8 +35,8 @@ def accept(
 
     Raises NotYours, AlreadyMoved, CodesMissing, gates.Closed. With `dry_run` nothing is written.
     """
-    with transaction.atomic():
-        application, answer = _asked(application_id, Verdict.ACCEPT, codes, text, by=by, now=now)
+    with nullcontext() if dry_run else transaction.atomic():
+        application, answer = _asked(application_id, Verdict.ACCEPT, codes, text, by=by, now=now, dry_run=dry_run)
         before, state = application.state, _next(application, ApplicationMove.ACCEPT)
         if dry_run:
             return application
@@ -81,8 +82,8 @@ def reject(
 
     Raises NotYours, AlreadyMoved, CodesMissing, gates.Closed. With `dry_run` nothing is written.
     """
-    with transaction.atomic():
-        application, answer = _asked(application_id, Verdict.REJECT, codes, text, by=by, now=now)
+    with nullcontext() if dry_run else transaction.atomic():
+        application, answer = _asked(application_id, Verdict.REJECT, codes, text, by=by, now=now, dry_run=dry_run)
         before, state = application.state, _next(application, ApplicationMove.REJECT)
         if dry_run:
             return application
@@ -109,13 +110,25 @@ def reject(
 
 
 def _asked(
-    application_id: int, verdict: Verdict, codes: Collection[str], text: str, *, by: User, now: datetime
+    application_id: int,
+    verdict: Verdict,
+    codes: Collection[str],
+    text: str,
+    *,
+    by: User,
+    now: datetime,
+    dry_run: bool,
 ) -> tuple[Application, NetworkAnswer]:
-    """The application, locked, and the answer that is yet to be kept; raises what stands against both."""
+    """The application, locked but for a check, and the answer yet to be kept; raises what stands against both."""
     gates.require(Function.APPLICATIONS, now=now, by=by)
-    application = (
-        Application.objects.select_for_update(of=("self",)).select_related("point", "retailer").get(pk=application_id)
-    )
+    if dry_run:
+        application = by_id(application_id)
+    else:
+        application = (
+            Application.objects.select_for_update(of=("self",))
+            .select_related("point", "retailer")
+            .get(pk=application_id)
+        )
     point = application.point
     if point.network_operator_id != by.company_id or not covers(
         by, Ability.ANSWER_APPLICATION, area=point.area, supply_class=point.supply_class
@@ -127,6 +140,17 @@ def _asked(
     if not named or not set(named) <= fitting or (AnswerCode.OTHER in named and not text):
         raise CodesMissing
     return application, NetworkAnswer(application=application, verdict=verdict, codes=named, text=text, at=now, by=by)
+
+
+@ahead.question
+def by_id(application_id: int) -> Application:
+    """The application with its point and retailer, as it stands now and not locked."""
+    return detailed([application_id])[application_id]
+
+
+def detailed(application_ids: Collection[int]) -> dict[int, Application]:
+    """The same for many applications in one query."""
+    return Application.objects.select_related("point", "retailer").in_bulk(list(application_ids))
 
 
 def _next(application: Application, move: ApplicationMove) -> ApplicationState:

@@ -154,7 +154,7 @@ def _returnable(relay: Relay, today: date) -> Match:
     period = current_period(relay.point, today)
     if match is None or period is None or period.retailer_id != relay.gaining_retailer_id:
         raise NothingToUndo
-    if period.during.lower != match.switch_date:
+    if period.during.lower != match.changed_on:
         raise NothingToUndo
     if leaving.has_left(relay.losing_retailer_id):
         raise reversals.FormerHasLeft

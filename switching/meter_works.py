@@ -4,6 +4,9 @@ A report may come before or after the point changed hands, and days late: meters
 supply by its own day, so the end state is the same whatever comes first (domain notes, switching §8).
 """
 
+from collections.abc import Collection
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,7 +16,7 @@ from django.db import transaction
 from metering import meters
 from metering.models import SupplyPoint
 from metering.supply import period_of
-from portal import gates, ledger, outbox
+from portal import ahead, gates, ledger, outbox
 from portal.access import Ability, covers
 from portal.models import Function, User
 from portal.workdays import jst_date
@@ -159,20 +162,27 @@ def report(*, work_id: int, done: Done, by: User, now: datetime, dry_run: bool =
 
     An application that is not paired and not yet in effect takes effect on the day its work was done.
     Raises NotYours, WorkIsOver, DoneInFuture, DoneLongAgo, MetersDoNotFit, meters.NotPossible, gates.Closed.
-    With `dry_run` every rule is asked and nothing stays written.
+    With `dry_run` every rule is asked and nothing is written.
     """
     gates.require(Function.APPLICATIONS, now=now, by=by)
-    with transaction.atomic():
-        work = MeterWork.objects.select_for_update(of=("self",)).select_related("point").get(pk=work_id)
+    with nullcontext() if dry_run else transaction.atomic():
+        if dry_run:
+            work = by_id(work_id)
+        else:
+            work = MeterWork.objects.select_for_update(of=("self",)).select_related("point").get(pk=work_id)
         _require(work.point, by)
         if work.done_on or work.cancelled_at:
             raise WorkIsOver
         _check(work, done, today=jst_date(now))
-        work.old_meter, work.new_meter = meters.change(
-            work.point_id, on=done.done_on, old=done.old_meter, new=done.new_meter
-        )
+        at_the_meter = meters.check if dry_run else meters.change
+        old_meter, new_meter = at_the_meter(work.point_id, on=done.done_on, old=done.old_meter, new=done.new_meter)
+        if dry_run:
+            work = copy(work)
+        work.old_meter, work.new_meter = old_meter, new_meter
         work.done_on, work.reported_at, work.reported_by = done.done_on, now, by
         work.old_reading_wh, work.new_reading_wh = done.old_reading_wh, done.new_reading_wh
+        if dry_run:
+            return work
         work.save()
         application = _locked(work.application_id) if work.application_id else None
         if application and not application.is_switch and application.state == ApplicationState.SCHEDULED:
@@ -180,8 +190,6 @@ def report(*, work_id: int, done: Done, by: User, now: datetime, dry_run: bool =
             application.save(update_fields=["planned_on"])
         _record("meter_work.done", work, by=by, now=now, done_on=done.done_on.isoformat())
         outbox.post_many(_told(work, application), now=now)
-        if dry_run:
-            transaction.set_rollback(True)
     return work
 
 
@@ -199,6 +207,17 @@ def call_off(*, work_id: int, by: User, now: datetime) -> MeterWork:
         work.save(update_fields=["cancelled_at"])
         _record("meter_work.called_off", work, by=by, now=now)
     return work
+
+
+@ahead.question
+def by_id(work_id: int) -> MeterWork:
+    """The work with its point and application, as it stands now and not locked."""
+    return detailed([work_id])[work_id]
+
+
+def detailed(work_ids: Collection[int]) -> dict[int, MeterWork]:
+    """The same for many works in one query."""
+    return MeterWork.objects.select_related("point", "application").in_bulk(list(work_ids))
 
 
 def oldest_report(today: date) -> date:

@@ -39,7 +39,7 @@ class FormerHasLeft(undoing.NotPossible):
 
 def last_day(match: Match) -> date:
     """The last day on which a reversal of the match may be asked for."""
-    return undoing.window_end(match.switch_date, settings.REVERSAL_DAYS)
+    return undoing.window_end(match.changed_on, settings.REVERSAL_DAYS)
 
 
 def check(relay: Relay, *, today: date) -> Match:
@@ -57,7 +57,7 @@ def check(relay: Relay, *, today: date) -> Match:
     if (
         period is None
         or period.retailer_id != relay.gaining_retailer_id
-        or period.during.lower != match.switch_date
+        or period.during.lower != match.changed_on
         or period.cause != start.number
     ):
         raise NotReversible
@@ -177,7 +177,7 @@ def restore(case: UndoCase, *, now: datetime) -> None:
             [
                 supply.Restoration(
                     point_id=case.point_id,
-                    from_date=case.match.switch_date,
+                    from_date=case.match.changed_on,
                     wrongful_retailer_id=case.gaining_retailer_id,
                     rightful_retailer_id=case.losing_retailer_id,
                     cause=case.number,
@@ -203,7 +203,7 @@ def _case(relay: Relay, match: Match, reason: ReversalReason | str) -> UndoCase:
         relay=relay,
         match=match,
         reason=ReversalReason(reason),
-        effective_on=match.switch_date,
+        effective_on=match.changed_on,
     )
 
 

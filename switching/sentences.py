@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.templatetags.words import jst
 from switching import (
+    actual_days,
     answers,
     applications,
     as_of,
@@ -222,6 +223,23 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     stops.UndoneOtherwise: _(
         "The application belongs to the undoing of a switch and moves with it alone. Please open the undoing."
     ),
+    # The actual day of supply
+    actual_days.NoDayOfSupply: _(
+        "This application has no day of supply of its own: it changes none, or it follows the switch start. Please "
+        "report the day of the start."
+    ),
+    actual_days.NotYet: _("This day has not come yet. Please give the day on which it really happened."),
+    actual_days.LongAgo: _(
+        "Another day is reported from %(oldest)s on. For older days please call the hub operator's helpdesk."
+    ),
+    actual_days.SameDay: _("This is the day that stands already, so there is nothing to report."),
+    actual_days.BeingUndone: _(
+        "The switch is being undone, and its days are settled there. Please report again when that has ended."
+    ),
+    actual_days.SupplyMovedOn: _(
+        "On that day the point is supplied by somebody else, or its supply has moved on since. Please compare with the "
+        "point's page; nothing was changed."
+    ),
     # Work at the meter
     meter_works.PlannedInPast: _("Work is planned for today or a later day. Please choose one."),
     meter_works.WrongWork: _(
@@ -398,6 +416,7 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     },
     applications.QuotaSpent: _most,
     applications.AlreadyMoved: _state,
+    actual_days.LongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     meter_works.DoneLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},

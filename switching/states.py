@@ -74,6 +74,7 @@ class ApplicationMove(TextChoices):
     SCHEDULE = "schedule", _("work scheduled")
     STOP = "stop", _("stopped by the network operator")
     TAKE_EFFECT = "take_effect", _("took effect")
+    REPORT_DAY = "report_day", _("actual day reported")
     COMPLETE = "complete", _("paperwork completed")
 
 
@@ -114,7 +115,9 @@ APPLICATION_MOVES: dict[tuple[ApplicationState | None, ApplicationMove], Applica
     (_S.SCHEDULED, _M.SCHEDULE): _S.SCHEDULED,
     (_S.SCHEDULED, _M.STOP): _S.CANCELLED,
     (_S.SCHEDULED, _M.TAKE_EFFECT): _S.IN_EFFECT,
+    (_S.IN_EFFECT, _M.REPORT_DAY): _S.IN_EFFECT,
     (_S.IN_EFFECT, _M.COMPLETE): _S.COMPLETED,
+    (_S.COMPLETED, _M.REPORT_DAY): _S.COMPLETED,
 }
 FREE_TO_CANCEL = frozenset(state for state, move in APPLICATION_MOVES if move == _M.CANCEL and state)
 """Where its own retailer cancels an application at a stroke; later it is a request to the network operator."""

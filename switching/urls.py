@@ -12,6 +12,7 @@ from switching.converters import (
     UndoNumber,
 )
 from switching.views import (
+    actual_days,
     applications,
     as_of,
     disclosure_lists,
@@ -81,6 +82,7 @@ urlpatterns = [
     ),
     path("applications/<application_number:number>/stop-request/", stops.ask, name="stop-request"),
     path("applications/<application_number:number>/stop-answer/", stops.answer, name="stop-answer"),
+    path("applications/<application_number:number>/actual-day/", actual_days.page, name="actual-day"),
     path("network-work/", network_work.listing, name="network-work"),
     path("meter-works/", meter_works.listing, name="meter-works"),
     path("meter-works/new/", meter_works.new, name="meter-work-new"),
@@ -91,7 +93,7 @@ urlpatterns = [
     path("queue/<queue_number:number>/withdrawal/", queue.withdrawal, name="queue-withdrawal"),
     path("as-of/", as_of.page, name="as-of"),
     path("uploads/", uploads.listing, name="uploads"),
-    path("uploads/new/judgements/work-list.<slug:format>", uploads.work_list, name="upload-work-list"),
+    path("uploads/new/<slug:content>/work-list.<slug:format>", uploads.work_list, name="upload-work-list"),
     path("uploads/new/<slug:content>/", uploads.new, name="upload-new"),
     path("uploads/new/<slug:content>/template.<slug:format>", uploads.template, name="upload-template"),
     path("uploads/<case_id:pk>/", uploads.page, name="upload"),

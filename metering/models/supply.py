@@ -139,12 +139,22 @@ class SupplyPeriod(models.Model):
                                         AND lower(n.during) = upper(p.during))
                     LIMIT 1;
                     IF orphan IS NULL AND NEW.known_until IS NOT NULL THEN
-                        -- A superseded belief must leave one behind that begins the same day.
+                        -- A superseded belief must leave one behind that begins the same day, or, where nobody
+                        -- had handed the point over, the same contract from another day on.
                         SELECT NEW.id INTO orphan
                         WHERE NOT EXISTS (SELECT FROM metering_supplyperiod n
                                           WHERE n.point_id = NEW.point_id AND n.known_until IS NULL
                                             AND lower(n.during) <= lower(NEW.during)
-                                            AND NOT (n.during << NEW.during));
+                                            AND NOT (n.during << NEW.during))
+                          AND NOT EXISTS (SELECT FROM metering_supplyperiod n
+                                          WHERE n.point_id = NEW.point_id AND n.known_until IS NULL
+                                            AND n.contract_id = NEW.contract_id
+                                            AND upper(n.during) IS NOT DISTINCT FROM upper(NEW.during)
+                                            AND NOT EXISTS (
+                                                SELECT FROM metering_supplyperiod b
+                                                WHERE b.point_id = NEW.point_id AND b.ending = 'handed_over'
+                                                  AND upper(b.during) = lower(NEW.during)
+                                                  AND (b.known_until IS NULL OR b.known_until = NEW.known_until)));
                     END IF;
                     IF orphan IS NOT NULL THEN
                         RAISE EXCEPTION 'no_day_without_supplier_unless_terminated: supply period %', orphan

@@ -10,19 +10,24 @@ from django.utils.functional import lazystr
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from metering import meters
 from portal import ahead, gates, quotas
 from portal.copying import copy_rows
 from portal.models import User
 from portal.workdays import jst_date
 from switching import applications, disclosures, relays, sentences
 from switching.bulk import files, rows
-from switching.bulk.kind import Case, FileKind
-from switching.bulk.rows import Row
-from switching.models import Application, Relay, Upload, UploadRow
+from switching.bulk.kind import FileKind
+from switching.bulk.rows import Case, Row
+from switching.models import Application, Disclosure, MeterWork, Relay, Upload, UploadRow
 
 CHUNK = 1000
-REFUSALS = (relays.NotPossible, applications.NotPossible, disclosures.NotPossible, gates.Closed)
+REFUSALS = (
+    *(relays.NotPossible, applications.NotPossible, disclosures.NotPossible),
+    *(meters.NotPossible, gates.Closed),
+)
 State = UploadRow.State
+CASE_COLUMNS = {Relay: "relay", Application: "application", Disclosure: "disclosure", MeterWork: "meter_work"}
 
 
 class Said:
@@ -32,7 +37,7 @@ class Said:
         self.refusal = refusal
 
     def __str__(self) -> str:
-        if isinstance(self.refusal, gates.Closed):
+        if isinstance(self.refusal, gates.Closed | meters.NotPossible):
             return str(self.refusal)
         return sentences.sentence(self.refusal)
 
@@ -88,13 +93,13 @@ class _Names:
 
     def settle(self, chunk: Iterable[Row], kind: FileKind) -> None:
         for row in chunk:
-            key = kind.key(row)
+            key = row.values.get(kind.key_column)
             if key is None or row.is_wrong:
                 continue
             if (first := self.first.setdefault(key, row.line)) != row.line:
                 row.error(
                     "twice_in_the_file",
-                    [kind.columns[1].name if "supply_point" in row.cells else kind.columns[0].name],
+                    [kind.key_column],
                     format_lazy(
                         _("Row {first} of this file names the same one already. Please take one of the two out."),
                         first=first,
@@ -144,19 +149,19 @@ def state_of(row: Row) -> str:
     return State.WARNED if row.findings else State.GOOD
 
 
-def cases_of(case: Case | None) -> tuple[int | None, int | None, int | None]:
-    """The ids for the row's three columns: relay, application, disclosure."""
-    pk = case.pk if case else None
-    if isinstance(case, Relay):
-        return pk, None, None
-    return (None, pk, None) if isinstance(case, Application) else (None, None, pk)
+def cases_of(case: Case | None) -> dict[str, int]:
+    """The id for the one of the row's columns that names its case; none while nothing came of it."""
+    return {f"{CASE_COLUMNS[type(case)]}_id": case.pk} if case else {}
 
 
 def _write(upload: Upload, chunk: list[Row], tally: Tally) -> None:
+    columns = [f"{column}_id" for column in CASE_COLUMNS.values()]
+
     def lines() -> Iterator[tuple[object, ...]]:
         for row in chunk:
             state = state_of(row)
             tally[state] += 1
+            ids = cases_of(row.case)
             yield (
                 upload.pk,
                 row.line,
@@ -165,14 +170,11 @@ def _write(upload: Upload, chunk: list[Row], tally: Tally) -> None:
                 row.supply_class,
                 str(state),
                 dumps(row.findings),
-                *cases_of(row.case),
+                *(ids.get(column) for column in columns),
             )
 
     copy_rows(
         UploadRow,
-        (
-            *("upload_id", "line", "cells", "area", "supply_class", "state", "findings"),
-            *("relay_id", "application_id", "disclosure_id"),
-        ),
+        ("upload_id", "line", "cells", "area", "supply_class", "state", "findings", *columns),
         lines(),
     )

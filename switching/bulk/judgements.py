@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from metering import supply
 from portal import ahead, ledger
 from portal.models import Function, User
+from portal.templatetags.words import company_name, jst
 from portal.workdays import jst_date
 from switching import identity, relays, sights, traces
 from switching.bulk.kind import REFERENCE, FileKind
@@ -47,6 +48,12 @@ class Judgements(FileKind):
     introduction = _(
         "Each row accepts or rejects one relay addressed to your company. A relay whose identity check is not equal "
         "can be accepted on its page only, where a person sees both values. A judgement cannot be recalled."
+    )
+    key_column = "relay"
+    work_list_name = "relays-to-judge"
+    work_list_note = _(
+        "The work list names the relays that wait for your judgement, with the verdicts of the identity check and "
+        "without the customer's data. Each relay in it counts as opened by your company."
     )
     passed_over = {
         "supply_class": _("class of supply"),
@@ -92,8 +99,20 @@ class Judgements(FileKind):
         REFERENCE,
     )
 
-    def key(self, row: Row) -> str | None:
-        return row.values.get("relay")
+    def work_list(self, *, by: User, now: datetime) -> list[list[str]]:
+        """The relays to judge, by number, with the verdicts of the identity check."""
+        return [
+            [
+                relay.number,
+                *[""] * (len(self.columns) - 1),
+                relay.point.supply_class,
+                company_name(relay.gaining_retailer),
+                relay.desired_date.isoformat(),
+                jst(relay.due_at),
+                *(str(comparison.verdict.label) for comparison in report.comparisons),
+            ]
+            for relay, report in work_list(by=by, now=now)
+        ]
 
     def look_up(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
         received = Relay.objects.visible_to(by).filter(losing_retailer=by.company)

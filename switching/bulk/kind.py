@@ -15,12 +15,10 @@ from portal.access import within
 from portal.market import SupplyClass
 from portal.models import Function, Registration, User
 from portal.workdays import jst_date
-from switching.bulk.rows import ChoiceField, Column, Row
+from switching.bulk.rows import Case, ChoiceField, Column, Row
 from switching.forms import LineField
-from switching.models import Application, Content, Disclosure, Relay
+from switching.models import Content
 from switching.models.uploads import ABILITY_OF
-
-Case = Relay | Application | Disclosure
 
 CLASS = Column(
     "supply_class",
@@ -62,14 +60,19 @@ class FileKind:
     """Columns its work list has besides; they are not read when it comes back."""
     registration: Registration | None = None
     is_recallable = False
+    key_column = "supply_point"
+    """What may stand in one row of a file only."""
+    work_list_name = ""
+    """The file name of its work list, where it has one: what waits for the company, to be filled in and sent back."""
+    work_list_note: str | Promise = ""
 
     @property
     def ability(self) -> Any:
         return ABILITY_OF[self.content]
 
-    def key(self, row: Row) -> Any:
-        """What may stand in one row of a file only; None when the row lacks it."""
-        return row.values.get("supply_point")
+    def work_list(self, *, by: User, now: datetime) -> list[list[str]]:
+        """The rows of its work list: a cell for each of `columns`, then one for each of `passed_over`."""
+        raise NotImplementedError
 
     def look_up(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
         """Find what the rows name, a few queries for all of them; what is not there is an error of its row."""

@@ -17,7 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from switching.bulk import characters
 from switching.bulk.files import Line, Unreadable
 from switching.bulk.words import Lazy, finding, in_both
-from switching.models import Application, Disclosure, Relay
+from switching.models import Application, Disclosure, MeterWork, Relay
+
+Case = Relay | Application | Disclosure | MeterWork
 
 LONGEST_CELL = 2000
 GAPS = re.compile(r"[\s*_＿・]+")
@@ -119,7 +121,7 @@ class Row:
     findings: list[dict[str, Any]] = field(default_factory=list)
     area: str = ""
     supply_class: str = ""
-    case: Relay | Application | Disclosure | None = None
+    case: Case | None = None
     refusal: Exception | None = None
 
     @property
@@ -134,7 +136,7 @@ class Row:
         """Note what a person should look at; the row can be filed."""
         self.findings.append(finding("warning", rule, columns, in_both(*sentences)))
 
-    def is_there(self, rule: str, case: Relay | Application | Disclosure, *sentences: Lazy) -> None:
+    def is_there(self, rule: str, case: Case, *sentences: Lazy) -> None:
         """Note that what the row asks for is there already: nothing will be filed for it."""
         self.findings.append(finding("known", rule, (), in_both(*sentences)))
         self.case = case

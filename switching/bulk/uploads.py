@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from portal import gates, ledger, outbox, scanning
 from portal.models import User
 from switching.bulk import checking, files, recalls
-from switching.bulk.checking import REFUSALS, Said, cases_of
+from switching.bulk.checking import CASE_COLUMNS, REFUSALS, Said, cases_of
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import Row, clean
 from switching.bulk.words import finding, in_both
@@ -309,8 +309,9 @@ def _carry_out(pk: int, row: Row, upload: Upload, *, by: User, now: datetime) ->
         else:
             line.state = RowState.DONE
         line.findings += row.findings
-        line.relay_id, line.application_id, line.disclosure_id = cases_of(row.case)
-        line.save(update_fields=["state", "findings", "relay", "application", "disclosure"])
+        for column, case_id in cases_of(row.case).items():
+            setattr(line, column, case_id)
+        line.save(update_fields=["state", "findings", *CASE_COLUMNS.values()])
 
 
 def _finish(upload_id: int, *, now: datetime) -> None:

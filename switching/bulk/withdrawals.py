@@ -33,8 +33,7 @@ class Withdrawals(FileKind):
     )
     columns = (RELAY, REFERENCE)
 
-    def key(self, row: Row) -> str | None:
-        return row.values.get("relay")
+    key_column = "relay"
 
     def look_up(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
         own = relays.Relay.objects.visible_to(by).filter(gaining_retailer=by.company)

@@ -12,7 +12,7 @@ from switching.models.disclosures import (
 from switching.models.escalations import Escalation, EscalationNote
 from switching.models.evidence import Evidence
 from switching.models.messages import RelayMessage
-from switching.models.network import MeterWork, NetworkAnswer, NetworkPolicy
+from switching.models.network import ActualDay, MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
 from switching.models.queue import QueuedRegistration
 from switching.models.relays import Relay
@@ -24,6 +24,7 @@ from switching.models.uploads import Content, Sight, Upload, UploadRow
 
 __all__ = [
     "Acknowledgement",
+    "ActualDay",
     "AnswerMonth",
     "Application",
     "Approval",

@@ -34,6 +34,9 @@ class Match(models.Model):
     point = models.ForeignKey(SupplyPoint, models.PROTECT, related_name="matches", verbose_name=_("supply point"))
     matched_at = models.DateTimeField(_("matched at"))
     switch_date = models.DateField(_("switch date"))
+    actual_date = models.DateField(
+        _("really changed hands on"), null=True, help_text=_("Where the network operator reported another day.")
+    )
     handed_over_at = models.DateTimeField(_("handed over at"), null=True)
     stuck_because = models.CharField(_("stuck because"), max_length=200, blank=True)
     dissolved_at = models.DateTimeField(_("dissolved at"), null=True)
@@ -58,10 +61,19 @@ class Match(models.Model):
                 condition=Q(handed_over_at__isnull=True) | Q(dissolved_at__isnull=True),
                 name="what_was_handed_over_is_not_dissolved",
             ),
+            models.CheckConstraint(
+                condition=Q(actual_date__isnull=True) | Q(handed_over_at__isnull=False),
+                name="only_what_was_handed_over_has_an_actual_date",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.point_id} {self.switch_date}"
+
+    @property
+    def changed_on(self) -> date:
+        """The day on which the point changes hands, or really did."""
+        return self.actual_date or self.switch_date
 
 
 class Application(models.Model):
@@ -225,6 +237,6 @@ class Application(models.Model):
     def effective_on(self) -> date:
         """The day on which it took, takes or is wished to take effect, as far as that is known."""
         return (
-            self.in_effect_on or (self.match.switch_date if self.match else None) or self.planned_on
+            self.in_effect_on or (self.match.changed_on if self.match else None) or self.planned_on
             or self.desired_date
         )  # fmt: skip

@@ -76,6 +76,38 @@ class NetworkAnswer(models.Model):
         return f"{self.application_id} {self.verdict}"
 
 
+class ActualDay(models.Model):
+    """The day on which supply really began, ended or changed hands, as the network operator reported it; kept."""
+
+    class Cause(models.TextChoices):
+        WORK = "work", _("the work at the meter was done on that day")
+        READING = "reading", _("the meter was read on that day")
+        ACCESS = "access", _("the meter could not be reached on the planned day")
+        RECORD = "record", _("the day had been recorded wrongly")
+
+    application = models.ForeignKey(
+        Application, models.PROTECT, related_name="actual_days", verbose_name=_("application")
+    )
+    believed = models.DateField(_("day until then"))
+    actual = models.DateField(_("actual day"))
+    cause = models.CharField(_("why"), max_length=7, choices=Cause)
+    at = models.DateTimeField(_("at"))
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("by"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("actual day"), _("actual days")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(believed=models.F("actual")), name="an_actual_day_is_another_than_was_believed"
+            ),
+        ]
+        triggers = [append_only]
+
+    def __str__(self) -> str:
+        return f"{self.application_id} {self.actual}"
+
+
 class MeterWork(models.Model):
     """Work at a point's meter: planned, then reported done with the meters and their readings."""
 

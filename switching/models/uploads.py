@@ -9,6 +9,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Company, User
 from switching.models.applications import Application
 from switching.models.disclosures import Disclosure
+from switching.models.network import MeterWork
 from switching.models.relays import Relay
 
 
@@ -24,6 +25,8 @@ class Content(models.TextChoices):
     TERMINATION = "termination", _("terminations")
     AMPERE_CHANGE = "ampere_change", _("ampere changes")
     CONSUMER_CHANGE = "consumer_change", _("consumer data changes")
+    NETWORK_ANSWERS = "network_answers", _("answers to applications")
+    METER_WORKS = "meter_works", _("reports of meter work")
 
 
 ABILITY_OF: dict[str, Ability] = {
@@ -36,6 +39,8 @@ ABILITY_OF: dict[str, Ability] = {
     Content.TERMINATION: Ability.FILE_APPLICATION,
     Content.AMPERE_CHANGE: Ability.FILE_APPLICATION,
     Content.CONSUMER_CHANGE: Ability.FILE_APPLICATION,
+    Content.NETWORK_ANSWERS: Ability.ANSWER_APPLICATION,
+    Content.METER_WORKS: Ability.ANSWER_APPLICATION,
 }
 
 
@@ -120,6 +125,14 @@ class Upload(models.Model):
         return ABILITY_OF[self.content]
 
 
+CASES = ("relay", "application", "disclosure", "meter_work")
+"""The columns of a row of which one names the case it led to."""
+
+
+def _only(case: str) -> Q:
+    return Q(**{f"{name}__isnull": name != case for name in CASES})
+
+
 class UploadRowQuerySet(models.QuerySet["UploadRow"]):
     def of(self, upload: Upload, user: User) -> "UploadRowQuerySet":
         """The rows of an upload inside the person's areas and classes; all of them for who uploaded it."""
@@ -157,6 +170,9 @@ class UploadRow(models.Model):
     disclosure = models.ForeignKey(
         Disclosure, models.PROTECT, null=True, related_name="upload_rows", verbose_name=_("disclosure of disadvantages")
     )
+    meter_work = models.ForeignKey(
+        MeterWork, models.PROTECT, null=True, related_name="upload_rows", verbose_name=_("meter work")
+    )
 
     objects = UploadRowQuerySet.as_manager()
 
@@ -173,9 +189,10 @@ class UploadRow(models.Model):
             models.UniqueConstraint(fields=["upload", "line"], name="a_row_stands_once_in_an_upload"),
             models.CheckConstraint(
                 condition=~Q(state__in=["done", "recalled"])
-                | Q(relay__isnull=False, application__isnull=True, disclosure__isnull=True)
-                | Q(relay__isnull=True, application__isnull=False, disclosure__isnull=True)
-                | Q(relay__isnull=True, application__isnull=True, disclosure__isnull=False),
+                | _only("relay")
+                | _only("application")
+                | _only("disclosure")
+                | _only("meter_work"),
                 name="a_row_that_was_carried_out_has_its_case",
             ),
         ]

@@ -28,7 +28,17 @@ from portal.market import Area, SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
-from switching import applications, dry_runs, kinds, network_work, registration_queue, relays, sights, traces
+from switching import (
+    actual_days,
+    applications,
+    dry_runs,
+    kinds,
+    network_work,
+    registration_queue,
+    relays,
+    sights,
+    traces,
+)
 from switching.forms import StartForm, hidden, hint
 from switching.models import Application, QueuedRegistration, Relay
 from switching.sentences import field_of, sentence
@@ -236,6 +246,9 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             and _may(user, Ability.FILE_APPLICATION, point),
             "may_correct": is_own and may_correct(application) and _may(user, Ability.FILE_APPLICATION, point),
             "is_draft": application.state == ApplicationState.DRAFT,
+            "may_report_day": actual_days.may_report(application)
+            and point.network_operator_id == user.company_id
+            and _may(user, Ability.ANSWER_APPLICATION, point),
             "may_complete": application.state == ApplicationState.IN_EFFECT
             and point.network_operator_id == user.company_id
             and _may(user, Ability.COMPLETE_APPLICATION, point),

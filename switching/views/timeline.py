@@ -20,6 +20,7 @@ from portal.models import Notice, User
 from portal.templatetags.words import company_name, jst
 from switching.codes import AnswerCode
 from switching.models import (
+    ActualDay,
     Application,
     Cancellation,
     MeterWork,
@@ -61,6 +62,7 @@ def of(cases: Sequence[Case], *, reader: User) -> list[Event]:
         *_revisions(applications, reader),
         *_cancellations(applications, reader),
         *_work(applications, reader),
+        *_actual_days(applications, reader),
         *_messages(relays, reader),
         *_notices(cases, reader),
     ]
@@ -167,6 +169,17 @@ def _work(applications: dict[int, Application], reader: User) -> Iterator[Event]
             yield Event(work.reported_at, done, _who(work.reported_by, case, reader), case.number)
         if work.cancelled_at:
             yield Event(work.cancelled_at, _("Work called off: %(kind)s") % {"kind": kind}, "", case.number)
+
+
+def _actual_days(applications: dict[int, Application], reader: User) -> Iterator[Event]:
+    for told in ActualDay.objects.filter(application__in=applications).select_related("by__company"):
+        case = applications[told.application_id]
+        words = _("Actual day %(actual)s instead of %(believed)s: %(why)s") % {
+            "actual": jst(told.actual),
+            "believed": jst(told.believed),
+            "why": told.get_cause_display(),
+        }
+        yield Event(told.at, words, _who(told.by, case, reader), case.number)
 
 
 def _messages(relays: dict[int, Relay], reader: User) -> Iterator[Event]:

@@ -182,7 +182,7 @@ def of_relay(
         )
     if relay.state == RelayState.MATCHED:
         if match and match.handed_over_at:
-            return Clock(_("Nobody's turn: the point changed hands on %(day)s.") % {"day": jst(match.switch_date)})
+            return Clock(_("Nobody's turn: the point changed hands on %(day)s.") % {"day": jst(match.changed_on)})
         return Clock(
             _("The hub's turn: it hands the point over at 00:00 of the switch date. Both sides are frozen."),
             match.switch_date if match else None,

@@ -17,10 +17,10 @@ from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.models import User
-from portal.templatetags.words import NOTHING, badge, class_mark, company_name, jst, point_number
+from portal.templatetags.words import NOTHING, badge, class_mark, jst, point_number
 from portal.workdays import jst_date
 from switching import disclosures
-from switching.bulk import files, judgements, uploads, writing
+from switching.bulk import files, uploads, writing
 from switching.bulk.kind import FileKind
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import ChoiceField
@@ -102,7 +102,7 @@ def _drawn(row: UploadRow) -> SafeString | str:
 
 def _case(row: UploadRow) -> str:
     case = row.relay or row.application
-    return case.number if case else (str(row.disclosure_id) if row.disclosure_id else "")
+    return case.number if case else str(row.disclosure_id or row.meter_work_id or "")
 
 
 def _case_link(row: UploadRow) -> str:
@@ -110,6 +110,8 @@ def _case_link(row: UploadRow) -> str:
         return reverse("switching:relay", args=[row.relay.number])
     if row.application:
         return reverse("switching:application", args=[row.application.number])
+    if row.meter_work_id:
+        return reverse("switching:meter-work", args=[row.meter_work_id])
     return reverse("switching:disclosure", args=[row.disclosure_id]) if row.disclosure_id else ""
 
 
@@ -127,7 +129,7 @@ def _row_columns(kind: FileKind) -> list[Column]:
             show=point_number if column.name == "supply_point" else None,
         )
         for column in kind.columns
-        if column.name in ("supply_point", "relay", "reference")
+        if column.name in ("supply_point", "relay", "application", "work", "reference")
     ]
     return [
         Column("line", gettext_lazy("Row"), numeric=True, sort="line"),
@@ -194,7 +196,6 @@ def new(request: HttpRequest, content: str) -> HttpResponseBase:
                 (column, column.field.shown if isinstance(column.field, ChoiceField) else "") for column in kind.columns
             ],
             "items": list(version.items.all()) if version else [],
-            "has_work_list": kind.content == Content.JUDGEMENTS,
         },
         status=422 if form.errors else 200,
     )
@@ -217,27 +218,19 @@ def template(request: HttpRequest, content: str, format: str) -> HttpResponseBas
     return _download(writing.excel_bytes(sheets), f"{content}.xlsx")
 
 
-@needs(Ability.JUDGE_RELAY)
+@needs(Ability.SEND_MANY)
 @require_GET
-def work_list(request: HttpRequest, format: str) -> HttpResponseBase:
-    """The relays to judge, by number, with the verdicts of the identity check; to be filled in and sent back."""
-    if format not in writing.FORMATS:
+def work_list(request: HttpRequest, content: str, format: str) -> HttpResponseBase:
+    """What waits for the company, a row each; to be filled in and sent back."""
+    kind = _kind(request, content)
+    if format not in writing.FORMATS or not kind.work_list_name:
         raise Http404
-    kind = KINDS[Content.JUDGEMENTS]
-    rows = [[*(str(column.label) for column in kind.columns), *(str(label) for label in kind.passed_over.values())]]
-    for relay, report in judgements.work_list(by=_person(request), now=clock.now()):
-        rows.append(
-            [
-                relay.number,
-                *[""] * (len(kind.columns) - 1),
-                relay.point.supply_class,
-                company_name(relay.gaining_retailer),
-                relay.desired_date.isoformat(),
-                jst(relay.due_at),
-                *(str(comparison.verdict.label) for comparison in report.comparisons),
-            ]
-        )
-    name = f"relays-to-judge-{jst_date(clock.now()):%Y%m%d}.{format}"
+    now = clock.now()
+    rows = [
+        [*(str(column.label) for column in kind.columns), *(str(label) for label in kind.passed_over.values())],
+        *kind.work_list(by=_person(request), now=now),
+    ]
+    name = f"{kind.work_list_name}-{jst_date(now):%Y%m%d}.{format}"
     if format == "csv":
         return _download(b"".join(writing.csv_bytes(rows)), name, _type("utf-8"))
     return _download(writing.excel_bytes([(str(_("list")), rows)]), name)
@@ -250,7 +243,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponseBase:
     user = _person(request)
     upload = _visible(user, pk)
     kind = KINDS[upload.content]
-    own_rows = UploadRow.objects.of(upload, user).select_related("relay", "application")
+    own_rows = UploadRow.objects.of(upload, user).select_related("relay", "application", "meter_work")
     rows = lists.build(
         request, own_rows, columns=_row_columns(kind), filterset=RowFilter, empty=_("The file holds no rows any more.")
     )

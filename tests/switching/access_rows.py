@@ -312,13 +312,16 @@ ROWS = {
     "switching:draft": Row("ability", owner="sora.application", kwargs=draft),
     "switching:application": Row("ability", owner="sora.viewer", kwargs=start),
     "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
+    "switching:actual-day": Row("ability", owner="kaze.application", kwargs=in_effect),
     "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
     "switching:queue": Row("ability", owner="sora.application"),
     "switching:queued": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:queue-withdrawal": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:as-of": Row("ability", owner="sora.viewer"),
     "switching:uploads": Row("ability", owner="sora.relay"),
-    "switching:upload-work-list": Row("ability", owner="umi.relay", kwargs=lambda cast: {"format": "csv"}, shared=True),
+    "switching:upload-work-list": Row(
+        "ability", owner="umi.relay", kwargs=lambda cast: {"content": "judgements", "format": "csv"}, shared=True
+    ),
     "switching:upload-new": Row("ability", owner="sora.relay", kwargs=lambda cast: {"content": "relays"}, shared=True),
     "switching:upload-template": Row(
         "ability", owner="sora.relay", kwargs=lambda cast: {"content": "relays", "format": "csv"}, shared=True

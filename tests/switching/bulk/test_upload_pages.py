@@ -104,7 +104,8 @@ def test_each_kind_tells_its_columns_and_gives_templates_that_can_be_read_back(
 ):
     play.disclosure(play.point())
     kind = KINDS[content]
-    by = cast["sora.application" if kind.ability == "file_application" else "sora.relay"]
+    clerks = {"file_application": "sora.application", "answer_application": "kaze.application"}
+    by = cast[clerks.get(kind.ability, "sora.relay")]
     client = client_of(by)
     client.post(reverse("portal:language"), {"language": language, "next": "/"})
     page = text(client.get(reverse("switching:upload-new", args=[content])))
@@ -126,7 +127,10 @@ def test_a_kind_or_format_nobody_knows_is_absent(clerk, cast, client_of):
         ("upload-new", ["switch_start"]),
     ):
         assert clerk.get(reverse(f"switching:{name}", args=args)).status_code == 404
-    assert client_of(cast["umi.relay"]).get(reverse("switching:upload-work-list", args=["pdf"])).status_code == 404
+    assert (
+        client_of(cast["umi.relay"]).get(reverse("switching:upload-work-list", args=["judgements", "pdf"])).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("name, encoding", [("a.csv", "utf-8-sig"), ("a.csv", "cp932"), ("a.xlsx", "")])
@@ -173,7 +177,7 @@ def test_the_work_list_holds_verdicts_and_nothing_of_the_customer(play, cast, cl
     equal, other = play.relay(play.point()), play.relay(play.point(), holder_name="別の 名義")
     gone = play.accepted(play.point())
     client = client_of(cast["umi.relay"])
-    answer = client.get(reverse("switching:upload-work-list", args=["csv"]))
+    answer = client.get(reverse("switching:upload-work-list", args=["judgements", "csv"]))
     body = answer.content.decode("utf-8-sig")
     assert equal.number in body and other.number in body and gone.number not in body
     for relay in (equal, other):
@@ -188,7 +192,10 @@ def test_the_work_list_holds_verdicts_and_nothing_of_the_customer(play, cast, cl
     upload = send("judgements", out.getvalue().encode(), by=cast["umi.relay"], now=now)
     assert (states(upload), upload.remarks) == (["good", "wrong"], [])
     assert (
-        client_of(cast["sora.relay"]).get(reverse("switching:upload-work-list", args=["csv"])).content.count(b"\n") == 1
+        client_of(cast["sora.relay"])
+        .get(reverse("switching:upload-work-list", args=["judgements", "csv"]))
+        .content.count(b"\n")
+        == 1
     )
 
 
