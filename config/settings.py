@@ -138,8 +138,24 @@ MEDIA_ROOT = Path(os.environ.get("KIRIKAE_FILES", DATA_DIR / "files"))
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files lie in a directory that web and workers share, or in an S3-compatible bucket (portal.stores).
+S3_BUCKET = os.environ.get("KIRIKAE_S3_BUCKET", "")
+S3 = {
+    "bucket_name": S3_BUCKET,
+    "location": os.environ.get("KIRIKAE_S3_PREFIX", ""),
+    "endpoint_url": os.environ.get("KIRIKAE_S3_ENDPOINT") or None,
+    "region_name": os.environ.get("KIRIKAE_S3_REGION") or None,
+    "access_key": os.environ.get("KIRIKAE_S3_KEY")
+    or None,  # none: as the SDK finds it (role, profile, AWS_* variables)
+    "secret_key": os.environ.get("KIRIKAE_S3_SECRET") or None,
+    "addressing_style": os.environ.get("KIRIKAE_S3_ADDRESSING") or None,
+    "file_overwrite": False,
+    "default_acl": None,  # what the bucket says
+    "querystring_auth": False,
+    "max_memory_size": 8_000_000,  # larger ones are read by way of a temporary file
+}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "portal.s3.Bucket", "OPTIONS": S3} if S3_BUCKET else {"BACKEND": "portal.stores.Directory"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -309,6 +325,7 @@ CELERY_BEAT_SCHEDULE = {
         ("look for inquiries without result", "metering.tasks.look_for_idle_inquiries", crontab(hour="6", minute="0")),
         ("check usage beside history", "metering.tasks.check_history", crontab()),
         ("publish yesterday's usage", "metering.tasks.publish_nightly", crontab(hour="5", minute="0")),
+        ("keep usage by months", "metering.tasks.keep_months", crontab(hour="3", minute="30")),
         ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
         ("publish half-hours", "metering.tasks.publish_half_hours", timedelta(minutes=1)),
         ("publish fixed usage", "metering.tasks.publish_fixed", timedelta(minutes=10)),
@@ -370,6 +387,8 @@ PUBLISHED_POINTS_PER_FILE = 50_000
 PUBLISHED_MONTHS_PER_FILE = 2_000  # points in a file of fixed months, each a month of half-hours
 FIXED_USAGE_BUSINESS_DAYS = 4  # the reading day is the first of them
 USAGE_PRELIMINARY_DAYS = 40  # how long half-hours are kept as they trickled in; the day files hold what counts
+# A day of so many rows or more is cut by area, voltage and retailer, and written by as many workers as are free.
+PUBLICATION_CUT_FROM_ROWS, PUBLICATION_ROWS_PER_SLICE, PUBLICATION_HELPERS = 2_000_000, 4_000_000, 8
 USAGE_COUNTED_DAYS = 62  # how far back the completeness of days is counted anew when something about them changes
 USAGE_GAP_AFTER = timedelta(days=1)  # a day missing so long after its deadline is a gap to be followed up
 USAGE_GAP_DAYS = 14  # how far back the check looks for days that went missing

@@ -25,5 +25,6 @@ class MeteringConfig(AppConfig):
             Entry(_("Access log"), "metering:access-log-choice", Ability.READ_ACCESS_LOG, 55),
             Entry(_("Usage files"), "metering:usage-files", Ability.SEND_USAGE, 60),
             Entry(_("Completeness of usage"), "metering:completeness", Ability.SEE_COMPLETENESS, 65),
+            Entry(_("Retention of usage"), "metering:retention", Ability.SEE_RETENTION, 67),
             Entry(_("Published usage"), "metering:published-files", Ability.COLLECT_USAGE, 60),
         )

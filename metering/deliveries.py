@@ -1,11 +1,12 @@
 """What a retailer collects: many files as one zip, numbers offered once more, a statement per day to compare with."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.core.files.storage import default_storage
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils.functional import Promise
@@ -13,19 +14,22 @@ from django.utils.translation import gettext_lazy as _
 from zipstream import ZipStream
 
 from metering.models import PublishedFile
-from portal import gates, ledger
+from metering.models.usage import PublishedFileQuerySet
+from portal import gates, ledger, stores
 from portal.models import Function, User
 from portal.workdays import JST
 
 MOST_IN_A_ZIP = 5000
 MOST_AGAIN = 10_000
-PIECE = 1 << 16
 
 
 class Refused(Exception):
     """What was asked of the deliveries cannot be done; `sentence` says why and what to do."""
 
     sentence: str | Promise = ""
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 class TooMany(Refused):
@@ -38,6 +42,16 @@ class Nothing(Refused):
     """No file fits."""
 
     sentence = _("No file fits the filter, so there is nothing to download.")
+
+
+class NoLongerKept(Refused):
+    """The file was removed when its time was over; its line in the statement stays."""
+
+    def __init__(self, file: PublishedFile) -> None:
+        super().__init__(file.name)
+        self.sentence = _(
+            "%(name)s is no longer kept: usage is kept for %(months)s months. Its statement still names size and hash."
+        ) % {"name": file.name, "months": settings.USAGE_MONTHS_KEPT}
 
 
 class NoSuchNumbers(Refused):
@@ -53,68 +67,128 @@ class NoSuchNumbers(Refused):
         )
 
 
+class NumbersReversed(Refused):
+    """The last number lies before the first."""
+
+    sentence = _("The last number lies before the first one.")
+
+
+class OtherBytes(Refused):
+    """What arrived is not what was published."""
+
+    sentence = _("This hash is not the file's. Please fetch it again, compare its size, and acknowledge it then.")
+
+
+class NotCollected(Refused):
+    """What nobody fetched cannot have arrived."""
+
+    sentence = _("This file was not fetched since it was published or offered again. Please fetch it first.")
+
+
 class TooManyNumbers(Refused):
     """More numbers than can be offered again at once."""
 
     sentence = _("At most 10,000 delivery numbers can be sent again at once. Please take a shorter range.")
 
 
+# --- Collecting ---------------------------------------------------------------------------------------------------
+
+
+def collect(file: PublishedFile, *, first: int = 0, count: int | None = None, by: User, now: datetime) -> stores.Part:
+    """Open a published file, or `count` bytes of it from the `first` on, for its recipient.
+
+    The first time is kept, every time is in the ledger. Asking again changes nothing else. Raises gates.Closed,
+    NoLongerKept.
+    """
+    gates.require(Function.USAGE, now=now, by=by)
+    if file.removed_at:
+        raise NoLongerKept(file)
+    part = stores.part(file.content.name, first=first, count=file.size - first if count is None else count)
+    _mark([file], by=by, now=now)
+    return part
+
+
+def acknowledge(file: PublishedFile, *, sha256: str, by: User, now: datetime) -> None:
+    """Keep that the file has arrived whole; said again, it stays as it was.
+
+    Raises gates.Closed, OtherBytes, NotCollected.
+    """
+    gates.require(Function.USAGE, now=now, by=by)
+    if sha256 != file.sha256:
+        raise OtherBytes
+    with transaction.atomic():
+        row = PublishedFile.objects.select_for_update(no_key=True, of=("self",)).get(pk=file.pk)
+        if row.acknowledged_at:
+            return
+        if row.first_collected_at is None:
+            raise NotCollected
+        row.acknowledged_at = now
+        row.save(update_fields=["acknowledged_at"])
+        ledger.record("published file acknowledged", f"published file {file.pk}", by=by, now=now, name=file.name)
+
+
+def _mark(files: Sequence[PublishedFile], *, by: User, now: datetime) -> None:
+    """Count the files as collected and enter each into the ledger."""
+    with transaction.atomic():
+        PublishedFile.objects.filter(pk__in=[file.pk for file in files], first_collected_at__isnull=True).update(
+            first_collected_at=now
+        )
+        ledger.record_many(
+            [
+                ledger.Entry("published file collected", f"published file {file.pk}", detail={"name": file.name})
+                for file in files
+            ],
+            by=by,
+            now=now,
+        )
+
+
 # --- Many at once -------------------------------------------------------------------------------------------------
 
 
-def as_zip(files: QuerySet[PublishedFile], *, by: User, now: datetime) -> ZipStream:
+def as_zip(files: PublishedFileQuerySet, *, by: User, now: datetime) -> ZipStream:
     """These files as one zip in folders per area, written as it is sent; `len` of it is the number of bytes.
 
     `files` is what the person may see. Each counts as collected and stands in the ledger. Raises gates.Closed, Nothing,
     TooMany.
     """
     gates.require(Function.USAGE, now=now, by=by)
-    chosen = list(files.order_by("number")[: MOST_IN_A_ZIP + 1])
+    chosen = list(files.kept().order_by("number")[: MOST_IN_A_ZIP + 1])
     if not chosen:
         raise Nothing
     if len(chosen) > MOST_IN_A_ZIP:
         raise TooMany
-    with transaction.atomic():
-        PublishedFile.objects.filter(pk__in=[file.pk for file in chosen], first_collected_at__isnull=True).update(
-            first_collected_at=now
-        )
-        ledger.record_many(
-            [
-                ledger.Entry("published file collected", f"published file {file.pk}", detail={"name": file.name})
-                for file in chosen
-            ],
-            by=by,
-            now=now,
-        )
+    _mark(chosen, by=by, now=now)
     archive = ZipStream(sized=True)  # the files are packed already
     for file in chosen:
-        archive.add(_pieces(file.content.name), f"{file.area}/{file.name}", size=file.size)
+        archive.add(_pieces(file), f"{file.area}/{file.name}", size=file.size)
     return archive
 
 
-def _pieces(name: str) -> Iterator[bytes]:
+def _pieces(file: PublishedFile) -> Iterator[bytes]:
     """The file's bytes; it is opened when its turn comes."""
-    with default_storage.open(name, "rb") as stream:
-        while piece := stream.read(PIECE):
-            yield piece
+    with closing(stores.part(file.content.name, first=0, count=file.size)) as part:
+        yield from part
 
 
 def offer_again(first: int, last: int, *, by: User, now: datetime) -> int:
     """Offer the files of these delivery numbers (both included) as new once more; returns how many.
 
     They stand among those not collected yet until they are fetched again; that they had been collected stays in the
-    ledger. Raises NoSuchNumbers, TooManyNumbers.
+    ledger. Raises NoSuchNumbers, NumbersReversed, TooManyNumbers.
     """
     mine = PublishedFile.objects.visible_to(by)
+    if last < first:
+        raise NumbersReversed
     if last - first >= MOST_AGAIN:
         raise TooManyNumbers
     with transaction.atomic():
-        chosen = mine.filter(number__gte=first, number__lte=last)
+        chosen = mine.kept().filter(number__gte=first, number__lte=last)
         found = list(chosen.values_list("pk", flat=True))
         highest = mine.aggregate(highest=Max("number"))["highest"] or 0
         if not found or first < 1 or last > highest:
             raise NoSuchNumbers(highest)
-        PublishedFile.objects.filter(pk__in=found).update(first_collected_at=None)
+        PublishedFile.objects.filter(pk__in=found).update(first_collected_at=None, acknowledged_at=None)
         ledger.record(
             "published files offered again",
             f"delivery numbers {first}-{last}",

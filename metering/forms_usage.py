@@ -71,6 +71,19 @@ class PublishedFileFilter(django_filters.FilterSet):
     day = django_filters.DateFilter(
         label=_("Day"), field_name="publication__day", widget=forms.DateInput(attrs={"type": "date"})
     )
+    day_from = django_filters.DateFilter(
+        label=_("Days from"),
+        field_name="publication__day",
+        lookup_expr="gte",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    day_to = django_filters.DateFilter(
+        label=_("Days to"),
+        field_name="publication__day",
+        lookup_expr="lte",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    name = django_filters.CharFilter(label=_("File name"), lookup_expr="icontains")
     area = django_filters.ChoiceFilter(label=_("Area"), choices=Area.choices)
     supply_class = django_filters.ChoiceFilter(label=_("Class"), choices=SupplyClass.choices)
     kind = django_filters.ChoiceFilter(label=_("Format"), field_name="format", choices=PublishedFile.Format.choices)

@@ -1,4 +1,4 @@
-"""Monthly partitions of the stored usage days, made before they are needed so that no file waits for one."""
+"""Monthly partitions of the stored usage days, made before a file waits for one, dropped when their time is over."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -34,10 +34,37 @@ def ensure(days: Iterable[date]) -> list[str]:
             cursor.execute(f"CREATE TABLE {name} (LIKE {PARENT} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
             cursor.execute(
                 f"ALTER TABLE {PARENT} ATTACH PARTITION {name} "
-                f"FOR VALUES FROM ('{month:%Y-%m-%d}') TO ('{_next(month):%Y-%m-%d}')"
+                f"FOR VALUES FROM ('{month:%Y-%m-%d}') TO ('{next_month(month):%Y-%m-%d}')"
             )
             made.append(name)
     return made
+
+
+def months() -> dict[date, str]:
+    """The partitions there are, by the first day of their month."""
+    begin = len(PARENT) + 1
+    found = {}
+    for name in sorted(_existing()):
+        year, month = name[begin:].split("_")
+        found[date(int(year), int(month), 1)] = name
+    return found
+
+
+def size_of(name: str) -> int:
+    """Bytes on disk of a partition, its indexes included."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [name])
+        size: int = cursor.fetchone()[0]
+        return size
+
+
+def drop(month: date) -> None:
+    """Remove the partition of a month with its rows; call it in a transaction. Nobody makes one meanwhile."""
+    name = _name(month)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(f"ALTER TABLE {PARENT} DETACH PARTITION {name}")
+        cursor.execute(f"DROP TABLE {name}")
 
 
 def ahead(months: int, *, now: datetime, back: int = 0) -> list[str]:
@@ -48,11 +75,12 @@ def ahead(months: int, *, now: datetime, back: int = 0) -> list[str]:
     wanted = []
     for _ in range(back + months + 1):
         wanted.append(month)
-        month = _next(month)
+        month = next_month(month)
     return ensure(wanted)
 
 
-def _next(month: date) -> date:
+def next_month(month: date) -> date:
+    """The first day of the month after the one the day lies in."""
     return (month + timedelta(days=32)).replace(day=1)
 
 

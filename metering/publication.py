@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,19 +25,20 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
 
-from metering import holds, owed
+from metering import holds, owed, slices
 from metering.checks import LATE_HOUR
 from metering.formats import bp, names
 from metering.formats.blocks import DayBlock, recut
 from metering.formats.csv import write_wide
 from metering.halfhours import NULL, unpack, unpack_quality
-from metering.models import DeliveryCounter, Layer, Publication, PublishedFile, UsageBatch
+from metering.models import CutDay, DeliveryCounter, Layer, Publication, PublishedFile, Slice, UsageBatch
 from metering.outgoing import new_file
 from metering.owed import Move
-from portal import gates, jobs, ledger, outbox
+from metering.slices import Cut
+from portal import jobs, ledger, outbox, stores
 from portal.access import Ability
 from portal.market import MarketRole, SupplyClass
-from portal.models import Function, JobRun, Participation, User
+from portal.models import JobRun, Participation
 from portal.workdays import JST, jst_date
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def publish_day(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Public
         raise ValueError("only the daily layer is published as day files")
     for _ in range(TRIES):
         try:
-            return _publish(day, layer, now=now)
+            return _publish(day, layer, now=now) or work_on_slices(day, layer, now=now)
         except _SupplyChanged:
             log.info("supply of %s changed while it was being published; once more", day)
     return None
@@ -98,9 +99,12 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
             cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {layer}"])
             if not cursor.fetchone()[0]:
                 return None
+        if slices.of_day(day, layer):
+            return None  # it was laid out already; what is left to do is in its slices
         batches = list(
             UsageBatch.objects.select_for_update(of=("self",))
             .filter(day=day, layer=layer, publication__isnull=True)
+            .select_related("file")
             .order_by("pk")
         )
         # Read before anything of supply is: a change that is noted is then seen, and one noted later is found below.
@@ -121,33 +125,116 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
         if revision > LAST_REVISION:
             raise RevisionsUsedUp(f"{day} {layer}")
         publication = Publication(day=day, layer=layer, revision=revision, published_at=now, folder=folder)
+        if slices.is_worth_it(batches):
+            slices.lay_out(publication, batches, notes, {move.area for move in moves})
+            return None
         run = _Run(publication, [batch.pk for batch in batches], moves, folder)
         run.write()
         if owed.unsettled(day) != notes:
             raise _SupplyChanged
         run.count(sum(batch.rows for batch in batches), sum(batch.readings for batch in batches))
-        publication.save()
-        UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
-        owed.settle(notes, publication, now=now)
-        number(run.files, publication)
-        _announce(run.files, publication, now=now)
-        ledger.record(
-            "usage published",
-            f"publication {publication.pk}",
-            by=None,
-            now=now,
-            day=day.isoformat(),
-            layer=layer,
-            revision=revision,
-            rows=run.rows,
-            readings=run.readings,
-            rows_without_supplier=run.rows_without_supplier,
-            rows_moved=run.rows_moved,
-            points_withdrawn=publication.points_withdrawn,
-            files=len(run.files),
-            retailers=len({file.recipient_id for file in run.files}),
-        )
+        _show(run, notes, now=now)
         return publication
+
+
+def _show(run: _Run, notes: list[int], *, now: datetime) -> None:
+    """Enter everything about a publication whose files are written; the commit shows it all at once."""
+    publication = run.publication
+    publication.save()
+    UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
+    owed.settle(notes, publication, now=now)
+    number(run.files, publication)
+    _announce(run.files, publication, now=now)
+    ledger.record(
+        "usage published",
+        f"publication {publication.pk}",
+        by=None,
+        now=now,
+        day=publication.day.isoformat(),
+        layer=publication.layer,
+        revision=publication.revision,
+        rows=run.rows,
+        readings=run.readings,
+        rows_without_supplier=run.rows_without_supplier,
+        rows_moved=run.rows_moved,
+        points_withdrawn=publication.points_withdrawn,
+        files=len(run.files),
+        retailers=len({file.recipient_id for file in run.files}),
+    )
+
+
+# --- A big day, by several workers --------------------------------------------------------------------------------
+
+
+def work_on_slices(day: date, layer: str = Layer.DAILY, *, now: datetime) -> Publication | None:
+    """Write slices of a day that was laid out until none is free; who ends last shows the whole.
+
+    None when the day was not laid out, or others are still writing. A slice whose writer was killed is taken by the
+    next one. Raises _SupplyChanged when the day has to be laid out anew.
+    """
+    cut_day = slices.of_day(day, layer)
+    if cut_day is None:
+        return None
+    while True:
+        with slices.next_of(cut_day) as piece:
+            if piece is None:
+                break
+            run = _slice_of(cut_day, piece)
+            run.write()
+            slices.keep(piece, run.files, {name: getattr(run, name) for name in slices.COUNTS}, now=now)
+    return _show_slices(cut_day, now=now)
+
+
+def work_on_open_days(*, now: datetime) -> None:
+    """Help with every day that is laid out: a worker that was woken, or the sweep after a crash."""
+    for day, layer in slices.open_days():
+        try:
+            work_on_slices(day, layer, now=now)
+        except _SupplyChanged:
+            publish_day(day, layer, now=now)
+
+
+def _publication_of(cut_day: CutDay) -> Publication:
+    return Publication(
+        day=cut_day.day,
+        layer=cut_day.layer,
+        revision=cut_day.revision,
+        published_at=cut_day.laid_out_at,
+        folder=cut_day.folder,
+    )
+
+
+def _slice_of(cut_day: CutDay, piece: Slice) -> _Run:
+    """The writing of one slice: it reads the day's rows and writes files, and changes nothing else."""
+    cut = slices.Cut(piece.area, tuple(piece.classes), piece.part, piece.parts)
+    moves = [
+        move
+        for move in owed.moves(cut_day.notes, cut_day.day, cut_day.layer)
+        if move.area == cut.area and move.supply_class in cut.classes
+    ]
+    return _Run(_publication_of(cut_day), piece.batches, moves, slices.folder_of(cut_day, piece), cut)
+
+
+def _show_slices(cut_day: CutDay, *, now: datetime) -> Publication | None:
+    """Show a day all of whose slices are written; None while one is not, or when somebody has shown it."""
+    with transaction.atomic():
+        found = slices.locked(cut_day)
+        if found is None or not slices.is_written(found):
+            return None
+        batches = list(UsageBatch.objects.select_for_update(of=("self",)).filter(pk__in=found.batches).order_by("pk"))
+        if owed.unsettled(found.day) == found.notes:
+            publication = _publication_of(found)
+            moves = owed.moves(found.notes, found.day, found.layer)
+            run = _Run(publication, found.batches, moves, found.folder)
+            run.files, counts = slices.gathered(found)
+            for name, value in counts.items():
+                setattr(run, name, value)
+            run.count(sum(batch.rows for batch in batches), sum(batch.readings for batch in batches))
+            _show(run, found.notes, now=now)
+            slices.forget(found, with_files=False)
+            return publication
+        slices.forget(found, with_files=True)
+    raise _SupplyChanged
 
 
 def publish_nightly(*, now: datetime) -> Publication | None:
@@ -156,8 +243,10 @@ def publish_nightly(*, now: datetime) -> Publication | None:
     publication = None
     with jobs.once(NIGHTLY, yesterday.isoformat(), now=now) as run:
         if run:
-            publication = publish_day(yesterday, now=now)
+            publication = _publish_or_lay_out(yesterday, now=now)
             run.counts = {"rows": publication.rows, "readings": publication.readings} if publication else {}
+    # Slices are written outside the job's transaction, so that others see what is left to do.
+    publication = publication or (publish_day(yesterday, now=now) if slices.of_day(yesterday, Layer.DAILY) else None)
     sweep_orphans(now=now)
     return publication
 
@@ -172,6 +261,7 @@ def publish_late(*, now: datetime) -> list[Publication]:
     nightly_ran = JobRun.objects.filter(job=NIGHTLY, key=yesterday.isoformat(), finished_at__isnull=False).exists()
     is_late = now.astimezone(JST).hour >= LATE_HOUR
     last = yesterday if nightly_ran or is_late else yesterday - ONE_DAY
+    work_on_open_days(now=now)
     days = set(
         UsageBatch.objects.filter(publication__isnull=True, layer=Layer.DAILY, day__lte=last)
         .order_by()
@@ -189,6 +279,15 @@ def publish_late(*, now: datetime) -> list[Publication]:
     if failure:
         raise failure
     return published
+
+
+def _publish_or_lay_out(day: date, *, now: datetime) -> Publication | None:
+    for _ in range(TRIES):
+        try:
+            return _publish(day, Layer.DAILY, now=now)
+        except _SupplyChanged:
+            log.info("supply of %s changed while it was being published; once more", day)
+    return None
 
 
 @dataclass
@@ -211,12 +310,17 @@ class _Group:
 class _Run:
     """The writing of one publication: one pass over its rows in the order of the files, a block at a time."""
 
-    def __init__(self, publication: Publication, batch_ids: list[int], moves: list[Move], folder: str) -> None:
-        self.publication, self.batch_ids, self.folder = publication, batch_ids, folder
+    def __init__(
+        self, publication: Publication, batch_ids: list[int], moves: list[Move], folder: str, cut: Cut | None = None
+    ) -> None:
+        self.publication, self.batch_ids, self.folder, self.cut = publication, batch_ids, folder, cut
         self.moved = [move.point_id for move in moves if move.to_retailer_id]
         self.withdrawn: dict[tuple[int, str, str], list[str]] = {}
         for move in moves:
-            if move.from_retailer_id:
+            if move.from_retailer_id and (
+                cut is None
+                or cut.holds(area=move.area, supply_class=move.supply_class, retailer_id=move.from_retailer_id)
+            ):
                 key = (move.from_retailer_id, move.area, move.supply_class)
                 self.withdrawn.setdefault(key, []).append(move.number)
         self.files: list[PublishedFile] = []
@@ -396,6 +500,8 @@ class _Run:
             "batches": self.batch_ids,
             "moved": self.moved,
         }
+        if cut := self.cut:
+            parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
         with _server_cursor() as cursor:
@@ -409,6 +515,7 @@ class _Run:
                        ON s.point_id = u.point_id AND s.known_until IS NULL AND s.during @> %(day)s::date
                 WHERE u.day = %(day)s AND u.layer = %(layer)s
                   {"" if self.moved else "AND u.batch_id = ANY(%(batches)s)"}
+                  {_OF_THE_SLICE if self.cut else ""}
                   {_NOT_SUPERSEDED if self._corrects_itself() else ""}
                 ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, p.number, u.meter
                 """,
@@ -463,6 +570,11 @@ _WITH_MOVED = """(
                         ORDER BY o.point_id, o.meter, o.revision DESC) AS before
                     WHERE before.batch_id <> ALL(%(batches)s))"""
 
+_OF_THE_SLICE = """
+                  AND p.area = %(area)s AND p.supply_class = ANY(%(classes)s)
+                  AND coalesce(s.retailer_id, 0) %% %(parts)s = %(part)s
+"""
+
 _NOT_SUPERSEDED = """
                   AND NOT EXISTS (SELECT FROM metering_usageday n
                                   WHERE n.point_id = u.point_id AND n.day = u.day AND n.layer = u.layer
@@ -494,22 +606,10 @@ def run_folder(day: date) -> Iterator[str]:
     except BaseException:
         try:
             if not Publication.objects.filter(folder=folder).exists():
-                _remove(folder)
+                stores.remove_folder(folder)
         except Exception:
             log.warning("files of a failed publication stay in %s for now", folder)
         raise
-
-
-def _remove(folder: str) -> int:
-    """Remove a folder of the storage with everything in it; returns how many files that were."""
-    if not default_storage.exists(folder):
-        return 0
-    folders, files = default_storage.listdir(folder)
-    for name in files:
-        default_storage.delete(f"{folder}/{name}")
-    removed = len(files) + sum(_remove(f"{folder}/{name}") for name in folders)
-    default_storage.delete(folder)
-    return removed
 
 
 def sweep_orphans(*, now: datetime) -> int:
@@ -518,26 +618,29 @@ def sweep_orphans(*, now: datetime) -> int:
     A day at which somebody is publishing this moment is left alone: its lock is asked for first.
     """
     removed = 0
-    known = set(Publication.objects.values_list("folder", flat=True))
+    known = {*Publication.objects.values_list("folder", flat=True), *CutDay.objects.values_list("folder", flat=True)}
     for day_folder in _day_folders():
-        for name in default_storage.listdir(day_folder)[0]:
+        for name in stores.folders(day_folder):
             folder = f"{day_folder}/{name}"
             if folder in known:
                 continue
             day = "-".join(day_folder.split("/")[-3:])
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {Layer.DAILY}"])
-                if cursor.fetchone()[0] and not Publication.objects.filter(folder=folder).exists():
-                    removed += _remove(folder)
+                alive = (
+                    Publication.objects.filter(folder=folder).exists() or CutDay.objects.filter(folder=folder).exists()
+                )
+                if cursor.fetchone()[0] and not alive:
+                    removed += stores.remove_folder(folder)
     if removed:
         ledger.record("unpublished files removed", "usage files", by=None, now=now, files=removed)
     return removed
 
 
 def _day_folders() -> Iterator[str]:
-    folders = [ROOT] if default_storage.exists(ROOT) else []
+    folders = [ROOT]
     for _ in range(3):  # year, month, day
-        folders = [f"{above}/{name}" for above in folders for name in default_storage.listdir(above)[0]]
+        folders = [f"{above}/{name}" for above in folders for name in stores.folders(above)]
     yield from folders
 
 
@@ -583,19 +686,6 @@ def _announce(files: list[PublishedFile], publication: Publication, *, now: date
                     )
                 )
     outbox.post_many(posts, now=now)
-
-
-# --- Collecting ---------------------------------------------------------------------------------------------------
-
-
-def collect(file: PublishedFile, *, by: User, now: datetime) -> BinaryIO:
-    """Open a published file for its recipient; the first time is kept, every time is in the ledger."""
-    gates.require(Function.USAGE, now=now, by=by)
-    with transaction.atomic():
-        PublishedFile.objects.filter(pk=file.pk, first_collected_at__isnull=True).update(first_collected_at=now)
-        ledger.record("published file collected", f"published file {file.pk}", by=by, now=now, name=file.name)
-    opened: BinaryIO = file.content.open("rb")
-    return opened
 
 
 # --- Keeping the books --------------------------------------------------------------------------------------------

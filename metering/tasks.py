@@ -13,6 +13,7 @@ from metering import (
     history_checks,
     intake,
     publication,
+    retention,
     slot_publication,
     slots,
 )
@@ -48,6 +49,12 @@ def publish_nightly(at: str | None = None) -> None:
 
 
 @shared_task
+def write_slices(at: str | None = None) -> None:
+    """Help with the days that are being published in slices."""
+    publication.work_on_open_days(now=_moment(at))
+
+
+@shared_task
 def publish_late(at: str | None = None) -> None:
     """Publish what came late."""
     publication.publish_late(now=_moment(at))
@@ -69,6 +76,12 @@ def publish_fixed(at: str | None = None) -> None:
 def drop_old_half_hours(at: str | None = None) -> None:
     """Remove half-hours whose time is over."""
     slots.drop_old(now=_moment(at))
+
+
+@shared_task
+def keep_months(at: str | None = None) -> None:
+    """Make the partitions of the months to come, remove what is no longer kept."""
+    retention.carry_out(now=_moment(at))
 
 
 @shared_task

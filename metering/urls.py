@@ -14,9 +14,11 @@ from metering.views import (
     estimates,
     findings,
     inquiries,
+    legacy_collection,
     past_usage,
     points,
     published_files,
+    retention,
     statements,
     usage_files,
 )
@@ -78,7 +80,13 @@ CHECKS = [
     path("usage-estimates/new/<point_number:number>/<day:first>/<day:last>/", estimates.propose, name="estimate-new"),
 ]
 
+COLLECTION = [
+    path("collection/<str:area>/FileListReceiver", legacy_collection.file_list, name="legacy-file-list"),
+    path("collection/<str:area>/FileReceiver", legacy_collection.file_by_name, name="legacy-file"),
+]
+
 COMPLETENESS = [
+    path("usage-retention/", retention.months, name="retention"),
     path("usage-completeness/", completeness.board, name="completeness"),
     path("usage-gaps/", completeness.gap_list, name="gaps"),
     path("usage-gaps/<int:pk>/", completeness.gap, name="gap"),
@@ -106,4 +114,4 @@ PAST_USAGE = [
     path("usage-inquiries/usage/<int:pk>.csv", past_usage.as_csv, name="usage-inquiry-csv"),
 ]
 
-urlpatterns = [*POINTS, *USAGE, *CHECKS, *COMPLETENESS, *GOVERNANCE, *PAST_USAGE]
+urlpatterns = [*POINTS, *USAGE, *CHECKS, *COLLECTION, *COMPLETENESS, *GOVERNANCE, *PAST_USAGE]

@@ -59,6 +59,7 @@ class Ability(TextChoices):
     SEND_USAGE = "send_usage", _("send usage files")
     COLLECT_USAGE = "collect_usage", _("collect published usage files")
     SEE_COMPLETENESS = "see_completeness", _("see how complete usage is and where it has gaps")
+    SEE_RETENTION = "see_retention", _("see what of usage is no longer kept")
     HANDLE_GAPS = "handle_gaps", _("follow up gaps in usage")
     MANAGE_PEOPLE = "manage_people", _("look after the own company's accounts")
     PUBLISH = "publish", _("publish documents and announcements")
@@ -114,6 +115,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.SEND_USAGE: _by(Role.USAGE, of=(_N,)),
     Ability.COLLECT_USAGE: _by(Role.USAGE, of=(_R,)),
     Ability.SEE_COMPLETENESS: _by(Role.USAGE, Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
+    Ability.SEE_RETENTION: _by(Role.OPERATOR, Role.AUDITOR),
     Ability.HANDLE_GAPS: _by(Role.USAGE, of=(_N,)),
     Ability.MANAGE_PEOPLE: _by(Role.ADMINISTRATOR),
     Ability.PUBLISH: _by(Role.OPERATOR),
@@ -190,6 +192,19 @@ def needs(ability: Ability) -> Callable[[View], View]:
 
         guarded.ability = ability  # type: ignore[attr-defined]
         return guarded
+
+    return open_to
+
+
+def by_certificate(ability: Ability) -> Callable[[View], View]:
+    """Open a view to machines of companies that hold the ability, by a client certificate of purpose API alone.
+
+    A session opens nothing here. Who comes is judged in `portal.certificate_gate`, before the view is called.
+    """
+
+    def open_to(view: View) -> View:
+        view.certificate_ability = ability  # type: ignore[attr-defined]
+        return view
 
     return open_to
 

@@ -14,15 +14,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from portal import certificates
-from portal.access import person
+from portal.access import Ability, person
 from portal.certificates import Standing
+from portal.machines import Machine
 from portal.models import CertificatePurpose
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,9 @@ class CertificateGate:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
+        ability = getattr(view, "certificate_ability", None)
+        if ability is not None:
+            return _let_in_a_machine(request, ability)
         match = request.resolver_match
         if getattr(view, "is_public", False) or (match and match.view_name in ALWAYS_OPEN):
             return None
@@ -107,6 +111,29 @@ class CertificateGate:
             },
             status=403,
         )
+
+
+def _let_in_a_machine(request: HttpRequest, ability: Ability) -> HttpResponse | None:
+    """Let in who shows a certificate of purpose API whose company holds the ability; whatever the session says."""
+    found = standing(request, company_id=None, purpose=CertificatePurpose.API)
+    if found != Standing.VALID:
+        log.info("a machine at %s: certificate %s", request.path, found)
+        words = _("This address opens with a client certificate for the API only, issued to your company.")
+        return plain(f"{words} {found.label}", status=403)
+    shown = presented(request)
+    certificate = certificates.find(shown.der) if shown else None
+    if certificate is None or not certificate.company.is_active:
+        return plain(_("Your company's use of the portal is suspended. Please ask the hub operator."), status=403)
+    machine = Machine(certificate)
+    if not machine.may(ability):
+        return plain(_("There is nothing here for your company."), status=404)
+    request.machine = machine  # type: ignore[attr-defined]
+    return None
+
+
+def plain(words: str, *, status: int) -> HttpResponse:
+    """An answer a machine's log can hold: one sentence."""
+    return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def _is_from_proxy(request: HttpRequest, line: Any) -> bool:

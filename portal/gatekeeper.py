@@ -33,12 +33,14 @@ class Gatekeeper:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        ability = getattr(view, "ability", None)
+        machine = getattr(request, "machine", None)
+        ability = getattr(view, "certificate_ability" if machine else "ability", None)
         function = FUNCTION_OF.get(ability) if ability else None
-        if function is None or not may(request.user, ability):  # type: ignore[arg-type]
+        caller = machine or person(request)
+        if function is None or ability is None or not may(caller, ability):
             return None
         hours = hours_of(request)
-        closed = hours.closure(function) or not_begun(person(request).company, function, now=hours.now)
+        closed = hours.closure(function) or not_begun(caller.company, function, now=hours.now)
         return closed_page(request, closed) if closed else None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -48,7 +50,16 @@ class Gatekeeper:
 
 def closed_page(request: HttpRequest, closed: Closed) -> HttpResponse:
     """503 with the hour of opening, for people in words and for programs as Retry-After (seconds)."""
-    response = render(
+    response = _words(request, closed)
+    if closed.opens_at:
+        response["Retry-After"] = str(_seconds_until(closed.opens_at, hours_of(request).now))
+    return response
+
+
+def _words(request: HttpRequest, closed: Closed) -> HttpResponse:
+    if hasattr(request, "machine"):
+        return HttpResponse(f"{closed.sentence}\n", status=503, content_type="text/plain; charset=utf-8")
+    return render(
         request,
         "portal/closed.html",
         {
@@ -58,9 +69,6 @@ def closed_page(request: HttpRequest, closed: Closed) -> HttpResponse:
         },
         status=503,
     )
-    if closed.opens_at:
-        response["Retry-After"] = str(_seconds_until(closed.opens_at, hours_of(request).now))
-    return response
 
 
 def _seconds_until(moment: datetime, now: datetime) -> int:

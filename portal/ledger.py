@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.copying import copy_rows
+from portal.machines import Machine
 from portal.models import LedgerEntry, User
 
 
@@ -27,11 +28,12 @@ def record(action: str, subject: str, *, by: User | None, now: datetime, purpose
 def record_many(entries: Iterable[Entry], *, by: User | None, now: datetime) -> None:
     """Write many entries of one person (or worker) and moment in one stream."""
     user_id, company_id = (by.pk, by.company_id) if by else (None, None)
+    terminal = {"certificate": by.certificate.pk} if isinstance(by, Machine) else {}
     copy_rows(
         LedgerEntry,
         ("at", "user_id", "company_id", "action", "subject", "purpose", "detail"),
         (
-            (now, user_id, company_id, entry.action, entry.subject, entry.purpose[:200], entry.detail)
+            (now, user_id, company_id, entry.action, entry.subject, entry.purpose[:200], {**entry.detail, **terminal})
             for entry in entries
         ),
     )

@@ -26,6 +26,7 @@ def is_marked(view: Callable[..., Any]) -> bool:
     """True when the view says who may open it (portal.access) or belongs to the operator's workbench."""
     return (
         getattr(view, "ability", None) is not None
+        or getattr(view, "certificate_ability", None) is not None
         or getattr(view, "is_public", False)
         or getattr(view, "is_half_open", False)
         or is_workbench(view)
@@ -54,8 +55,8 @@ class ClosedByDefault:
                 view.__qualname__,
             )
             raise Http404
-        if getattr(view, "is_public", False):
-            return None
+        if getattr(view, "is_public", False) or getattr(view, "certificate_ability", None) is not None:
+            return None  # the latter is asked for its certificate next (portal.certificate_gate)
         user = request.user
         if not user.is_authenticated:
             return to_sign_in(request)

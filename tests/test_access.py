@@ -10,13 +10,15 @@ import time_machine
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from portal import gates
+from portal import certificates, gates
 from portal.access import may
 from portal.gates import FUNCTION_OF
 from portal.middleware import is_marked, is_workbench
 from portal.models import User
 from tests.access_rows import Row
 from tests.cast import NOW, ROLES, Cast, client_of, person
+from tests.metering.collecting import believing, machine_of
+from tests.portal.certificate_tools import issued
 
 ROOMS = ("portal", "metering", "switching")
 ROWS: dict[str, Row] = {}
@@ -90,6 +92,8 @@ def test_nobody_without_a_session_gets_in(cast, name):
     answer = opened(Client(), name, address(name, cast))
     if ROWS[name].opens == "public":
         assert answer.status_code in {200, 302}
+    elif ROWS[name].opens == "certificate":
+        assert answer.status_code == 403
     else:
         assert answer.status_code == 302 and answer.url.startswith(SIGN_IN)
 
@@ -100,6 +104,8 @@ def test_a_password_alone_opens_nothing(cast, name):
     answer = opened(client, name, address(name, cast))
     if ROWS[name].opens in {"public", "half"}:
         assert answer.status_code in {200, 302, 404}
+    elif ROWS[name].opens == "certificate":
+        assert answer.status_code == 403
     else:
         assert answer.status_code == 302 and answer.url.startswith(CODE)
 
@@ -112,16 +118,38 @@ def test_a_colleague_without_the_role_finds_nothing(cast, name):
     assert opened(client, name, address(name, cast)).status_code == 404
 
 
+@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].opens == "certificate"])
+def test_a_door_of_machines_opens_with_the_own_companys_certificate_alone(cast, name, settings, tmp_path, time_machine):
+    believing(settings, tmp_path)
+    time_machine.move_to(NOW, tick=False)
+    row, url = ROWS[name], address(name, cast)
+    company = row.owner.partition(".")[0]
+    assert (
+        opened(client_of(everything_but_the_hub(cast, f"{company}.everything", company)), name, url).status_code == 403
+    )
+    theirs = issued(cast["yama.administrator"], purpose="api")
+    answer = opened(machine_of(theirs), name, url)
+    assert answer.status_code == (404 if row.kwargs and not row.shared else 200)
+    certificates.revoke(theirs, reason="lost", by=cast["yama.administrator"], now=NOW)
+    web = issued(cast[f"{company}.administrator"], purpose="web")
+    for certificate in (None, theirs, web):
+        assert opened(machine_of(certificate), name, url).status_code == 403
+    assert opened(machine_of(issued(cast[f"{company}.administrator"], purpose="api")), name, url).status_code == 200
+
+
 @pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].kwargs and not ROWS[name].shared])
 def test_a_stranger_finds_nothing_whatever_the_roles(cast, name):
     url = address(name, cast)
     client = client_of(everything_but_the_hub(cast, "yama.everything", "yama"))
-    assert opened(client, name, url).status_code == 404
+    closed = {403, 404} if ROWS[name].opens == "certificate" else {404}
+    assert opened(client, name, url).status_code in closed
     if ROWS[name].method == "get":
-        assert client.post(url, {}).status_code in {404, 405}
+        assert client.post(url, {}).status_code in {405, *closed}
 
 
-@pytest.mark.parametrize("name", [name for name in OWN if name in ROWS and ROWS[name].owner])
+@pytest.mark.parametrize(
+    "name", [name for name in OWN if name in ROWS and ROWS[name].owner and ROWS[name].opens != "certificate"]
+)
 def test_who_may_open_it_can(cast, name):
     url = address(name, cast)
     answer = opened(client_of(cast[ROWS[name].owner]), name, url)

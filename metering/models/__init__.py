@@ -11,6 +11,7 @@ from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.owed import OwedDay
 from metering.models.points import Meter, ReadingDate, SupplyPoint
 from metering.models.registers import RegisterReading
+from metering.models.slices import CutDay, Slice
 from metering.models.supply import Contract, SupplyPeriod
 from metering.models.usage import (
     DeliveryCounter,
@@ -29,6 +30,7 @@ __all__ = [
     "CheckRule",
     "Consent",
     "Contract",
+    "CutDay",
     "DayCount",
     "DeliveryCounter",
     "Estimate",
@@ -49,6 +51,7 @@ __all__ = [
     "ReadingDate",
     "RefusedRow",
     "RegisterReading",
+    "Slice",
     "SlotSegment",
     "SupplyPeriod",
     "SupplyPoint",

@@ -241,6 +241,10 @@ class PublishedFileQuerySet(models.QuerySet["PublishedFile"]):
             within(user, Ability.COLLECT_USAGE, area="area", supply_class="supply_class")
         )
 
+    def kept(self) -> "PublishedFileQuerySet":
+        """Files that are there still; older ones are removed, their lines stay."""
+        return self.filter(removed_at__isnull=True)
+
     def with_later(self) -> "PublishedFileQuerySet":
         """Adds `later_revision` and `later_at`: the newest revision of the same day, area and class after this one."""
         later = PublishedFile.objects.filter(
@@ -285,6 +289,8 @@ class PublishedFile(models.Model):
     size = models.BigIntegerField(_("size (bytes)"))
     sha256 = models.CharField(max_length=64)
     first_collected_at = models.DateTimeField(_("first collected at"), null=True)
+    acknowledged_at = models.DateTimeField(_("arrival acknowledged at"), null=True)
+    removed_at = models.DateTimeField(_("removed at"), null=True)
 
     objects = PublishedFileQuerySet.as_manager()
 
@@ -305,6 +311,10 @@ class PublishedFile(models.Model):
             models.UniqueConstraint(
                 fields=["recipient", "area", "name"],
                 name="a_published_file_name_is_used_once_per_recipient_and_area",
+            ),
+            models.CheckConstraint(
+                condition=Q(acknowledged_at__isnull=True) | Q(first_collected_at__isnull=False),
+                name="an_acknowledged_file_was_collected",
             ),
         ]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib import messages
 from django.core.signing import BadSignature
-from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from metering import deliveries, publication
+from metering import deliveries
 from metering.forms_usage import AgainForm, PublishedFileFilter
 from metering.models import PublishedFile
+from metering.views.handing_out import hand_out
 from portal import clock, lists
 from portal.access import Ability, needs
 from portal.lists import Column
@@ -25,12 +26,6 @@ from portal.workdays import jst_date
 
 VISIT_COOKIE = "published_files_visit"
 ONE_VISIT = timedelta(minutes=30)
-CONTENT_TYPES = {
-    PublishedFile.Format.BP_ZIP: "application/zip",
-    PublishedFile.Format.WIDE_CSV: "application/gzip",
-    PublishedFile.Format.MANIFEST: "application/json",
-    PublishedFile.Format.WITHDRAWAL: "text/csv; charset=utf-8",
-}
 
 
 def _is_changed(file: PublishedFile) -> bool:
@@ -40,12 +35,16 @@ def _is_changed(file: PublishedFile) -> bool:
 
 
 def _state(file: PublishedFile) -> str:
+    if file.removed_at:
+        return _("no longer kept")
     if _is_changed(file):
         return _("changed since it was collected")
     return _("collected") if file.first_collected_at else _("new")
 
 
 def _tone(file: PublishedFile) -> str:
+    if file.removed_at:
+        return "stopped"
     return "waiting" if _is_changed(file) or not file.first_collected_at else "done"
 
 
@@ -74,8 +73,8 @@ COLUMNS = [
     Column(
         "fetch",
         gettext_lazy("Fetch"),
-        value=lambda file: _("download"),
-        link=lambda file: reverse("metering:published-file-download", args=[file.pk]),
+        value=lambda file: "" if file.removed_at else _("download"),
+        link=lambda file: "" if file.removed_at else reverse("metering:published-file-download", args=[file.pk]),
     ),
     Column("readings", gettext_lazy("Readings"), csv_only=True),
     Column("sha256", gettext_lazy("SHA-256"), csv_only=True),
@@ -90,15 +89,22 @@ def published_files(request: HttpRequest) -> HttpResponseBase:
     now = clock.now()
     last, current = _visits(request, now)
     request.last_visit = last  # type: ignore[attr-defined]
+    mine = PublishedFile.objects.visible_to(_person(request))
+    fresh = mine.kept().filter(publication__published_at__gt=last).count() if last else 0
     response = lists.show(
         request,
-        PublishedFile.objects.visible_to(_person(request)).with_later().select_related("publication"),
+        mine.with_later().select_related("publication"),
         columns=COLUMNS,
         filterset=PublishedFileFilter,
         title=_("Published usage files"),
         empty=_("Nothing was published for you yet. Each day's usage is published the next morning."),
         template="metering/published_files.html",
-        context={"last_visit": last, "zip_query": request.GET.urlencode(), "again": AgainForm(auto_id="again_%s")},
+        context={
+            "last_visit": last,
+            "fresh": fresh,
+            "zip_query": request.GET.urlencode(),
+            "again": AgainForm(auto_id="again_%s"),
+        },
     )
     response.set_signed_cookie(
         VISIT_COOKIE,
@@ -212,15 +218,11 @@ def published_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_GET
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     file = _file(request, pk)
-    opened = publication.collect(file, by=_person(request), now=clock.now())
-    response = FileResponse(
-        opened,
-        as_attachment=True,
-        filename=file.name,
-        content_type=CONTENT_TYPES[PublishedFile.Format(file.format)],
-    )
-    response["ETag"] = f'"{file.sha256}"'
-    return response
+    try:
+        return hand_out(request, file, by=_person(request), now=clock.now())
+    except deliveries.Refused as refused:
+        messages.error(request, str(refused.sentence))
+        return redirect("metering:published-file", pk=pk)
 
 
 def _file(request: HttpRequest, pk: int) -> PublishedFile:

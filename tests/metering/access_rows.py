@@ -61,6 +61,23 @@ def a_day(cast: Cast) -> dict[str, Any]:
     return {"day": DAY}
 
 
+THE_ZIP = {"file": "W41120202603310000000000.zip"}
+
+
+def an_area(cast: Cast) -> dict[str, Any]:
+    return {"area": "03"}
+
+
+def the_area_of_a_zip_of_umi(cast: Cast) -> dict[str, Any]:
+    a_published_file_of_umi(cast)
+    return {"area": "03"}
+
+
+COLLECTION = {
+    "metering:retention": Row("ability", owner="hub.operator"),
+    "metering:legacy-file-list": Row("certificate", owner="umi.usage", kwargs=an_area, shared=True),
+    "metering:legacy-file": Row("certificate", owner="umi.usage", kwargs=the_area_of_a_zip_of_umi, data=THE_ZIP),
+}
 USAGE = {
     "metering:usage-files": Row("ability", owner="kaze.usage"),
     "metering:usage-file": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
@@ -163,4 +180,4 @@ PAST_USAGE = {
     "metering:usage-inquiry-csv": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
 }
 
-ROWS = {**CHECKS, **COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}
+ROWS = {**CHECKS, **COLLECTION, **COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from metering import deliveries, publication, supply
@@ -64,8 +64,7 @@ class TestChangedSinceRead:
     def test_a_collected_file_with_a_later_revision_is_marked(self, cast, houses, retailer):
         publish(cast, houses)
         [first] = of(cast.umi)
-        with publication.collect(first, by=cast["umi.usage"], now=NOW):
-            pass
+        deliveries.collect(first, by=cast["umi.usage"], now=NOW).close()
         assert shown(retailer.get(PAGE, {"only": "changed"})) == []
         publish(cast, houses[:2], seed=7, now=LATER)
         page = retailer.get(PAGE, {"only": "changed"})
@@ -77,8 +76,7 @@ class TestChangedSinceRead:
     def test_a_file_read_after_the_later_revision_is_not_marked(self, cast, houses, retailer):
         publish(cast, houses)
         publish(cast, houses[:2], seed=7)
-        with publication.collect(of(cast.umi)[0], by=cast["umi.usage"], now=LATER):
-            pass
+        deliveries.collect(of(cast.umi)[0], by=cast["umi.usage"], now=LATER).close()
         assert shown(retailer.get(PAGE, {"only": "changed"})) == []
 
     def test_first_rows_of_other_points_change_nothing_of_the_file(self, cast, houses):
@@ -133,6 +131,23 @@ class TestManyAtOnce:
         fresh = files_of(retailer.get(f"{PAGE}files.zip", {"only": "new"}))
         assert len(fresh) == 3 and all("20260331" in name for name in fresh)
 
+    def test_the_page_counts_what_is_new_since_the_last_visit(self, cast, houses, retailer, time_machine):
+        publish(cast, houses, DAY - ONE_DAY)
+        assert "新着は" not in retailer.get(PAGE).content.decode(), "there was no visit before"
+        time_machine.move_to(NOW + timedelta(minutes=45), tick=False)
+        assert "公表されたファイルはありません" in retailer.get(PAGE).content.decode()
+        publish(cast, houses, DAY, now=NOW + timedelta(minutes=90))
+        time_machine.move_to(NOW + timedelta(minutes=100), tick=False)
+        page = retailer.get(PAGE).content.decode()
+        assert "それ以降の新着は3ファイルです" in page and 'href="?only=new"' in page
+
+    def test_days_and_names_filter_the_list(self, cast, houses, retailer):
+        for day in (DAY - 2 * ONE_DAY, DAY - ONE_DAY, DAY):
+            publish(cast, houses, day)
+        found = shown(retailer.get(PAGE, {"day_from": DAY - ONE_DAY, "day_to": DAY, "kind": "bp_zip"}))
+        assert len(found) == 2
+        assert len(shown(retailer.get(PAGE, {"name": "w4112020260331"}))) == 1
+
     def test_another_company_gets_none_of_them(self, cast, houses, client_of):
         publish(cast, houses)
         answer = client_of(cast["yama.usage"]).get(f"{PAGE}files.zip", follow=True)
@@ -152,6 +167,40 @@ class TestManyAtOnce:
         publish(cast, houses[1:], now=LATER)
         queries()
         assert queries() == few
+
+
+class TestAcknowledging:
+    def test_it_is_kept_once_with_its_hour(self, cast, houses):
+        publish(cast, houses)
+        user, file = cast["umi.usage"], of(cast.umi)[0]
+        deliveries.collect(file, by=user, now=NOW).close()
+        for hour in (NOW, LATER):
+            deliveries.acknowledge(file, sha256=file.sha256, by=user, now=hour)
+        file.refresh_from_db()
+        assert file.acknowledged_at == NOW
+        assert LedgerEntry.objects.filter(action="published file acknowledged").count() == 1
+
+    def test_other_bytes_and_what_nobody_fetched_are_not_acknowledged(self, cast, houses):
+        publish(cast, houses)
+        user, file = cast["umi.usage"], of(cast.umi)[0]
+        with pytest.raises(deliveries.NotCollected):
+            deliveries.acknowledge(file, sha256=file.sha256, by=user, now=NOW)
+        deliveries.collect(file, by=user, now=NOW).close()
+        with pytest.raises(deliveries.OtherBytes):
+            deliveries.acknowledge(file, sha256="0" * 64, by=user, now=NOW)
+        with pytest.raises(IntegrityError, match="an_acknowledged_file_was_collected"), transaction.atomic():
+            PublishedFile.objects.filter(pk=file.pk).update(acknowledged_at=NOW, first_collected_at=None)
+
+    def test_what_is_offered_again_is_to_be_acknowledged_again(self, cast, houses):
+        publish(cast, houses)
+        user, file = cast["umi.usage"], of(cast.umi)[0]
+        deliveries.collect(file, by=user, now=NOW).close()
+        deliveries.acknowledge(file, sha256=file.sha256, by=user, now=NOW)
+        deliveries.offer_again(file.number, file.number, by=user, now=NOW)
+        file.refresh_from_db()
+        assert file.acknowledged_at is None
+        with pytest.raises(deliveries.NumbersReversed):
+            deliveries.offer_again(2, 1, by=user, now=NOW)
 
 
 class TestSendAgain:
@@ -188,8 +237,7 @@ class TestSendAgain:
 
     def test_nobody_offers_another_companys_numbers(self, cast, houses, client_of):
         publish(cast, houses)
-        with publication.collect(of(cast.umi)[0], by=cast["umi.usage"], now=NOW):
-            pass
+        deliveries.collect(of(cast.umi)[0], by=cast["umi.usage"], now=NOW).close()
         answer = client_of(cast["yama.usage"]).post(f"{PAGE}again/", {"first": 1, "last": 3}, follow=True)
         assert "まだ公表されたファイルがない" in answer.content.decode()
         assert of(cast.umi)[0].first_collected_at == NOW

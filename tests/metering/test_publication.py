@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import publication, supply
+from metering import deliveries, publication, supply
 from metering.formats import bp, names
 from metering.halfhours import NULL
 from metering.models import DeliveryCounter, Publication, PublishedFile, SupplyPoint, UsageBatch
@@ -408,8 +408,9 @@ def test_who_collected_first_is_kept_and_every_time_is_in_the_ledger(cast, house
     publication.publish_day(DAY, now=NOW)
     [file] = of(cast.umi)
     for hours in (1, 2):
-        with publication.collect(file, by=cast["umi.usage"], now=NOW + timedelta(hours=hours)) as stream:
-            assert hashlib.sha256(stream.read()).hexdigest() == file.sha256
+        part = deliveries.collect(file, by=cast["umi.usage"], now=NOW + timedelta(hours=hours))
+        assert hashlib.sha256(b"".join(part)).hexdigest() == file.sha256
+        part.close()
     file.refresh_from_db()
     assert file.first_collected_at == NOW + timedelta(hours=1)
     assert LedgerEntry.objects.filter(action="published file collected", company=cast.umi).count() == 2

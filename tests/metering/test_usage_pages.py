@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from metering import intake, publication, tasks, usage
+from metering import deliveries, intake, publication, tasks, usage
 from metering.inbox import PROVIDERS
 from metering.models import PublishedFile, UsageFile
 from portal.access import Role
@@ -221,7 +221,7 @@ def test_published_files_are_filtered_by_day_class_format_and_what_is_open(cast,
     make_points(cast, 1, supply_class="HV")
     files = publish(cast, houses)
     older = publish(cast, houses, DAY - ONE_DAY)
-    publication.collect(files[0], by=cast["umi.usage"], now=NOW).close()
+    deliveries.collect(files[0], by=cast["umi.usage"], now=NOW).close()
     for query, found in [
         ("?day=2026-03-30", 3),
         ("?supply_class=HV", 0),

@@ -1,0 +1,109 @@
+"""Kill a process of ours in the middle of its work: at a line of the product, or at a moment."""
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, connections
+
+ROOMS = tuple(str(settings.BASE_DIR / room) for room in ("portal", "metering", "switching"))
+
+
+def lines_of(work: Callable[[], Any]) -> int:
+    """How many lines of the product the work runs through; it is done by this, in a process of its own."""
+    reader, writer = os.pipe()
+    pid = _fork(lambda: os.write(writer, str(_traced(work, None)).encode()))
+    os.close(writer)
+    _, status = os.waitpid(pid, 0)
+    count = os.read(reader, 20)
+    os.close(reader)
+    assert status == 0, "the work itself failed"
+    return int(count)
+
+
+def at_line(work: Callable[[], Any], number: int) -> bool:
+    """Do the work in a process that is killed (SIGKILL) before its n-th line; True when it was, False: it was done."""
+    pid = _fork(lambda: _traced(work, number))
+    return _ended(pid)
+
+
+def after(work: Callable[[], Any], seconds: float) -> bool:
+    """Do the work in a process that is killed after so long; True when it was, False: it was done before."""
+    reader, writer = os.pipe()
+
+    def told() -> None:
+        connection.ensure_connection()
+        os.write(writer, b"!")
+        work()
+
+    pid = _fork(told)
+    os.close(writer)
+    select.select([reader], [], [], 60)
+    os.close(reader)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+    os.kill(pid, signal.SIGKILL)
+    return _ended(pid)
+
+
+def _fork(work: Callable[[], Any]) -> int:
+    connections.close_all()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        current_app._after_fork()
+        work()
+        code = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def _traced(work: Callable[[], Any], kill_before: int | None) -> int:
+    passed = 0
+
+    def line(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal passed
+        if event == "line":
+            passed += 1
+            if passed == kill_before:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    def call(frame: FrameType, event: str, argument: Any) -> Any:
+        return line if frame.f_code.co_filename.startswith(ROOMS) else None
+
+    sys.settrace(call)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+    return passed
+
+
+def _ended(pid: int) -> bool:
+    """Wait for the process, and for the database to have undone or finished what it was at."""
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the work failed before it was killed"
+    end = time.monotonic() + 60
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            if not cursor.fetchone()[0]:
+                return os.WIFSIGNALED(status)
+            assert time.monotonic() < end, "the killed process's session is still there"
+            time.sleep(0.005)
