@@ -306,7 +306,7 @@ def test_a_crash_while_files_are_written_leaves_nothing_to_see(cast, houses, mon
     assert publication.publish_day(DAY, now=NOW).revision == 0
 
 
-@pytest.mark.parametrize("step", ["_number", "_announce"])
+@pytest.mark.parametrize("step", ["number", "_announce"])
 def test_a_crash_before_the_commit_leaves_nothing_to_see(cast, houses, monkeypatch, step):
     deliver(cast, csv_of(block_of(houses)))
     before = sorted(all_files())
