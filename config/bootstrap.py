@@ -96,10 +96,11 @@ def build(environment: Path, lock: Path = LOCK) -> bool:
         if is_current(environment, lock):
             return False
         print(f"Preparing {_shown(environment)} from {_shown(lock)} (first start only) …", flush=True)
+        stamp = stamp_of(lock)  # read first: a lock that changes under the installation is installed by the next call
         (environment / STAMP).unlink(missing_ok=True)
         pip = _create(environment) if not _usable(environment) else _pip_of(environment)
         _install(pip, lock)
-        (environment / STAMP).write_text(stamp_of(lock) + "\n", encoding="ascii")
+        (environment / STAMP).write_text(stamp + "\n", encoding="ascii")
     return True
 
 

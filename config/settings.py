@@ -84,6 +84,8 @@ INSTALLED_APPS = [
     "crispy_forms",
     "crispy_bootstrap5",
     "django_filters",
+    "rest_framework",
+    "drf_spectacular",
     "pgtrigger",
 ]
 
@@ -226,6 +228,36 @@ CERTIFICATE_SECRET = required("KIRIKAE_CERTIFICATE_SECRET") if CERTIFICATE_SOURC
 if CERTIFICATE_SOURCE == "secret" and len(CERTIFICATE_SECRET) < 32:
     raise ImproperlyConfigured("KIRIKAE_CERTIFICATE_SECRET is too short; it needs 32 characters or more.")
 
+# --- API ----------------------------------------------------------------------------------------------------------
+# A client shows a certificate and a token. The demo on plain http has no certificates: there the token alone opens.
+API_CERTIFICATE_REQUIRED = PRODUCTION or os.environ.get("KIRIKAE_API_CERTIFICATE", "") == "1"
+API_TOKEN_MINUTES = 10
+API_READS_PER_MINUTE = int(os.environ.get("KIRIKAE_API_READS", "1200"))  # per client
+API_WRITES_PER_MINUTE = int(os.environ.get("KIRIKAE_API_WRITES", "600"))
+API_TOKENS_PER_MINUTE = 60  # per address that asks for one, or reads what is public
+API_KEYS_KEPT = timedelta(days=7)  # how long an Idempotency-Key is remembered
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.ClientAuthentication"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.parsing.Json"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsing.AlwaysJson",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "portal.api.schema.Schema",
+    "EXCEPTION_HANDLER": "portal.api.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Kirikae API",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": ["portal.api.schema.finish"],
+    "SERVE_PUBLIC": True,
+}
+
 # --- Protection of pages ------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -303,6 +335,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, schedule in [
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
         ("mail announcements that begin", "portal.tasks.mail_announcements", timedelta(minutes=1)),
+        ("forget old keys of the API", "portal.tasks.forget_api_keys", timedelta(hours=1)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
         ("sweep sign-ins that are over", "portal.tasks.sweep_sign_ins", timedelta(hours=1)),
         ("remind of certificates that end", "portal.tasks.remind_of_certificates", crontab(hour="8", minute="30")),

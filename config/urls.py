@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("workbench/", admin.site.urls),
+    path("api/v1/", include("config.api")),
     path("", include("portal.urls")),
     path("", include("metering.urls")),
     path("", include("switching.urls")),

@@ -70,6 +70,8 @@ class Ability(TextChoices):
     READ_ACCESS_LOG = "read_access_log", _("read who looked at a customer's supply point")
     REQUEST_CERTIFICATE = "request_certificate", _("ask for a client certificate")
     MANAGE_CERTIFICATES = "manage_certificates", _("decide on the own company's client certificates")
+    MANAGE_API_CLIENTS = "manage_api_clients", _("look after the own company's API clients")
+    SEE_EVERY_API_CLIENT = "see_every_api_client", _("see every company's API clients")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -126,6 +128,8 @@ MAY: dict[Ability, Grantable] = {
     Ability.READ_ACCESS_LOG: _by(Role.ADMINISTRATOR, of=(_R,)),
     Ability.REQUEST_CERTIFICATE: _by(*Role),
     Ability.MANAGE_CERTIFICATES: _by(Role.ADMINISTRATOR),
+    Ability.MANAGE_API_CLIENTS: _by(Role.ADMINISTRATOR),
+    Ability.SEE_EVERY_API_CLIENT: _by(Role.OPERATOR),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

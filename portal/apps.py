@@ -28,6 +28,8 @@ class PortalConfig(AppConfig):
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
             Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),
+            Entry(_("API clients"), "portal:api-clients", Ability.MANAGE_API_CLIENTS, 88),
+            Entry(_("API clients"), "portal:api-clients-of-all", Ability.SEE_EVERY_API_CLIENT, 88),
             Entry(_("Seals and proof packs"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
             Entry(_("Ledger"), "portal:ledger", Ability.READ_LEDGER, 87),
             Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),

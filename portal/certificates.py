@@ -340,8 +340,8 @@ def require_for_web(company: Company, *, required: bool, by: User, now: datetime
 
 
 def is_required(company: Company, purpose: CertificatePurpose | str) -> bool:
-    """The API opens with a certificate only; the web pages as the company wants it."""
-    return purpose == CertificatePurpose.API or company.web_certificate_required
+    """The API opens with a certificate only where the site says so; the web pages as the company wants it."""
+    return settings.API_CERTIFICATE_REQUIRED if purpose == CertificatePurpose.API else company.web_certificate_required
 
 
 # --- What a certificate opens ---------------------------------------------------------------------------------------

@@ -107,6 +107,10 @@ class SecondOperatorNeeded(Refused):
     sentence = _("This role gives access to others. Please propose it; a second operator has to confirm.")
 
 
+class NotForMachines(Refused):
+    sentence = _("A program holds the roles of clerks only, and has neither password nor second factor.")
+
+
 class LastAdministrator(Refused):
     sentence = _("This is the company's last administrator. Please name another one first.")
 
@@ -130,12 +134,14 @@ def register(
     password_hash: str = "",
     roles: Iterable[Hold | Role | str] = (),
     second: User | None = None,
+    is_machine: bool = False,
     by: User | None,
     now: datetime,
 ) -> User:
     """Open an account in a company (domain notes, switching §9); without a password nobody can sign in with it yet.
 
     `password_hash` takes over an account whose password is hashed already (`make_password`), for set-up in bulk.
+    A machine account has neither password nor address, so nobody ever signs in with it (portal.api_clients).
 
     `by` is a hub operator, an administrator of the same company, or None for the hub's own set-up.
     Raises NotAllowed, BadUsername, BadName, BadEmail, UsernameTaken, WeakPassword, RoleNotForCompany; then nothing is
@@ -144,7 +150,9 @@ def register(
     _may_change(by, company)
     if not USERNAME.fullmatch(username):
         raise BadUsername
-    user = User(company=company, username=username, name=_good_name(name), email=_good_email(email))
+    user = User(
+        company=company, username=username, name=_good_name(name), email=_good_email(email), is_machine=is_machine
+    )
     if password_hash:
         user.password = password_hash
     else:
@@ -193,6 +201,8 @@ def send_password_link(user: User, *, by: User | None, now: datetime) -> None:
     """
     with transaction.atomic():
         user = _locked(user, by)
+        if user.is_machine:
+            raise NotForMachines
         if not user.email:
             raise EmailNeeded
         user.set_unusable_password()
@@ -236,6 +246,8 @@ def change(user: User, *, by: User | None, now: datetime, **values: str) -> User
         user = _locked(user, by)
         checks = {"name": _good_name, "email": _good_email}
         values = {name: checks[name](value) for name, value in values.items()}
+        if user.is_machine and values.get("email"):
+            raise NotForMachines
         changes = {name: [getattr(user, name), value] for name, value in values.items() if getattr(user, name) != value}
         if changes:
             for name, (_old, new) in changes.items():
@@ -254,6 +266,8 @@ def set_password(user: User, *, password: str, by: User, now: datetime, keep: st
         _may_change(by, user.company)
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company").get(pk=user.pk)
+        if user.is_machine:
+            raise NotForMachines
         _set_password(user, password)
         user.save(update_fields=["password"])
         sessions.end_all(user, but=keep)
@@ -277,6 +291,8 @@ def set_roles(
     wanted_keys = {(str(hold.role), str(hold.area), str(hold.supply_class)) for hold in wanted}
     with transaction.atomic():
         user = _locked(user, by)
+        if user.is_machine and any(role in HUB_ROLES or role == Role.ADMINISTRATOR for role, _a, _c in wanted_keys):
+            raise NotForMachines
         if not user.company.is_hub_operator and any(role in HUB_ROLES for role, _area, _class in wanted_keys):
             raise RoleNotForCompany
         held = {(grant.role, grant.area, grant.supply_class): grant for grant in user.grants.all()}

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import announcements, certificates, jobs, letters, outbox, seals, sessions
+from portal import announcements, api_clients, certificates, jobs, letters, outbox, seals, sessions
 from portal.workdays import JST
 
 
@@ -31,6 +31,12 @@ def seal_ledger() -> None:
 def sweep_sign_ins() -> None:
     """Take sessions and sign-ins that are over out of the tables."""
     sessions.sweep(now=timezone.now())
+
+
+@shared_task
+def forget_api_keys() -> None:
+    """Take the keys of writes that nobody repeats any more out of the table."""
+    api_clients.forget_keys(now=timezone.now())
 
 
 @shared_task

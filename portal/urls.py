@@ -4,6 +4,8 @@ from django.urls import path
 
 from portal.views import (
     announcements,
+    api_clients,
+    api_docs,
     certificates,
     documents,
     evidence,
@@ -108,6 +110,15 @@ urlpatterns = [
     path("certificates/<int:pk>/certificate.pem", certificates.download, name="certificate-download"),
     path("certificates/<int:pk>/certificate.p12", certificates.bundle, name="certificate-bundle"),
     path("certificates/<int:pk>/revocation/", certificates.revocation, name="certificate-revocation"),
+    path("api-clients/", api_clients.own, name="api-clients"),
+    path("api-clients/all/", api_clients.every, name="api-clients-of-all"),
+    path("api-clients/new/", api_clients.new, name="api-client-new"),
+    path("api-clients/<str:client_id>/", api_clients.one, name="api-client"),
+    path("api-clients/<str:client_id>/roles/", api_clients.roles, name="api-client-roles"),
+    path("api-clients/<str:client_id>/secret/", api_clients.rotation, name="api-client-rotation"),
+    path("api-clients/<str:client_id>/revocation/", api_clients.revocation, name="api-client-revocation"),
+    path("api/", api_docs.reference, name="api-docs"),
+    path("api/errors/", api_docs.errors, name="api-errors"),
     path("healthz", health.healthz, name="healthz"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

@@ -1,6 +1,7 @@
 """Tables of the ground floor, one module per noun."""
 
 from portal.models.announcements import Announcement
+from portal.models.api import ApiClient, ApiWrite
 from portal.models.certificates import (
     Certificate,
     CertificateEnvironment,
@@ -26,6 +27,8 @@ from portal.models.workdays import ExtraHoliday
 
 __all__ = [
     "Announcement",
+    "ApiClient",
+    "ApiWrite",
     "Certificate",
     "CertificateEnvironment",
     "CertificatePurpose",

@@ -12,10 +12,10 @@ from portal.models.companies import Company
 
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: "User") -> "UserQuerySet":
-        """The own company's people who have not left, for whoever looks after its accounts."""
+        """The own company's people who have not left, for whoever looks after its accounts; no machine accounts."""
         if not user.may(Ability.MANAGE_PEOPLE):
             return self.none()
-        return self.filter(company=user.company_id, left_at__isnull=True)
+        return self.filter(company=user.company_id, left_at__isnull=True, is_machine=False)
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -24,13 +24,14 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 
 
 class User(AbstractBaseUser):
-    """A person; belongs to exactly one company. Roles come from grants, never from flags."""
+    """A person or a machine account; belongs to one company. Roles come from grants, never from flags."""
 
     username = models.CharField(_("user id"), max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=60)
     email = models.EmailField(_("e-mail"), blank=True)
     company = models.ForeignKey(Company, models.PROTECT, related_name="people", verbose_name=_("company"))
     is_active = models.BooleanField(_("active"), default=True)
+    is_machine = models.BooleanField(_("machine account"), default=False, editable=False)
     created_at = models.DateTimeField(_("registered at"), auto_now_add=True)
     left_at = models.DateTimeField(_("left at"), null=True, blank=True, editable=False)
 
@@ -46,7 +47,11 @@ class User(AbstractBaseUser):
             models.CheckConstraint(
                 condition=models.Q(left_at__isnull=True) | models.Q(is_active=False),
                 name="who_has_left_is_not_active",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_machine=False) | models.Q(password__startswith="!", email=""),
+                name="a_machine_has_neither_password_nor_address",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,28 +1,23 @@
 """Pages for what went wrong: a sentence, a way back and a number that can be quoted on the telephone."""
 
 import logging
-import secrets
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils.translation import gettext as _
 
 from portal.access import public
+from portal.api import problems
+from portal.quotable import quotable_id
 
 log = logging.getLogger(__name__)
-
-LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that sounds or looks like something else
-
-
-def quotable_id() -> str:
-    """Eight letters in two groups, safe to read over the telephone."""
-    letters = [secrets.choice(LETTERS) for _place in range(8)]
-    return "".join(letters[:4]) + "-" + "".join(letters[4:])
 
 
 @public
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: asks neither the database nor the session; the id stands in the log beside the traceback."""
+    if problems.is_api(request):
+        return problems.plain_answer(request, "api.error")
     number = quotable_id()
     log.exception("error %s at %s %s", number, request.method, request.path)
     try:
@@ -35,6 +30,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 @public
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400: what arrived was not a request this site can read."""
+    if problems.is_api(request):
+        return problems.plain_answer(request, "api.bad_request")
     return _page(request, "400.html", 400, _("This request could not be read"))
 
 
@@ -47,6 +44,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 @public
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: the same page for what does not exist and for what this person may not see."""
+    if problems.is_api(request):
+        return problems.plain_answer(request, "api.not_found")
     return _page(request, "404.html", 404, _("There is no such page for you"))
 
 

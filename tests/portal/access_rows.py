@@ -2,6 +2,7 @@
 
 from portal import onboarding, people, saved_views
 from portal.models.onboarding import UseKind
+from tests import calling
 from tests.access_rows import Row
 from tests.cast import NOW
 from tests.portal import certificate_tools, desk
@@ -11,6 +12,10 @@ def a_view(cast):
     by = cast["sora.viewer"]
     view = saved_views.save(page="portal:notices", query="", name="毎朝", is_shared=False, by=by, now=NOW)
     return {"pk": view.pk}
+
+
+def an_api_client(cast):
+    return {"client_id": calling.caller(cast, "sora", "relay").client.client_id}
 
 
 def an_account(cast):
@@ -51,6 +56,15 @@ def a_bundle(cast):
 
 ROWS = {
     "portal:home": Row("inside"),
+    "portal:api-docs": Row("public"),
+    "portal:api-errors": Row("public"),
+    "portal:api-clients": Row("ability", owner="sora.administrator"),
+    "portal:api-clients-of-all": Row("ability", owner="hub.operator"),
+    "portal:api-client-new": Row("ability", owner="sora.administrator"),
+    "portal:api-client": Row("ability", owner="sora.administrator", kwargs=an_api_client),
+    "portal:api-client-roles": Row("ability", owner="sora.administrator", kwargs=an_api_client),
+    "portal:api-client-rotation": Row("ability", owner="sora.administrator", kwargs=an_api_client),
+    "portal:api-client-revocation": Row("ability", owner="hub.operator", kwargs=an_api_client),
     "portal:sign-in": Row("public"),
     "portal:code": Row("half"),
     "portal:second-factor": Row("half"),

@@ -14,6 +14,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from portal import gates, onboarding, quotas
 from portal.access import Role
 from portal.models import (
+    ApiClient,
     Certificate,
     Company,
     ExtraHoliday,
@@ -27,6 +28,7 @@ from portal.models import (
     User,
 )
 from switching.models import Relay
+from tests import calling
 from tests.cast import NOW, Cast
 from tests.portal import certificate_tools
 from tests.portal.newcomers import filed, second_operator
@@ -93,7 +95,34 @@ def a_case(cast: Cast) -> str:
     return reverse("portal:evidence")
 
 
+def on_a_client(name: str) -> Callable[[Cast], str]:
+    return lambda cast: reverse(f"portal:{name}", args=[calling.caller(cast, "sora", "relay").client.client_id])
+
+
 PAGES: dict[str, Act] = {
+    "portal:api-client-new": Act(
+        "sora.administrator",
+        lambda cast: reverse("portal:api-client-new"),
+        lambda: ApiClient.objects.filter(user__name="夜間連携").exists(),
+        {"name": "夜間連携", "roles": ["relay"]},
+    ),
+    "portal:api-client-roles": Act(
+        "sora.administrator",
+        on_a_client("api-client-roles"),
+        lambda: User.objects.get(is_machine=True).roles == {"usage"},
+        {"roles-TOTAL_FORMS": "1", "roles-INITIAL_FORMS": "0", "roles-0-role": "usage", "roles-0-area": ""},
+    ),
+    "portal:api-client-rotation": Act(
+        "sora.administrator",
+        on_a_client("api-client-rotation"),
+        lambda: ApiClient.objects.filter(former_until__isnull=False).exists(),
+        {"overlap": "1"},
+    ),
+    "portal:api-client-revocation": Act(
+        "hub.operator",
+        on_a_client("api-client-revocation"),
+        lambda: ApiClient.objects.filter(revoked_at__isnull=False).exists(),
+    ),
     "portal:invitation-new": Act(
         "sora.administrator",
         lambda cast: reverse("portal:invitation-new"),

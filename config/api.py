@@ -1,0 +1,6 @@
+"""The API's addresses below /api/v1/: each room brings its own."""
+
+from portal.api.routes import routes as of_portal
+
+app_name = "api"
+urlpatterns = [*of_portal]

@@ -1,0 +1,58 @@
+"""What the ground floor's verbs refuse, as rows of the error catalogue."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal import api_clients, certificate_files, certificates, gates, quotas
+from portal.api import problems
+from portal.api.problems import Kind
+from portal.clock import now as moment
+
+problems.register(
+    Kind(
+        "api.token_not_good",
+        401,
+        api_clients.TokenNotGood.sentence,
+        (api_clients.TokenNotGood,),
+    ),
+    Kind(
+        "hub.closed",
+        503,
+        _("The function is closed now. Retry-After tells when it opens, where that is settled."),
+        (gates.Closed,),
+        say=str,
+        retry_after=lambda error: (
+            max(1, int((error.opens_at - moment()).total_seconds()) + 1) if error.opens_at else None
+        ),
+        more=lambda error: {
+            "function": str(error.function),
+            "opens_at": error.opens_at.isoformat() if error.opens_at else None,
+        },
+    ),
+    Kind(
+        "hub.quota_spent",
+        429,
+        _("Your company's quota of the day is used up. It begins anew at midnight."),
+        (quotas.Spent,),
+        say=str,
+        retry_after=lambda error: max(1, int((error.again_at - moment()).total_seconds()) + 1),
+    ),
+)
+_CONFLICT = {
+    certificates.TooManyWaiting: 409,
+    certificates.KeyUsedAlready: 409,
+    certificates.RegisteredAlready: 409,
+    certificates.TwoAreValid: 409,
+    certificates.DecidedAlready: 409,
+    certificates.NoneIssuedHere: 409,
+}
+problems.of_verbs(
+    "certificates",
+    {
+        certificates.NotAllowed: 403,
+        certificates.NotYours: 403,
+        certificates.BadTerminal: 422,
+        **_CONFLICT,
+        certificate_files.Refused: 422,
+    },
+    fields={certificates.BadTerminal: "terminal"},
+)

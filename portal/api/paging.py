@@ -1,0 +1,53 @@
+"""Lists in pages by cursor: the next page begins after the last row seen, whatever was added in the meantime."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core import signing
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.api.problems import CursorNotGood
+
+PAGE, MOST = 50, 200
+SALT = "portal.api.paging"
+
+
+class PageQuery(serializers.Serializer):
+    """The two parameters of every list."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=PAGE, help_text="Rows in one page.")
+    cursor = serializers.CharField(required=False, max_length=400, help_text="`next_cursor` of the page before.")
+
+
+def page(
+    request: Request,
+    rows: QuerySet[Any],
+    shown: Callable[[Any], Any],
+    *,
+    limit: int = PAGE,
+    cursor: str = "",
+    key: str = "pk",
+    is_descending: bool = True,
+) -> Response:
+    """Answer `{"items": […], "next_cursor": "…" or null}`, in the order of a unique column, newest first."""
+    if cursor:
+        try:
+            after = signing.loads(cursor, salt=f"{SALT}:{request.path}")
+        except signing.BadSignature as error:
+            raise CursorNotGood from error
+        rows = rows.filter(**{f"{key}__{'lt' if is_descending else 'gt'}": after})
+    found = list(rows.order_by(f"-{key}" if is_descending else key)[: limit + 1])
+    last = found[limit - 1] if len(found) > limit else None
+    value = last
+    for part in key.split("__") if last is not None else ():
+        value = getattr(value, part)
+    following = signing.dumps(value, salt=f"{SALT}:{request.path}") if last is not None else None
+    response = Response({"items": [shown(row) for row in found[:limit]], "next_cursor": following})
+    if following:
+        query = request._request.GET.copy()
+        query["cursor"] = following
+        response["Link"] = f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'
+    return response
