@@ -37,22 +37,27 @@ problems.register(
         retry_after=lambda error: max(1, int((error.again_at - moment()).total_seconds()) + 1),
     ),
 )
-_CONFLICT = {
-    certificates.TooManyWaiting: 409,
-    certificates.KeyUsedAlready: 409,
-    certificates.RegisteredAlready: 409,
-    certificates.TwoAreValid: 409,
-    certificates.DecidedAlready: 409,
-    certificates.NoneIssuedHere: 409,
-}
+_OF_THE_CSR = (
+    *(certificate_files.EmptyFile, certificate_files.TooLarge, certificate_files.HoldsPrivateKey),
+    *(certificate_files.IsACertificate, certificate_files.NotARequest, certificate_files.NotSignedByItsKey),
+    *(certificate_files.BrokenHash, certificate_files.WeakKey, certificate_files.WeakExponent),
+    *(certificate_files.KeyOfAnotherKind, certificate_files.WrongOrganisation, certificate_files.NameMissing),
+)
 problems.of_verbs(
     "certificates",
     {
         certificates.NotAllowed: 403,
         certificates.NotYours: 403,
         certificates.BadTerminal: 422,
-        **_CONFLICT,
-        certificate_files.Refused: 422,
+        certificates.TooManyWaiting: 409,
+        certificates.KeyUsedAlready: 409,
+        certificates.DecidedAlready: 409,
+        certificates.NoneIssuedHere: 409,
+        **dict.fromkeys(_OF_THE_CSR, 422),
     },
-    fields={certificates.BadTerminal: "terminal"},
+    fields={certificates.BadTerminal: "terminal", **dict.fromkeys(_OF_THE_CSR, "csr")},
+    sentences={
+        certificate_files.WeakKey: _("The key has too few bits; an RSA key needs at least 2048."),
+        certificate_files.WrongOrganisation: _("The subject's organisation (O) is not your company's name."),
+    },
 )

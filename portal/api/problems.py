@@ -131,15 +131,19 @@ def of_verbs(
     statuses: dict[type[Exception], int],
     *,
     fields: dict[type[Exception], str] | None = None,
+    sentences: dict[type[Exception], Words] | None = None,
 ) -> None:
-    """Enter exceptions of a noun whose sentence is `str(error)` and, as a class, `error.sentence`."""
-    named = fields or {}
+    """Enter exceptions of a noun whose sentence is `str(error)` and, as a class, `error.sentence` or in `sentences`.
+
+    `fields`: the entry of the body the exception is about.
+    """
+    named, worded = fields or {}, sentences or {}
     register(
         *(
             Kind(
                 code_for(noun, raised),
                 status,
-                getattr(raised, "sentence", ""),
+                worded.get(raised) or getattr(raised, "sentence", ""),
                 (raised,),
                 say=str,
                 fields=(lambda error, name=named[raised]: [name]) if raised in named else None,
