@@ -61,3 +61,44 @@ class ClosedByDefault:
                 view.__qualname__,
             )
             raise Http404
+        if getattr(view, "is_public", False) or is_endpoint(view):
+            return None
+        if getattr(view, "certificate_ability", None) is not None:
+            return None  # asked for its certificate next (portal.certificate_gate)
+        user = request.user
+        if not user.is_authenticated:
+            return to_sign_in(request)
+        if user.is_machine:  # no way of signing in leads here; should one ever, it ends here
+            logout(request)
+            return to_sign_in(request)
+        if not user.company.is_active:
+            logout(request)
+            messages.error(request, _("Your company's use of the portal is suspended. Please ask the hub operator."))
+            return to_sign_in(request)
+        if not user.is_verified():  # type: ignore[attr-defined]
+            return None if getattr(view, "is_half_open", False) else to_second_factor(request)
+        now = timezone.now()
+        if sessions.is_over(request, now=now):
+            sessions.forget(request)
+            logout(request)
+            messages.info(request, _("You were signed out because nothing happened for a while. Please sign in again."))
+            return to_sign_in(request)
+        sessions.touch(request, now=now)
+        if is_workbench(view) and not user.is_staff:
+            raise Http404
+        return None
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseRedirect:
+    """To the sign-in page and back here afterwards."""
+    return _and_back(request, "portal:sign-in")
+
+
+def to_second_factor(request: HttpRequest) -> HttpResponseRedirect:
+    """To the page that asks for the second factor and back here afterwards."""
+    return _and_back(request, "portal:code")
+
+
+def _and_back(request: HttpRequest, name: str) -> HttpResponseRedirect:
+    here = request.get_full_path() if request.method in {"GET", "HEAD"} else "/"
+    return HttpResponseRedirect(reverse(name) + ("?" + urlencode({"next": here}) if here != "/" else ""))
