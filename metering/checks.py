@@ -76,6 +76,16 @@ CHECKS: dict[str, Check] = {
     "gaps": Check("V03", _("Half-hours are missing.")),
     "late": Check("V03", _("The row came later than 06:00 of the next day.")),
     "half_hour_late": Check("V03", _("The half-hour came later than 60 minutes after its end.")),
+    "register_kind": Check(
+        "", _("“%(value)s” is no kind of reading. Write regular (00:00 of the day), put_up or taken_away.")
+    ),
+    "register_number": Check(
+        "", _("“%(value)s” is no register reading. Write kWh from 0 with at most three decimals, for example 12345.6.")
+    ),
+    "register_differs": Check(
+        "V02",
+        _("This meter, day and kind stand twice in the file with different readings; the first one was taken in."),
+    ),
     "revision_jump": Check(
         "V14",
         _("The file name's revision leaves out a number: an earlier file seems to be missing."),

@@ -7,7 +7,7 @@ found is kept; nothing stored is changed. Rules: domain notes, metering §5 (V07
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -305,6 +305,55 @@ class _Run:
             rank = int(self.rules.severities("V14").max())
             numbers = {"revision": name.revision, "expected": expected}
             yield Found("V14", "revision_order", rank, self.day, numbers=numbers)
+
+
+def check_registers(changed: Iterable[tuple[int, date]], file: UsageFile, *, now: datetime) -> int:
+    """Hold stored days to readings that came or changed: those of the day and of the day that ends with them (V07).
+
+    `changed` is (point, day of the reading); what was found by earlier readings about these days is replaced.
+    """
+    rules = check_rules.on(jst_date(file.received_at))
+    if rules.is_off("V07"):
+        return 0
+    touched: dict[date, set[int]] = {}
+    for point_id, day in changed:
+        touched.setdefault(day, set()).add(point_id)
+        touched.setdefault(day - ONE_DAY, set()).add(point_id)
+    kept = 0
+    for day, points in sorted(touched.items()):
+        ids = sorted(points)
+        for at in range(0, len(ids), BLOCK_ROWS):
+            part = ids[at : at + BLOCK_ROWS]
+            CheckFinding.objects.filter(check_code="V07", point_id__in=part, day=day, replaced_at__isnull=True).update(
+                replaced_at=now
+            )
+            rows = stored_days.in_force(part, [day])
+            facts = _facts_of(part)
+            kept += findings.keep(
+                list(_against(rows, facts, rules, day)), operator_id=file.sender_id, file_id=file.pk, now=now
+            )
+    return kept
+
+
+def _facts_of(points: list[int]) -> dict[int, tuple[int, int]]:
+    """Point → (step in Wh, scope)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT p.id, p.resolution_wh, {SCOPE_SQL.format(p='p')} FROM metering_supplypoint p WHERE p.id = ANY(%s)",
+            [points],
+        )
+        return {point_id: (step, scope) for point_id, step, scope in cursor.fetchall()}
+
+
+def _against(rows: Days, facts: dict[int, tuple[int, int]], rules: InForce, day: date) -> Iterator[Found]:
+    steps = np.array([facts[point_id][0] for point_id in rows.points.tolist()], np.int64)
+
+    def found(at: int, **numbers: int) -> Found:
+        point_id = int(rows.points[at])
+        rank = int(rules.severities("V07")[facts[point_id][1]])
+        return Found("V07", "register", rank, day, point_id, rows.meters[at], numbers)
+
+    yield from against_registers(rows, steps, found)
 
 
 def against_registers(rows: Days, steps: NDArray[np.int64], found: Callable[..., Found]) -> Iterator[Found]:

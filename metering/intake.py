@@ -22,6 +22,7 @@ from metering.day_intake import DayStore
 from metering.fixed_intake import FixedStore
 from metering.formats.errors import Unreadable
 from metering.models import Layer, UsageFile
+from metering.register_intake import RegisterStore
 from metering.slot_intake import SlotStore
 from metering.tallies import Tally, plain, tell_progress
 from metering.usage_formats import LAYERS, Format, NotAUsageFile, recognise
@@ -223,7 +224,9 @@ def _stored(file: UsageFile, *, now: datetime) -> Tally:
     raise AssertionError("unreachable")
 
 
-def _store(file: UsageFile, *, now: datetime) -> DayStore | SlotStore | FixedStore:
+def _store(file: UsageFile, *, now: datetime) -> DayStore | SlotStore | FixedStore | RegisterStore:
+    if file.format == UsageFile.Format.REGISTERS:
+        return RegisterStore(file, now=now)
     if file.layer == Layer.PRELIMINARY:
         return SlotStore(file, now=now)
     if file.layer == Layer.FIXED:

@@ -153,3 +153,22 @@ def between(point_id: int, meter: str, first: date, last: date) -> list[tuple[da
         .values_list("day", "wh")
     )
     return list(found)
+
+
+def of_exchange(
+    point_id: int,
+    day: date,
+    *,
+    old: str = "",
+    old_wh: int | None = None,
+    new: str = "",
+    new_wh: int | None = None,
+    now: datetime,
+) -> None:
+    """Record what was read at work on meters: the last reading of the one taken away, the first of the one put up."""
+    readings = []
+    if old and old_wh is not None:
+        readings.append(Reading(point_id, old, day, old_wh, Kind.TAKEN_AWAY))
+    if new and new_wh is not None:
+        readings.append(Reading(point_id, new, day, new_wh, Kind.PUT_UP))
+    record(readings, now=now)

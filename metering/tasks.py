@@ -6,6 +6,7 @@ from celery import shared_task
 
 from metering import (
     access_codes,
+    day_checks,
     drop_folder,
     fixed_publication,
     gaps,
@@ -88,6 +89,7 @@ def keep_months(at: str | None = None) -> None:
 def check_completeness(at: str | None = None) -> None:
     """Count the days that changed, open and close gaps."""
     gaps.check(now=_moment(at))
+    day_checks.run_due(now=_moment(at))
 
 
 @shared_task

@@ -98,6 +98,8 @@ def _csv(name: str, packed: bool, head: bytes) -> str:
             head = b""  # its reader says what is wrong
     header = head.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf").decode("latin-1")
     columns = {column.strip().strip('"').strip().lower() for column in header.split(",")}
+    if "reading_kwh" in columns:
+        return Format.REGISTERS
     return Format.LONG_CSV if {"slot", "kwh"} <= columns else Format.WIDE_CSV
 
 

@@ -46,6 +46,7 @@ class UsageFile(models.Model):
         BP_FIXED = "bp_fixed", "BP 1210/1220"
         BP_EXCHANGE = "bp_exchange", "BP 1310/1320"
         BP_OFF_CYCLE = "bp_off_cycle", "BP 1410/1420"
+        REGISTERS = "registers", _("register readings (CSV)")
 
     sender = models.ForeignKey(Company, models.PROTECT, related_name="usage_files", verbose_name=_("sender"))
     name = models.CharField(_("file name"), max_length=120)
