@@ -397,6 +397,8 @@ LEAD_BUSINESS_DAYS = {"LV": (1, 8), "FIT": (1, 8), "HV": (8, 20)}  # (without, w
 LEAD_EXTRA_DAYS = 2
 # An area's own, as JSON: {"10": {"LV": [2, 9]}}. What is not named there is as above.
 AREA_LEAD_BUSINESS_DAYS: dict[str, dict[str, tuple[int, int]]] = json.loads(os.environ.get("KIRIKAE_AREA_LEADS", "{}"))
+AREA_FURTHEST_AHEAD_DAYS: dict[str, int] = json.loads(os.environ.get("KIRIKAE_AREA_FURTHEST", "{}"))  # {"10": 90}
+AREA_MATCHING_CUT_OFF_BUSINESS_DAYS: dict[str, int] = json.loads(os.environ.get("KIRIKAE_AREA_CUT_OFFS", "{}"))
 IDENTITY_REJECTIONS_BEFORE_THROTTLE = 3  # of one company on one point
 # Of one company over all points: so many rejections for identity in this span, and so large a share of its answers.
 IDENTITY_REJECTIONS_SPAN, IDENTITY_REJECTIONS_PER_COMPANY, IDENTITY_REJECTIONS_SHARE = timedelta(days=7), 30, 0.3

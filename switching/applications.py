@@ -172,7 +172,7 @@ def date_window(
     earliest = deadlines.earliest_switch_date(
         today, supply_class=point.supply_class, meter_work=meter_work, workdays=calendar
     )
-    return earliest, deadlines.furthest_date(today)
+    return earliest, deadlines.furthest_date(today, point.area)
 
 
 @ahead.question

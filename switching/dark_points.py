@@ -150,7 +150,7 @@ def answer(*, case_id: int, ends_on: date | None, by: User, now: datetime, text:
             undoing.say(case, Word.KEEPS, by=by, now=now, text=text)
             left = undoing.step(case, UndoMove.KEEP, network, now=now)
         else:
-            earliest, latest = first_end(jst_date(now)), deadlines.furthest_date(jst_date(now))
+            earliest, latest = first_end(jst_date(now)), deadlines.furthest_date(jst_date(now), case.point.area)
             if not earliest <= ends_on <= latest:
                 raise EndsTooSoon(earliest, latest)
             undoing.say(case, Word.ENDS, by=by, now=now, text=text)

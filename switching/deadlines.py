@@ -49,13 +49,18 @@ def earliest_switch_date(matching_day: date, *, supply_class: str, meter_work: b
 
 
 def matching_cut_off(desired_date: date, workdays: Workdays) -> date:
-    """The last day on which a start and a termination for the desired date are paired."""
-    return workdays.add(desired_date, -settings.MATCHING_CUT_OFF_BUSINESS_DAYS)
+    """The last day on which a start and a termination for the desired date are paired, by the calendar's area."""
+    return workdays.add(desired_date, -cut_off_days(workdays.area))
 
 
-def furthest_date(today: date) -> date:
-    """The furthest desired date that may be asked for."""
-    return today + timedelta(days=settings.FURTHEST_AHEAD_DAYS)
+def cut_off_days(area: str) -> int:
+    """How many business days before the desired date pairing ends; an area may have its own number."""
+    return int(settings.AREA_MATCHING_CUT_OFF_BUSINESS_DAYS.get(area, settings.MATCHING_CUT_OFF_BUSINESS_DAYS))
+
+
+def furthest_date(today: date, area: str) -> date:
+    """The furthest desired date that may be asked for; an area may have its own."""
+    return today + timedelta(days=int(settings.AREA_FURTHEST_AHEAD_DAYS.get(area, settings.FURTHEST_AHEAD_DAYS)))
 
 
 def window(rule: Rule, *, supply_class: str, meter_work: bool, today: date, workdays: Workdays) -> tuple[date, date]:
@@ -69,4 +74,4 @@ def window(rule: Rule, *, supply_class: str, meter_work: bool, today: date, work
             meter_work=meter_work or rule.lead == Lead.ALWAYS_WORK,
             workdays=workdays,
         )
-    return earliest, furthest_date(today)
+    return earliest, furthest_date(today, workdays.area)

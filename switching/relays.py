@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
@@ -23,11 +23,13 @@ from switching import (
     frauds,
     guard,
     identity,
+    kinds,
     last_resort,
     leaving,
     notices,
     numbers,
     policies,
+    sequence,
     traces,
     undoing,
 )
@@ -110,6 +112,22 @@ class AlreadyOurs(NotPossible):
 
 class PointBusy(NotPossible):
     """Another relay is open on the point, a matched pair waits for its day or a switch is undone; whose is not told."""
+
+
+class OutOfSequence(NotPossible):
+    """Another movement of the point, which is not told, stands against a switch on the desired date."""
+
+    field = "desired_date"
+
+
+class OutOfOwnSequence(NotPossible):
+    """An application of the own company, `other`, stands against the switch; `order` is what would fit."""
+
+    field = "desired_date"
+
+    def __init__(self, other: sequence.Movement, order: sequence.Order) -> None:
+        super().__init__(f"{other.number} {other.kind} {other.day}")
+        self.other, self.order = other, order
 
 
 class Leaving(NotPossible):
@@ -322,6 +340,19 @@ def _check_request(
     _check_company(by.company_id, now=now)
     if is_busy(point.pk) and (dry_run or not _freed(point.pk, now=now)):
         raise PointBusy
+    _check_sequence(point.pk, request.desired_date, by.company_id, today=today)
+
+
+def _check_sequence(point_id: int, day: date, company_id: int, *, today: date) -> None:
+    """Ask the sequence check for the termination the relay leads to: it would be stuck beside what contradicts it.
+
+    A start that came before its relay, of whomever, contradicts nothing: the first accepted relay wins.
+    Raises OutOfOwnSequence, OutOfSequence.
+    """
+    others = applications.movements_of(point_id, today - timedelta(days=kinds.BACK_DAYS))
+    if against := sequence.contradicted(Application.Kind.SWITCH_TERMINATION, day, others):
+        other, order = against
+        raise OutOfOwnSequence(other, order) if other.retailer_id == company_id else OutOfSequence
 
 
 @ahead.question
@@ -506,6 +537,7 @@ def _acceptable(relay: Relay, *, now: datetime) -> RelayState:
         raise NotSupplying
     if is_being_terminated(relay.point_id):
         raise applications.PointBusy
+    _check_sequence(relay.point_id, relay.desired_date, relay.losing_retailer_id, today=jst_date(now))
     return state
 
 

@@ -65,6 +65,15 @@ def _most(refusal: Any) -> dict[str, str]:
     return {"most": f"{refusal.most:,}"}
 
 
+def _against(refusal: Any) -> dict[str, str]:
+    return {
+        "number": refusal.other.number,
+        "kind": str(applications.Kind(refusal.other.kind).label),
+        "day": jst(refusal.other.day),
+        "order": str(refusal.order.label),
+    }
+
+
 def _missing(refusal: Any) -> dict[str, str]:
     return {"items": " / ".join(item.text for item in refusal.missing)}
 
@@ -122,6 +131,14 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     relays.PointBusy: _(
         "A relay is open on this supply point. A second one cannot be registered; please try again when it has ended, "
         "or ask the customer."
+    ),
+    relays.OutOfSequence: _(
+        "Another movement of this point stands against a switch on the desired date. A facility inquiry tells its kind "
+        "and date; please choose another day or ask the customer."
+    ),
+    relays.OutOfOwnSequence: _(
+        "Your own application %(number)s (%(kind)s, %(day)s) stands against the switch of this relay. What would fit: "
+        "%(order)s."
     ),
     relays.Throttled: _(
         "Several of your company's relays on this point were rejected because the customer's data differed, or "
@@ -208,7 +225,7 @@ SENTENCES: dict[type[Exception], str | Promise] = {
     ),
     applications.Frozen: _(
         "The application is matched, and a matched pair is frozen for both sides. Before the switch date only the "
-        "network operator can stop it; please call it."
+        "network operator can stop it: please ask it to, on the application's page."
     ),
     applications.AlreadyMoved: _(
         "In the meantime the application has moved: it is now “%(state)s”. Nothing was changed; this page shows how it "
@@ -404,12 +421,8 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
         "supply_class": str(refusal.supply_class.label),
     },
     applications.StateDoesNotFit: _state,
-    applications.OutOfOwnSequence: lambda refusal: {
-        "number": refusal.other.number,
-        "kind": str(applications.Kind(refusal.other.kind).label),
-        "day": jst(refusal.other.day),
-        "order": str(refusal.order.label),
-    },
+    applications.OutOfOwnSequence: _against,
+    relays.OutOfOwnSequence: _against,
     applications.EntryNotPossible: lambda refusal: {
         "field": str(FIELDS[refusal.field]),
         "problem": str(refusal.problem.label),

@@ -5,7 +5,7 @@ the customer (docs/decisions/0006). What is not equal after the strict rules goe
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +17,7 @@ from portal import ahead, ledger
 from portal.models import Function, User
 from portal.templatetags.words import company_name, jst
 from portal.workdays import jst_date
-from switching import identity, relays, sights, traces
+from switching import applications, identity, kinds, relays, sights, traces
 from switching.bulk.kind import REFERENCE, FileKind
 from switching.bulk.rows import ChoiceField, CodesField, Column, Row
 from switching.bulk.withdrawals import RELAY, clean_numbers, find_relays
@@ -127,6 +127,9 @@ class Judgements(FileKind):
         periods, ending = supply.periods_of(points, today), relays.being_terminated(points)
         relays.by_id.know({(relay.pk,): relay for relay in found})
         supply.period_of.know({(pk, today): periods.get(pk) for pk in points})
+        since = today - timedelta(days=kinds.BACK_DAYS)
+        movements = applications.movements(points, since)
+        applications.movements_of.know({(pk, since): movements.get(pk, []) for pk in points})
         relays.is_being_terminated.know({(pk,): pk in ending for pk in points})
 
     def file(self, row: Row, *, by: User, now: datetime, dry_run: bool) -> Relay:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -13,7 +13,7 @@ from metering import supply
 from portal.market import Area, MarketRole
 from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
-from switching import disclosures, relays
+from switching import applications, disclosures, kinds, relays
 from switching.bulk import recalls
 from switching.bulk.kind import CLASS, POINT, REFERENCE, FileKind, clean_number, differing, find_points, labels_of
 from switching.bulk.rows import Column, DayField, Row, folded
@@ -85,6 +85,9 @@ class Registrations(FileKind):
         periods, busy = supply.periods_of(points, today, bare=True), relays.busy(points)
         tries = relays.tries(points, by.company_id)
         supply.period_of.know({(pk, today): periods.get(pk) for pk in points})
+        since = today - timedelta(days=kinds.BACK_DAYS)
+        movements = applications.movements(points, since)
+        applications.movements_of.know({(pk, since): movements.get(pk, []) for pk in points})
         relays.is_busy.know({(pk,): pk in busy for pk in points})
         relays.tries_at_identity.know({(pk, by.company_id): tries.get(pk, 0) for pk in points})
 

@@ -117,7 +117,7 @@ def why_filing(relay: Relay, calendar: Workdays) -> str:
 
 def why_cut_off(desired: date, calendar: Workdays) -> str:
     """Why start and termination must stand by that day."""
-    count = settings.MATCHING_CUT_OFF_BUSINESS_DAYS
+    count = deadlines.cut_off_days(calendar.area)
     rule = ngettext(
         "The last business day before the desired date %(day)s.",
         "%(count)s business days before the desired date %(day)s.",

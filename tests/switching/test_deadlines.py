@@ -124,3 +124,21 @@ def test_an_area_may_have_lead_times_of_its_own(settings):
 
     assert earliest("10", "LV", False) == date(2026, 6, 5) and earliest("10", "LV", True) == date(2026, 6, 14)
     assert earliest("10", "FIT", False) == earliest("03", "LV", False) == date(2026, 6, 4)
+
+
+def test_an_area_may_have_a_cut_off_and_a_furthest_day_of_its_own(settings):
+    settings.AREA_MATCHING_CUT_OFF_BUSINESS_DAYS = {"10": 3}
+    settings.AREA_FURTHEST_AHEAD_DAYS = {"10": 90}
+    desired = date(2026, 6, 12)  # a Friday
+    assert deadlines.matching_cut_off(desired, Workdays(area="10")) == date(2026, 6, 9)
+    assert deadlines.matching_cut_off(desired, Workdays(area="03")) == date(2026, 6, 11)
+    today = date(2026, 6, 1)
+    assert deadlines.furthest_date(today, "10") == today + timedelta(days=90)
+    assert deadlines.furthest_date(today, "03") == today + timedelta(days=180)
+    rule = kinds.rule("switch_start", "LV")
+    assert rule is not None
+    last = {
+        area: deadlines.window(rule, supply_class="LV", meter_work=False, today=today, workdays=Workdays(area=area))[1]
+        for area in ("03", "10")
+    }
+    assert last == {"03": today + timedelta(days=180), "10": today + timedelta(days=90)}
