@@ -36,7 +36,7 @@ def fetch(port: int, folder: Path, path: str, *, pair=None, **headers: str) -> t
     if pair:
         context.load_cert_chain(*map(str, pair))
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = httpx.get(f"https://localhost:{port}{path}", verify=context, headers=sent, timeout=30)
+    answer = httpx.get(f"https://localhost:{port}{path}", verify=context, headers=sent, timeout=120)
     return answer.status_code, answer.content
 
 
