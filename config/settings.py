@@ -362,6 +362,7 @@ CELERY_BEAT_SCHEDULE = {
         ("check the completeness of usage", "metering.tasks.check_completeness", timedelta(minutes=15)),
         ("publish half-hours", "metering.tasks.publish_half_hours", timedelta(minutes=1)),
         ("publish fixed usage", "metering.tasks.publish_fixed", timedelta(minutes=10)),
+        ("publish other categories", "metering.tasks.publish_categories", timedelta(minutes=30)),
         ("drop old half-hours", "metering.tasks.drop_old_half_hours", crontab(hour="3", minute="30")),
         ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
     ]

@@ -92,6 +92,24 @@ CHECKS: dict[str, Check] = {
     ),
 }
 
+CELLS: dict[str, str | Promise] = {
+    "cell_day": _("Column %(column)s: “%(value)s” is not a day. Write it as 2026-04-01."),
+    "cell_month": _("Column %(column)s: “%(value)s” is not a month. Write it as 2026-04."),
+    "cell_moment": _("Column %(column)s: “%(value)s” is not a time. Write it as 2026-04-01 13:30."),
+    "cell_number": _("Column %(column)s: “%(value)s” is not a whole number from 0 to %(most)s."),
+    "cell_slot": _("Column %(column)s: “%(value)s” is not a slot. Write 1 to 48; slot 1 is 00:00 to 00:30."),
+    "cell_amount": _(
+        "Column %(column)s: “%(value)s” is no amount. Write it with a decimal point and at most three decimals."
+    ),
+    "cell_text": _("Column %(column)s: a text of 1 to %(most)s characters is expected, not “%(value)s”."),
+    "cell_flag": _("Column %(column)s: “%(value)s” is neither 0 (no) nor 1 (yes)."),
+    "cell_other_day": _("Column %(column)s: “%(value)s” is on another day than the row's date."),
+    "cell_order": _("Column %(column)s: “%(value)s” does not lie after the beginning."),
+    "cell_minutes": _("Column %(column)s: “%(value)s” minutes, but from beginning to end there are %(expected)s."),
+    "cell_sorted": _("Column %(column)s: “%(value)s” kWh after sorting is more than the whole."),
+}
+"""What is wrong with a cell of the other categories' files."""
+
 FILE_PROBLEMS: dict[str, str | Promise] = {
     "name_kind": _(
         "“%(name)s” is no usage file by its name. Taken in are CSV (.csv, .csv.gz), Parquet (.parquet), Green Button "
@@ -120,7 +138,7 @@ def sentence(code: str, params: Mapping[str, object] | None = None) -> str:
     older release) is given back as it is.
     """
     known = CHECKS.get(code)
-    words = known.sentence if known else FILE_PROBLEMS.get(code) or REASONS.get(code)
+    words = known.sentence if known else FILE_PROBLEMS.get(code) or CELLS.get(code) or REASONS.get(code)
     if words is None:
         return code
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -29,6 +29,7 @@ from portal.workdays import jst_date
 log = logging.getLogger(__name__)
 
 ONE_DAY = timedelta(days=1)
+FETCH_ROWS = 500
 VOLTAGE = {SupplyClass.HV: "10", SupplyClass.LV: "20", SupplyClass.FIT: "20"}
 """The second half of the information code a class of supply travels in."""
 
@@ -123,12 +124,11 @@ class _Run:
             points: set[int] = set()
             count = readings = 0
             for (kind, month), of_message in groupby(rows, key=lambda found: (found[2].kind, found[2].month)):
-                numbered = [(number, row) for _, number, row in of_message]
-                for at in range(0, len(numbered), settings.PUBLISHED_MONTHS_PER_FILE):
-                    self._zip(outgoing, kind, month, numbered[at : at + settings.PUBLISHED_MONTHS_PER_FILE])
-                points |= {row.point_id for _, row in numbered}
-                count += len(numbered)
-                readings += sum(1 for _, row in numbered if row.wh is not None)
+                while part := list(islice(of_message, settings.PUBLISHED_MONTHS_PER_FILE)):
+                    self._zip(outgoing, kind, month, [(number, row) for _, number, row in part])
+                    points |= {row.point_id for _, _, row in part}
+                    count += len(part)
+                    readings += sum(1 for _, _, row in part if row.wh is not None)
             outgoing.add_manifest(
                 f"manifest_fixed_{key[2]}_{made.day:%Y%m%d}_{made.revision:02}.json",
                 day=made.day.isoformat(),
@@ -146,21 +146,26 @@ class _Run:
 
     def _rows(self) -> Iterator[tuple[Key | None, str, FixedRow]]:
         """The rows to publish by recipient, area, class, kind, month, point and meter, only the newest of each."""
-        rows = FixedRow.objects.raw(
-            """
-            SELECT f.*, p.number AS point_number, p.area AS point_area, p.supply_class AS point_class, s.retailer_id
-            FROM (SELECT DISTINCT ON (point_id, kind, meter) * FROM metering_fixedrow
-                  WHERE batch_id = ANY (%s) ORDER BY point_id, kind, meter, revision DESC) f
-            JOIN metering_supplypoint p ON p.id = f.point_id
-            LEFT JOIN metering_supplyperiod s
-                   ON s.point_id = p.id AND s.known_until IS NULL AND s.during @> f.read_on
-            ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, f.kind, f.month, p.number, f.meter
-            """,
-            [self.batch_ids],
-        )
-        for row in rows.iterator(chunk_size=1000):
-            key = None if row.retailer_id is None else (row.retailer_id, row.point_area, row.point_class)
-            yield key, row.point_number, row
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT f.id, s.retailer_id, p.area, p.supply_class, p.number
+                FROM (SELECT DISTINCT ON (point_id, kind, meter) id, point_id, kind, meter, month, read_on
+                      FROM metering_fixedrow
+                      WHERE batch_id = ANY (%s) ORDER BY point_id, kind, meter, revision DESC) f
+                JOIN metering_supplypoint p ON p.id = f.point_id
+                LEFT JOIN metering_supplyperiod s
+                       ON s.point_id = p.id AND s.known_until IS NULL AND s.during @> f.read_on
+                ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, f.kind, f.month, p.number, f.meter
+                """,
+                [self.batch_ids],
+            )
+            found = cursor.fetchall()
+        for at in range(0, len(found), FETCH_ROWS):  # a row is a month of half-hours: few of them at a time
+            part = found[at : at + FETCH_ROWS]
+            rows = FixedRow.objects.in_bulk([row[0] for row in part])
+            for pk, retailer_id, area, supply_class, number in part:
+                yield None if retailer_id is None else (retailer_id, area, supply_class), number, rows[pk]
 
     def _zip(self, outgoing: Outgoing, kind: str, month: date | None, rows: list[tuple[str, FixedRow]]) -> None:
         recipient_id, area, supply_class = outgoing.key

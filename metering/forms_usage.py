@@ -112,6 +112,18 @@ class PublishedFileFilter(django_filters.FilterSet):
         return rows.filter(publication__published_at__gt=since) if since else rows
 
 
+class CategoryFilter(django_filters.FilterSet):
+    """The declared fields stand in every category's table, so no model is named."""
+
+    point = django_filters.CharFilter(label=_("Supply point"), field_name="point__number", lookup_expr="startswith")
+    first = django_filters.DateFilter(
+        label=_("From"), field_name="on", lookup_expr="gte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    last = django_filters.DateFilter(
+        label=_("To"), field_name="on", lookup_expr="lte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
 class AgainForm(forms.Form):
     """Delivery numbers that are to be sent again."""
 

@@ -18,6 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from metering import history_checks, partitions
+from metering.category_intake import CategoryStore
 from metering.day_intake import DayStore
 from metering.fixed_intake import FixedStore
 from metering.formats.errors import Unreadable
@@ -224,11 +225,13 @@ def _stored(file: UsageFile, *, now: datetime) -> Tally:
     raise AssertionError("unreachable")
 
 
-def _store(file: UsageFile, *, now: datetime) -> DayStore | SlotStore | FixedStore | RegisterStore:
+def _store(file: UsageFile, *, now: datetime) -> DayStore | SlotStore | FixedStore | RegisterStore | CategoryStore:
     if file.format == UsageFile.Format.REGISTERS:
         return RegisterStore(file, now=now)
     if file.layer == Layer.PRELIMINARY:
         return SlotStore(file, now=now)
+    if file.layer == Layer.OTHER:
+        return CategoryStore(file, now=now)
     if file.layer == Layer.FIXED:
         return FixedStore(file, now=now)
     return DayStore(file, now=now)

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from metering import (
     access_codes,
+    category_publication,
     day_checks,
     drop_folder,
     fixed_publication,
@@ -71,6 +72,12 @@ def publish_half_hours(at: str | None = None) -> None:
 def publish_fixed(at: str | None = None) -> None:
     """Publish the fixed usage, meter exchanges and off-cycle readings that arrived."""
     fixed_publication.publish_waiting(now=_moment(at))
+
+
+@shared_task
+def publish_categories(at: str | None = None) -> None:
+    """Publish what arrived of the other categories."""
+    category_publication.publish_waiting(now=_moment(at))
 
 
 @shared_task

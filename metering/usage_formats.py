@@ -21,6 +21,7 @@ from portal.models import Participation
 
 Format = UsageFile.Format
 
+_CATEGORIES = (Format.INTERRUPTION, Format.SORTED_ENERGY, Format.CONTRACT_POWER)
 NAME_LENGTH = 120
 HEAD_BYTES = 4096
 """So many first bytes of a file are looked at to tell its format; a header line is shorter."""
@@ -34,6 +35,13 @@ _ENDINGS: dict[tuple[str, ...], tuple[str, str, tuple[bytes, ...]]] = {
 """What names end in, and what the content then begins with."""
 
 
+_CSV_COLUMNS = {
+    Format.SORTED_ENERGY: {"contract", "sorted_kwh"},
+    Format.LONG_CSV: {"slot", "kwh"},
+    Format.INTERRUPTION: {"cause", "days_counted"},
+    Format.CONTRACT_POWER: {"contract_kw", "from_month"},
+}
+"""Columns of the header line by which a CSV is known; with none of them it is a wide one."""
 _OF_CODE = {
     **dict.fromkeys(bp.HALF_HOUR, Format.BP_HALF_HOUR),
     **dict.fromkeys(bp.DAY, Format.BP_DAY),
@@ -43,6 +51,7 @@ _OF_CODE = {
 }
 LAYERS = {
     Format.BP_HALF_HOUR: Layer.PRELIMINARY,
+    **dict.fromkeys(_CATEGORIES, Layer.OTHER),
     **dict.fromkeys((Format.BP_FIXED, Format.BP_EXCHANGE, Format.BP_OFF_CYCLE), Layer.FIXED),
 }
 """The layer of what a format brings, where it is not the daily one."""
@@ -100,7 +109,10 @@ def _csv(name: str, packed: bool, head: bytes) -> str:
     columns = {column.strip().strip('"').strip().lower() for column in header.split(",")}
     if "reading_kwh" in columns:
         return Format.REGISTERS
-    return Format.LONG_CSV if {"slot", "kwh"} <= columns else Format.WIDE_CSV
+    for format_, its_own in _CSV_COLUMNS.items():
+        if its_own <= columns:
+            return format_
+    return Format.WIDE_CSV
 
 
 class FileProblem(Unreadable):

@@ -1,6 +1,7 @@
 """Tables of the metering room, one module per noun."""
 
 from metering.models.access import UsageAccessRequest, UsageInquiry, WrongCode
+from metering.models.categories import CategoryRow, ContractPower, Interruption, SortedEnergy
 from metering.models.checks import CheckFinding, CheckRule, OwedCheck
 from metering.models.completeness import DayCount, Gap, HeldDay
 from metering.models.estimates import Estimate
@@ -26,10 +27,12 @@ from metering.models.usage import (
 )
 
 __all__ = [
+    "CategoryRow",
     "CheckFinding",
     "CheckRule",
     "Consent",
     "Contract",
+    "ContractPower",
     "CutDay",
     "DayCount",
     "DeliveryCounter",
@@ -41,6 +44,7 @@ __all__ = [
     "InquiryAlarm",
     "InquiryCount",
     "InquiryRules",
+    "Interruption",
     "Layer",
     "Meter",
     "MonthlyUsage",
@@ -53,6 +57,7 @@ __all__ = [
     "RegisterReading",
     "Slice",
     "SlotSegment",
+    "SortedEnergy",
     "SupplyPeriod",
     "SupplyPoint",
     "UsageAccessRequest",

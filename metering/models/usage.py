@@ -14,11 +14,12 @@ from portal.models import Company, User
 
 
 class Layer(models.TextChoices):
-    """Three layers that are never mixed (domain notes, metering §3)."""
+    """Three layers that are never mixed (domain notes, metering §3), and what is no half-hourly usage."""
 
     PRELIMINARY = "P", _("preliminary")
     DAILY = "D", _("daily")
     FIXED = "F", _("fixed")
+    OTHER = "O", _("other categories")
 
 
 class UsageFileQuerySet(models.QuerySet["UsageFile"]):
@@ -47,6 +48,9 @@ class UsageFile(models.Model):
         BP_EXCHANGE = "bp_exchange", "BP 1310/1320"
         BP_OFF_CYCLE = "bp_off_cycle", "BP 1410/1420"
         REGISTERS = "registers", _("register readings (CSV)")
+        INTERRUPTION = "interruption", _("interruption discounts (CSV)")
+        SORTED_ENERGY = "sorted_energy", _("sorted energy (CSV)")
+        CONTRACT_POWER = "contract_power", _("contract power (CSV)")
 
     sender = models.ForeignKey(Company, models.PROTECT, related_name="usage_files", verbose_name=_("sender"))
     name = models.CharField(_("file name"), max_length=120)
@@ -276,6 +280,7 @@ class PublishedFile(models.Model):
         WIDE_CSV = "wide_csv", _("wide CSV (gzip)")
         MANIFEST = "manifest", _("manifest (JSON)")
         WITHDRAWAL = "withdrawal", _("withdrawal (CSV)")
+        CATEGORY = "category", _("other category (CSV)")
 
     publication = models.ForeignKey(Publication, models.PROTECT, related_name="files", verbose_name=_("publication"))
     recipient = models.ForeignKey(Company, models.PROTECT, related_name="published_files", verbose_name=_("recipient"))

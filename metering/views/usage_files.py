@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from metering import checks, intake, register_intake, resending, tallies
+from metering import categories, checks, intake, register_intake, resending, tallies
 from metering.formats.csv import COLUMNS
 from metering.forms_usage import UploadForm, UsageFileFilter
 from metering.models import OwedCheck, RefusedRow, UsageFile
@@ -254,6 +254,8 @@ def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def _refused_lines(file: UsageFile, language: str) -> Iterator[bytes]:
     columns = register_intake.COLUMNS if file.format == UsageFile.Format.REGISTERS else COLUMNS
+    if category := categories.OF_FORMAT.get(file.format):
+        columns = category.header
     yield b"\xef\xbb\xbf" + ",".join(("code", "reason", *columns)).encode() + b"\n"
     for row in file.refused.order_by("line", "id").iterator(chunk_size=2000):
         with translation.override(language):

@@ -117,6 +117,7 @@ def a_gap_of_kaze(cast: Cast) -> dict[str, Any]:
 
 
 COMPLETENESS = {
+    "metering:usage-category": Row("ability", owner="umi.usage", kwargs=lambda cast: {"slug": "interruptions"}),
     "metering:completeness": Row("ability", owner="hub.operator"),
     "metering:gaps": Row("ability", owner="umi.usage"),
     "metering:gap": Row("ability", owner="umi.usage", kwargs=a_gap_of_kaze),
