@@ -323,9 +323,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_TIME_LIMIT, CELERY_TASK_SOFT_TIME_LIMIT = 3000, 2700
 CELERY_TASK_DEFAULT_QUEUE = "cases"
-CELERY_TASK_QUEUES = [Queue("cases"), Queue("usage"), Queue("outbox")]
+CELERY_TASK_QUEUES = [Queue("cases"), Queue("usage"), Queue("outbox"), Queue("webhooks")]
 CELERY_TASK_ROUTES = {
     "metering.tasks.*": {"queue": "usage"},
+    "portal.tasks.send_webhooks": {"queue": "webhooks"},  # a receiver that hangs holds no mail up
     "portal.tasks.*": {"queue": "outbox"},
     "switching.tasks.*": {"queue": "cases"},
 }
@@ -334,6 +335,10 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": schedule}
     for name, task, schedule in [
         ("send the outbox", "portal.tasks.send_outbox", timedelta(seconds=15)),
+        ("send webhooks", "portal.tasks.send_webhooks", timedelta(seconds=15)),
+        ("look at what is not delivered", "portal.tasks.look_at_delivery", timedelta(minutes=1)),
+        ("make statements of events", "portal.tasks.make_statements", crontab(hour="0", minute="20")),
+        ("drop old events", "portal.tasks.drop_old_events", crontab(hour="3", minute="40")),
         ("mail announcements that begin", "portal.tasks.mail_announcements", timedelta(minutes=1)),
         ("forget old keys of the API", "portal.tasks.forget_api_keys", timedelta(hours=1)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
@@ -380,6 +385,17 @@ SILENCED_SYSTEM_CHECKS = [
     "axes.W006",  # a user id is frozen whatever the address or browser the guesses come from
     "otp_webauthn.E030",  # the origin of passkeys is SITE_ADDRESS; portal.passkeys looks whether it serves
 ]
+
+# --- Events -------------------------------------------------------------------------------------------------------
+EVENT_DAYS = int(os.environ.get("KIRIKAE_EVENT_DAYS", "100"))  # how long the feed can be read again
+if EVENT_DAYS < 90:
+    raise ImproperlyConfigured("KIRIKAE_EVENT_DAYS is less than 90; every company may read the feed of 90 days again.")
+WEBHOOK_SECONDS = 10  # in which a receiver answers
+WEBHOOK_PAUSE_AFTER = 10  # failures one after the other, about an hour and a half; its company is told
+WEBHOOK_SECRET_OVERLAP = timedelta(days=7)  # in which a changed secret's former one signs too
+WEBHOOK_LOG_DAYS = 30
+WEBHOOK_CA_FILE = os.environ.get("KIRIKAE_WEBHOOK_CA", "")  # whose certificates receivers show; "" for the system's
+UNSENT_ALARM = timedelta(minutes=4)  # what waits longer is told by the next minute's look
 
 # --- Rules: defaults of the domain notes that an operator may change ----------------------------------------------
 # An application for use is due so many business days before its start: for 1 March 2016 by 19 February 2016.

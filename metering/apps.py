@@ -13,8 +13,11 @@ class MeteringConfig(AppConfig):
     verbose_name = _("Supply points and usage")
 
     def ready(self) -> None:
+        from metering.event_kinds import KINDS
         from metering.inbox import PROVIDERS
+        from portal import event_kinds
 
+        event_kinds.register(KINDS)
         for provider in PROVIDERS:
             inbox.register(provider)
         navigation.register(

@@ -160,7 +160,7 @@ def record_consent(
     gates.require(Function.FACILITY_INQUIRY, now=now, by=by)
     if not reference.strip():
         raise ReferenceMissing
-    _check_age(obtained_on, now)
+    check_consent_day(obtained_on, now)
     with transaction.atomic():
         consent = Consent.objects.create(
             company=by.company,
@@ -406,11 +406,12 @@ def checked(consent: Consent | None, by: User, now: datetime) -> Consent:
         raise ConsentMissing
     if consent.company_id != by.company_id:
         raise ConsentOfAnotherCompany
-    _check_age(consent.obtained_on, now)
+    check_consent_day(consent.obtained_on, now)
     return consent
 
 
-def _check_age(obtained_on: date, now: datetime) -> None:
+def check_consent_day(obtained_on: date, now: datetime) -> None:
+    """Raises ConsentInTheFuture or ConsentTooOld."""
     age = (jst_date(now) - obtained_on).days
     if age < 0:
         raise ConsentInTheFuture

@@ -72,6 +72,10 @@ class Ability(TextChoices):
     MANAGE_CERTIFICATES = "manage_certificates", _("decide on the own company's client certificates")
     MANAGE_API_CLIENTS = "manage_api_clients", _("look after the own company's API clients")
     SEE_EVERY_API_CLIENT = "see_every_api_client", _("see every company's API clients")
+    READ_EVENTS = "read_events", _("read the feed of events")
+    MANAGE_WEBHOOKS = "manage_webhooks", _("look after the own company's webhooks")
+    STEER_WEBHOOKS = "steer_webhooks", _("test, pause and resume webhooks and have events sent again")
+    WATCH_DELIVERY = "watch_delivery", _("watch what is not delivered to the companies")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -108,7 +112,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.FILE_APPLICATION: _by(Role.APPLICATION, of=(_R,)),
     Ability.ANSWER_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_QUEUE: _by(Role.RELAY, Role.APPLICATION, of=(_R,)),
-    Ability.SEND_MANY: _by(Role.APPLICATION, Role.RELAY, of=(_R, _N)),
+    Ability.SEND_MANY: _by(Role.APPLICATION, Role.RELAY, Role.INQUIRY, of=(_R, _N)),
     Ability.COMPLETE_APPLICATION: _by(Role.APPLICATION, of=(_N,)),
     Ability.SEE_UNDOING: _by(Role.RELAY, Role.APPLICATION, Role.OPERATOR, Role.AUDITOR),
     Ability.UNDO: _by(Role.RELAY, of=(_R,)),
@@ -130,6 +134,10 @@ MAY: dict[Ability, Grantable] = {
     Ability.MANAGE_CERTIFICATES: _by(Role.ADMINISTRATOR),
     Ability.MANAGE_API_CLIENTS: _by(Role.ADMINISTRATOR),
     Ability.SEE_EVERY_API_CLIENT: _by(Role.OPERATOR),
+    Ability.READ_EVENTS: _by(*Role),
+    Ability.MANAGE_WEBHOOKS: _by(Role.ADMINISTRATOR),
+    Ability.STEER_WEBHOOKS: _by(Role.ADMINISTRATOR, Role.APPLICATION, Role.RELAY, Role.USAGE),
+    Ability.WATCH_DELIVERY: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

@@ -13,10 +13,12 @@ class PortalConfig(AppConfig):
     verbose_name = _("Companies and people")
 
     def ready(self) -> None:
+        from portal import event_kinds
         from portal.certificate_inbox import waiting
         from portal.desk_inbox import waiting as waits_at_the_desk
         from portal.onboarding_inbox import for_operators
 
+        event_kinds.register(event_kinds.PORTAL)
         inbox.register(waiting)
         inbox.register(for_operators)
         inbox.register(waits_at_the_desk)
@@ -26,6 +28,8 @@ class PortalConfig(AppConfig):
             Entry(_("Documents"), "portal:documents", Ability.ENTER, 92),
             Entry(_("Helpdesk"), "portal:tickets", Ability.ENTER, 93),
             Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
+            Entry(_("Feed of events"), "portal:events", Ability.READ_EVENTS, 81),
+            Entry(_("Webhooks"), "portal:webhooks", Ability.MANAGE_WEBHOOKS, 82),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
             Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),
             Entry(_("API clients"), "portal:api-clients", Ability.MANAGE_API_CLIENTS, 88),

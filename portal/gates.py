@@ -12,10 +12,10 @@ from django.utils.text import format_lazy
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from portal import ahead, ledger
+from portal import ahead, events, ledger
 from portal.access import Ability, Role
 from portal.companies import Refused
-from portal.models import Company, Environment, Function, Gate, MaintenanceWindow, User
+from portal.models import Cause, Company, Environment, Function, Gate, MaintenanceWindow, Topic, User
 from portal.templatetags.words import jst
 from portal.workdays import JST, jst_date
 
@@ -279,6 +279,7 @@ def _record(action: str, gate: Gate, *, by: User | None, now: datetime, **detail
         opened_from=gate.opened_from.isoformat(),
         **detail,
     )
+    _tell_systems(action, gate.environment, gate.function, now=now, opened_from=gate.opened_from, **detail)
 
 
 def _record_window(action: str, window: MaintenanceWindow, *, by: User | None, now: datetime) -> None:
@@ -289,6 +290,42 @@ def _record_window(action: str, window: MaintenanceWindow, *, by: User | None, n
         now=now,
         begins_at=window.begins_at.isoformat(),
         ends_at=window.ends_at.isoformat(),
+    )
+    _tell_systems(
+        action, window.environment, window.function, now=now, begins_at=window.begins_at, ends_at=window.ends_at
+    )
+
+
+KINDS = {
+    "gate set": "gate.set",
+    "gate taken back": "gate.take_back",
+    "maintenance announced": "maintenance.announce",
+    "maintenance called off": "maintenance.call_off",
+}
+
+
+def _tell_systems(action: str, environment: str, function: str, *, now: datetime, **moments: Any) -> None:
+    """An event to every company, so that its systems know when to ask again; people see it on every page."""
+    if environment != settings.ENVIRONMENT:
+        return
+    detail = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in moments.items()
+        if name != "note"
+    }
+    events.write_many(
+        [
+            events.Happening(
+                recipient_id=company_id,
+                topic=Topic.COMPANY,
+                kind=KINDS[action],
+                cause=Cause.HUB_DEED,
+                subject=f"function {function}",
+                detail={"function": str(function), **detail},
+            )
+            for company_id in Company.objects.filter(is_active=True).values_list("pk", flat=True)
+        ],
+        now=now,
     )
 
 

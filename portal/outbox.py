@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from portal import event_kinds, events
 from portal.access import Ability
 from portal.copying import copy_rows
 from portal.models import Company, Delivery, Notice
@@ -37,6 +38,7 @@ class Post:
 
     `ability` says which of the recipient's people it concerns; `area` narrows it further ("" = all).
     `context` holds only what may be seen by everybody with that ability: never a customer's name.
+    `resource` is the address in the API of what it is about.
     """
 
     recipient_id: int
@@ -46,6 +48,7 @@ class Post:
     area: str = ""
     ability: Ability | str = ""
     context: dict[str, Any] = field(default_factory=dict)
+    resource: str = ""
 
 
 def post(notice: Post, *, now: datetime) -> None:
@@ -53,11 +56,15 @@ def post(notice: Post, *, now: datetime) -> None:
     post_many([notice], now=now)
 
 
-def post_many(posts: Iterable[Post], *, now: datetime) -> int:
-    """Write numbered notices and their mails in the caller's transaction; returns how many.
+def post_many(posts: Iterable[Post], *, now: datetime, are_told: bool = False) -> int:
+    """Write numbered notices, their mails and their events in the caller's transaction; returns how many.
 
-    Numbers per recipient are gap-free: the counter rows are locked until the transaction ends.
+    Numbers per recipient are gap-free: the counter rows are locked until the transaction ends. `are_told`: the events
+    are written already, as those of a case's move.
     """
+    posts = list(posts)
+    if not are_told:
+        events.write_many(map(_happening, posts), now=now)
     by_recipient: dict[int, list[Post]] = defaultdict(list)
     for item in posts:
         by_recipient[item.recipient_id].append(item)
@@ -82,6 +89,23 @@ def post_many(posts: Iterable[Post], *, now: datetime) -> int:
             cursor.execute(DELIVER, {"ids": list(before), "before": list(before.values()), "now": now})
         transaction.on_commit(_wake_sender, robust=True)
     return len(rows)
+
+
+def _happening(post: Post) -> events.Happening:
+    """The notice as an event; its words and context stay with the notice."""
+    as_told = event_kinds.of(post.kind)
+    return events.Happening(
+        recipient_id=post.recipient_id,
+        topic=as_told.topic,
+        kind=as_told.kind,
+        cause=as_told.cause,
+        subject=as_told.subject or post.subject,
+        resource=post.resource,
+        page=post.link,
+        area=post.area,
+        supply_class=str(post.context.get("supply_class", "")),
+        ability=post.ability,
+    )
 
 
 def _wake_sender() -> None:

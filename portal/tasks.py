@@ -3,7 +3,20 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal import announcements, api_clients, certificates, jobs, letters, outbox, seals, sessions
+from portal import (
+    announcements,
+    api_clients,
+    certificates,
+    delivery,
+    events,
+    jobs,
+    letters,
+    outbox,
+    seals,
+    sessions,
+    statements,
+    webhooks,
+)
 from portal.workdays import JST
 
 
@@ -12,6 +25,34 @@ def send_outbox() -> None:
     """Send what waits in the outbox, notices' mails and letters, until nothing is due."""
     while outbox.send_due(now=timezone.now()) + letters.send_due(now=timezone.now()):
         pass
+
+
+@shared_task
+def send_webhooks() -> None:
+    """Send what the receivers are owed, one claimed receiver after the other, until none waits."""
+    while webhooks.serve_next(now=timezone.now()) is not None:
+        pass
+
+
+@shared_task
+def look_at_delivery() -> None:
+    """Raise and end alarms about what does not get out."""
+    delivery.look(now=timezone.now())
+
+
+@shared_task
+def make_statements() -> None:
+    """Write the statements of the days that are over."""
+    statements.make_due(now=timezone.now())
+
+
+@shared_task
+def drop_old_events() -> None:
+    """Remove events and records of sendings whose time is over."""
+    now = timezone.now()
+    while events.drop_old(now=now):
+        pass
+    webhooks.drop_old(now=now)
 
 
 @shared_task

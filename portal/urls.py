@@ -8,6 +8,7 @@ from portal.views import (
     api_docs,
     certificates,
     documents,
+    events,
     evidence,
     health,
     home,
@@ -20,6 +21,7 @@ from portal.views import (
     sign_in,
     sign_in_help,
     tickets,
+    webhooks,
 )
 from portal.views import ledger as ledger_views
 
@@ -119,6 +121,20 @@ urlpatterns = [
     path("api-clients/<str:client_id>/revocation/", api_clients.revocation, name="api-client-revocation"),
     path("api/", api_docs.reference, name="api-docs"),
     path("api/errors/", api_docs.errors, name="api-errors"),
+    path("events/", events.feed, name="events"),
+    path("events/acknowledgement/", events.acknowledgement, name="events-acknowledgement"),
+    path("events/statements/", events.statements, name="event-statements"),
+    path("events/delivery/", events.undelivered, name="delivery"),
+    path("webhooks/", webhooks.own, name="webhooks"),
+    path("webhooks/new/", webhooks.new, name="webhook-new"),
+    path("webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/topics/", webhooks.topics, name="webhook-topics"),
+    path("webhooks/<int:pk>/again/", webhooks.again, name="webhook-again"),
+    path("webhooks/<int:pk>/test/", webhooks.test, name="webhook-test"),
+    path("webhooks/<int:pk>/pause/", webhooks.pause, name="webhook-pause"),
+    path("webhooks/<int:pk>/resumption/", webhooks.resume, name="webhook-resume"),
+    path("webhooks/<int:pk>/secret/", webhooks.secret, name="webhook-secret"),
+    path("webhooks/<int:pk>/removal/", webhooks.removal, name="webhook-removal"),
     path("healthz", health.healthz, name="healthz"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

@@ -14,10 +14,11 @@ class SwitchingConfig(AppConfig):
 
     def ready(self) -> None:
         from metering import access_codes, governance, inquiries, publication
-        from portal import quotas
+        from portal import event_kinds, quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
         from switching import access_checks, applications, effects, matching, registration_queue, relays, undoing
+        from switching.event_kinds import KINDS
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -31,9 +32,11 @@ class SwitchingConfig(AppConfig):
             Entry(_("Rules for relays"), "switching:relay-rules", Ability.LAY_DOWN_RULES, 60),
             Entry(_("Undoing of switches"), "switching:undoing", Ability.SEE_UNDOING, 50),
             Entry(_("Files of many cases"), "switching:uploads", Ability.SEND_MANY, 45),
+            Entry(_("Movement information"), "switching:movements", Ability.SEE_APPLICATIONS, 46),
             Entry(_("Lists of disadvantages"), "switching:disclosure-lists", Ability.LAY_DOWN_RULES, 61),
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
+        event_kinds.register(KINDS)
         for provider in PROVIDERS:
             inbox.register(provider)
         tell_cases(case)

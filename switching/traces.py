@@ -1,12 +1,13 @@
-"""What every move of a case leaves behind: Step, revision, ledger row and notices, together for one or many cases."""
+"""What every move of a case leaves behind: Step, revision, ledger row, events and notices, for one or many cases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal import ledger, outbox
+from portal import events, ledger, outbox
 from portal.copying import copy_rows
 from portal.models import User
+from switching import happenings
 from switching.models import Application, Relay, Revision, Step, UndoCase
 from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState
 from switching.undo_states import UndoMove, UndoState
@@ -77,4 +78,5 @@ def leave(traces: Iterable[Trace], *, by: User | None, now: datetime) -> None:
         by=by,
         now=now,
     )
-    outbox.post_many([notice for trace in traces for notice in trace.notices], now=now)
+    events.write_many(happenings.of(traces, by=by), now=now)
+    outbox.post_many([notice for trace in traces for notice in trace.notices], now=now, are_told=True)

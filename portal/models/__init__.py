@@ -11,6 +11,7 @@ from portal.models.certificates import (
 )
 from portal.models.companies import Company, Participation
 from portal.models.documents import Document, DocumentRequest, DocumentVersion
+from portal.models.events import Cause, Event, EventStatement, FeedPosition, Topic
 from portal.models.evidence import LedgerEntry, Seal, UnsealedEntry, append_only
 from portal.models.four_eyes import Proposal
 from portal.models.gates import Environment, Function, Gate, MaintenanceWindow
@@ -23,23 +24,29 @@ from portal.models.quotas import Over, Quota, Registration
 from portal.models.saved_views import FirstView, SavedView
 from portal.models.sessions import SignIn
 from portal.models.tickets import Ticket, TicketFile, TicketMessage
+from portal.models.webhooks import DeliveryAlarm, Webhook, WebhookAttempt
 from portal.models.workdays import ExtraHoliday
 
 __all__ = [
     "Announcement",
     "ApiClient",
     "ApiWrite",
+    "Cause",
     "Certificate",
     "CertificateEnvironment",
     "CertificatePurpose",
     "CertificateRequest",
     "Company",
     "Delivery",
+    "DeliveryAlarm",
     "Document",
     "DocumentRequest",
     "DocumentVersion",
     "Environment",
+    "Event",
+    "EventStatement",
     "ExtraHoliday",
+    "FeedPosition",
     "FirstView",
     "Function",
     "Gate",
@@ -60,11 +67,14 @@ __all__ = [
     "Ticket",
     "TicketFile",
     "TicketMessage",
+    "Topic",
     "TrustedAuthority",
     "UnsealedEntry",
     "UseApplication",
     "UsePerson",
     "UseStep",
     "User",
+    "Webhook",
+    "WebhookAttempt",
     "append_only",
 ]

@@ -29,6 +29,7 @@ class Company(models.Model):
         help_text=_("Until this day people may sign in and look around, and no function is open; empty: at once."),
     )
     notices_posted = models.BigIntegerField(default=0, editable=False)
+    events_posted = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name, verbose_name_plural = _("company"), _("companies")

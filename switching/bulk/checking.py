@@ -11,6 +11,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from metering import meters
+from metering.models import FacilityInquiry
 from portal import ahead, gates, quotas
 from portal.copying import copy_rows
 from portal.models import User
@@ -19,7 +20,7 @@ from switching import applications, disclosures, relays, sentences
 from switching.bulk import files, rows
 from switching.bulk.kind import FileKind
 from switching.bulk.rows import Case, Row
-from switching.models import Application, Disclosure, MeterWork, Relay, Upload, UploadRow
+from switching.models import Application, Disclosure, MeterWork, Movement, Relay, Upload, UploadRow
 
 CHUNK = 1000
 REFUSALS = (
@@ -27,7 +28,14 @@ REFUSALS = (
     *(meters.NotPossible, gates.Closed),
 )
 State = UploadRow.State
-CASE_COLUMNS = {Relay: "relay", Application: "application", Disclosure: "disclosure", MeterWork: "meter_work"}
+CASE_COLUMNS = {
+    Relay: "relay",
+    Application: "application",
+    Disclosure: "disclosure",
+    MeterWork: "meter_work",
+    FacilityInquiry: "inquiry",
+    Movement: "movement",
+}
 
 
 class Said:

@@ -14,12 +14,13 @@ from django.utils.functional import lazystr
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from metering.models import FacilityInquiry
 from switching.bulk import characters
 from switching.bulk.files import Line, Unreadable
 from switching.bulk.words import Lazy, finding, in_both
-from switching.models import Application, Disclosure, MeterWork, Relay
+from switching.models import Application, Disclosure, MeterWork, Movement, Relay
 
-Case = Relay | Application | Disclosure | MeterWork
+Case = Relay | Application | Disclosure | MeterWork | FacilityInquiry | Movement
 
 LONGEST_CELL = 2000
 GAPS = re.compile(r"[\s*_＿・]+")

@@ -12,6 +12,7 @@ from switching.models.disclosures import (
 from switching.models.escalations import Escalation, EscalationNote
 from switching.models.evidence import Evidence
 from switching.models.messages import RelayMessage
+from switching.models.movements import Movement
 from switching.models.network import ActualDay, MeterWork, NetworkAnswer, NetworkPolicy
 from switching.models.policies import RetailerPolicy
 from switching.models.queue import QueuedRegistration
@@ -43,6 +44,7 @@ __all__ = [
     "ExitDay",
     "Match",
     "MeterWork",
+    "Movement",
     "NetworkAnswer",
     "NetworkPolicy",
     "QueuedRegistration",

@@ -1,14 +1,19 @@
 """Files of many cases: the upload, its rows with what was found in them, and who has looked at a case."""
 
+from functools import reduce
+from operator import or_
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from metering.models import FacilityInquiry
 from portal.access import Ability, within
 from portal.market import Area, SupplyClass
 from portal.models import Company, User
 from switching.models.applications import Application
 from switching.models.disclosures import Disclosure
+from switching.models.movements import Movement
 from switching.models.network import MeterWork
 from switching.models.relays import Relay
 
@@ -16,6 +21,8 @@ from switching.models.relays import Relay
 class Content(models.TextChoices):
     """What the rows of a file ask for; each row is what one page files for one case."""
 
+    INQUIRIES = "inquiries", _("facility inquiries")
+    MOVEMENTS = "movements", _("movement information")
     DISCLOSURES = "disclosures", _("explanations of disadvantages")
     RELAYS = "relays", _("relay registrations")
     JUDGEMENTS = "judgements", _("relay judgements")
@@ -30,6 +37,8 @@ class Content(models.TextChoices):
 
 
 ABILITY_OF: dict[str, Ability] = {
+    Content.INQUIRIES: Ability.INQUIRE,
+    Content.MOVEMENTS: Ability.FILE_APPLICATION,
     Content.DISCLOSURES: Ability.DISCLOSE,
     Content.RELAYS: Ability.REGISTER_RELAY,
     Content.JUDGEMENTS: Ability.JUDGE_RELAY,
@@ -42,6 +51,15 @@ ABILITY_OF: dict[str, Ability] = {
     Content.NETWORK_ANSWERS: Ability.ANSWER_APPLICATION,
     Content.METER_WORKS: Ability.ANSWER_APPLICATION,
 }
+
+
+CASES = ("relay", "application", "disclosure", "meter_work", "inquiry", "movement")
+"""What a row may have led to."""
+
+
+def one_of(*names: str) -> Q:
+    """True where exactly one of the relations is there."""
+    return reduce(or_, (Q(**{f"{name}__isnull": name != chosen for name in names}) for chosen in names))
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):
@@ -125,14 +143,6 @@ class Upload(models.Model):
         return ABILITY_OF[self.content]
 
 
-CASES = ("relay", "application", "disclosure", "meter_work")
-"""The columns of a row of which one names the case it led to."""
-
-
-def _only(case: str) -> Q:
-    return Q(**{f"{name}__isnull": name != case for name in CASES})
-
-
 class UploadRowQuerySet(models.QuerySet["UploadRow"]):
     def of(self, upload: Upload, user: User) -> "UploadRowQuerySet":
         """The rows of an upload inside the person's areas and classes; all of them for who uploaded it."""
@@ -173,6 +183,12 @@ class UploadRow(models.Model):
     meter_work = models.ForeignKey(
         MeterWork, models.PROTECT, null=True, related_name="upload_rows", verbose_name=_("meter work")
     )
+    inquiry = models.ForeignKey(
+        FacilityInquiry, models.PROTECT, null=True, related_name="upload_rows", verbose_name=_("facility inquiry")
+    )
+    movement = models.ForeignKey(
+        Movement, models.PROTECT, null=True, related_name="upload_rows", verbose_name=_("planned movement")
+    )
 
     objects = UploadRowQuerySet.as_manager()
 
@@ -188,11 +204,7 @@ class UploadRow(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["upload", "line"], name="a_row_stands_once_in_an_upload"),
             models.CheckConstraint(
-                condition=~Q(state__in=["done", "recalled"])
-                | _only("relay")
-                | _only("application")
-                | _only("disclosure")
-                | _only("meter_work"),
+                condition=~Q(state__in=["done", "recalled"]) | one_of(*CASES),
                 name="a_row_that_was_carried_out_has_its_case",
             ),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,7 +20,7 @@ from portal.models import User
 from portal.templatetags.words import NOTHING, badge, class_mark, jst, point_number
 from portal.workdays import jst_date
 from switching import disclosures
-from switching.bulk import files, uploads, writing
+from switching.bulk import answers_file, files, uploads, writing
 from switching.bulk.kind import FileKind
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import ChoiceField
@@ -102,7 +102,8 @@ def _drawn(row: UploadRow) -> SafeString | str:
 
 def _case(row: UploadRow) -> str:
     case = row.relay or row.application
-    return case.number if case else str(row.disclosure_id or row.meter_work_id or "")
+    other = row.disclosure_id or row.meter_work_id or row.inquiry_id or row.movement_id
+    return case.number if case else str(other or "")
 
 
 def _case_link(row: UploadRow) -> str:
@@ -112,6 +113,10 @@ def _case_link(row: UploadRow) -> str:
         return reverse("switching:application", args=[row.application.number])
     if row.meter_work_id:
         return reverse("switching:meter-work", args=[row.meter_work_id])
+    if row.inquiry_id:
+        return reverse("metering:inquiry", args=[row.inquiry_id])
+    if row.movement_id:
+        return reverse("switching:movements")
     return reverse("switching:disclosure", args=[row.disclosure_id]) if row.disclosure_id else ""
 
 
@@ -270,6 +275,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponseBase:
             "to_file": upload.rows_good + upload.rows_warned,
             "wrong": counts[RowState.WRONG] + counts[RowState.REFUSED],
             "may_recall": upload.state == State.DONE and kind.is_recallable and counts[RowState.DONE],
+            "answers": answers_file.title() if _is_answered(upload) else "",
             "list": rows,
         },
     )
@@ -381,6 +387,26 @@ def wrong_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     if upload.format == Upload.Format.XLSX:
         return _download(writing.excel_bytes([(str(_("list")), rows)]), name)
     return _download(b"".join(writing.csv_bytes(rows, encoding=upload.encoding)), name, _type(upload.encoding))
+
+
+def _is_answered(upload: Upload) -> bool:
+    return upload.content in answers_file.ANSWERED and upload.state in (State.CHECKED, State.CONFIRMED, State.DONE)
+
+
+@needs(Ability.SEND_MANY)
+@require_GET
+def answers(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The answer to a file of inquiries or plans: every row with its verdict and what was found."""
+    user = _person(request)
+    upload = _visible(user, pk)
+    if not _is_answered(upload):
+        raise Http404
+    uploads.record_read(upload, "upload.answers", by=user, now=clock.now())
+    found = UploadRow.objects.of(upload, user).select_related("inquiry", "movement").order_by("line")
+    lines = answers_file.rows(upload.content, found.iterator(chunk_size=2000))
+    response = StreamingHttpResponse(writing.csv_bytes(lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{answers_file.name(upload.pk)}"'
+    return response
 
 
 def _type(encoding: str) -> str:

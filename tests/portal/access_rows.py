@@ -1,6 +1,6 @@
 """The ground floor's rows of the access sweep."""
 
-from portal import onboarding, people, saved_views
+from portal import onboarding, people, saved_views, webhooks
 from portal.models.onboarding import UseKind
 from tests import calling
 from tests.access_rows import Row
@@ -52,6 +52,18 @@ def a_certificate(cast):
 
 def a_bundle(cast):
     return {"pk": certificate_tools.collected(cast["sora.administrator"])[0].pk}
+
+
+def a_webhook(cast):
+    by = cast["sora.administrator"]
+    hook, _secret = webhooks.register(url="http://127.0.0.1:9999/", topics=["relays"], by=by, now=NOW)
+    return {"pk": hook.pk}
+
+
+def a_paused_webhook(cast):
+    found = a_webhook(cast)
+    webhooks.pause(found["pk"], by=cast["sora.administrator"], now=NOW)
+    return found
 
 
 ROWS = {
@@ -157,6 +169,28 @@ ROWS = {
     "portal:certificate-download": Row("ability", owner="sora.administrator", kwargs=a_certificate),
     "portal:certificate-bundle": Row("ability", owner="sora.administrator", kwargs=a_bundle, method="post"),
     "portal:certificate-revocation": Row("ability", owner="sora.administrator", kwargs=a_certificate),
+    "portal:events": Row("inside"),
+    "portal:events-acknowledgement": Row("ability", owner="sora.viewer", method="post", data={"number": 0}),
+    "portal:event-statements": Row("inside"),
+    "portal:delivery": Row("inside"),
+    "portal:webhooks": Row("ability", owner="sora.administrator"),
+    "portal:webhook-new": Row("ability", owner="sora.administrator"),
+    "portal:webhook": Row("ability", owner="sora.administrator", kwargs=a_webhook),
+    "portal:webhook-topics": Row(
+        "ability", owner="sora.administrator", kwargs=a_webhook, method="post", data={"topics-topics": ["usage"]}
+    ),
+    "portal:webhook-again": Row(
+        "ability",
+        owner="sora.administrator",
+        kwargs=a_webhook,
+        method="post",
+        data={"again-first": 1, "again-last": 1},
+    ),
+    "portal:webhook-test": Row("ability", owner="sora.administrator", kwargs=a_webhook, method="post"),
+    "portal:webhook-pause": Row("ability", owner="sora.administrator", kwargs=a_webhook, method="post"),
+    "portal:webhook-resume": Row("ability", owner="sora.administrator", kwargs=a_paused_webhook, method="post"),
+    "portal:webhook-secret": Row("ability", owner="sora.administrator", kwargs=a_webhook),
+    "portal:webhook-removal": Row("ability", owner="sora.administrator", kwargs=a_webhook),
     "portal:healthz": Row("public"),
     "portal:ledger": Row("ability", owner="hub.auditor"),
 }

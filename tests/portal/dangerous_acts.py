@@ -26,11 +26,13 @@ from portal.models import (
     Quota,
     Registration,
     User,
+    Webhook,
 )
 from switching.models import Relay
 from tests import calling
 from tests.cast import NOW, Cast
 from tests.portal import certificate_tools
+from tests.portal.access_rows import a_webhook
 from tests.portal.newcomers import filed, second_operator
 from tests.switching.cases import Play
 
@@ -183,6 +185,22 @@ PAGES: dict[str, Act] = {
         a_company_with_a_certificate,
         lambda: Company.objects.filter(web_certificate_required=True).exists(),
         {"required": "yes"},
+    ),
+    "portal:webhook-new": Act(
+        "sora.administrator",
+        lambda cast: reverse("portal:webhook-new"),
+        lambda: Webhook.objects.exists(),
+        {"url": "http://127.0.0.1:9999/", "topics": ["relays"]},
+    ),
+    "portal:webhook-secret": Act(
+        "sora.administrator",
+        lambda cast: reverse("portal:webhook-secret", kwargs=a_webhook(cast)),
+        lambda: not Webhook.objects.filter(former_secret="").exists(),
+    ),
+    "portal:webhook-removal": Act(
+        "sora.administrator",
+        lambda cast: reverse("portal:webhook-removal", kwargs=a_webhook(cast)),
+        lambda: Webhook.objects.filter(state=Webhook.State.REMOVED).exists(),
     ),
     "portal:evidence": Act(
         "hub.auditor",

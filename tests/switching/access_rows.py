@@ -15,6 +15,7 @@ from switching import (
     exits,
     matching,
     meter_works,
+    movements,
     registration_queue,
     relays,
     reversals,
@@ -178,6 +179,20 @@ def upload(cast: Cast) -> dict[str, Any]:
     return {"pk": sending.send("relays", data, by=cast["sora.relay"], now=NOW).pk}
 
 
+def plans(cast: Cast) -> dict[str, Any]:
+    """A checked file of sora's plans."""
+    point = _play(cast).point()
+    row = {"supply_class": "LV", "supply_point": point.number, "kind": "switch", "wished_on": "2026-04-15"}
+    return {"pk": sending.send("movements", sending.csv_of([row]), by=cast["sora.application"], now=NOW).pk}
+
+
+def a_plan(cast: Cast) -> dict[str, Any]:
+    """A movement sora plans."""
+    by, point = cast["sora.application"], _play(cast).point()
+    day = date(2026, 4, 15)
+    return {"pk": movements.announce(point=point, kind="switch", wished_on=day, by=by, now=NOW).pk}
+
+
 def carried_out(cast: Cast) -> dict[str, Any]:
     """A file of sora whose row was filed."""
     pk = upload(cast)["pk"]
@@ -330,6 +345,9 @@ ROWS = {
     "switching:upload-confirm": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
     "switching:upload-discard": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
     "switching:upload-recall": Row("ability", owner="sora.relay", kwargs=carried_out),
+    "switching:upload-answers": Row("ability", owner="sora.application", kwargs=plans),
+    "switching:movements": Row("ability", owner="sora.viewer"),
+    "switching:movement-withdrawal": Row("ability", owner="sora.application", kwargs=a_plan),
     "switching:upload-wrong-rows": Row("ability", owner="sora.relay", kwargs=upload),
     "switching:rule-tables": Row("inside"),
     "switching:identity-rules": Row("inside"),

@@ -19,18 +19,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from metering import meters, supply
 from metering.models import Meter, SupplyPeriod, SupplyPoint
 from portal import gates
-from portal.models import LedgerEntry, Notice
+from portal.models import Event, LedgerEntry, Notice
 from portal.workdays import JST, jst_date
 from switching import (
     answers,
     applications,
     cooling_off,
     effects,
+    happenings,
     matching,
     meter_works,
     relays,
     reversals,
     tasks,
+    traces,
     undoing,
 )
 from switching.models import Application, Match, MeterWork, Relay, Step, UndoCase
@@ -372,6 +374,16 @@ def a_life(play: Play) -> type[RuleBasedStateMachine]:
                     assert relay.gaining_retailer_id in told[relay.number]
             for application in Application.objects.filter(state__in=["unmatched", "superseded", "in_effect"]):
                 assert application.retailer_id in told[application.number], application
+
+        @invariant()
+        def every_move_is_an_event_to_each_party(self) -> None:
+            told: dict[tuple[str, str], Collection[int]] = defaultdict(set)
+            for subject, kind, recipient in Event.objects.values_list("subject", "kind", "recipient"):
+                told[subject, kind].add(recipient)  # type: ignore[attr-defined]
+            for step in Step.objects.exclude(to_state="draft").exclude(from_state="draft"):
+                case = step.relay or step.application or step.undo_case
+                kind = f"{traces.NAMES[type(case)]}.{step.move}"
+                assert set(happenings.parties(case)) <= set(told[traces.subject_of(case), kind]), (kind, case)
 
     return Life
 
