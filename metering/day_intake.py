@@ -7,6 +7,7 @@ refused.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import NamedTuple
 
 import numpy as np
 from django.conf import settings
@@ -18,7 +19,7 @@ from metering.arrival_findings import ArrivalFindings
 from metering.checks import Bounds, Facts
 from metering.formats.blocks import DayBlock, join
 from metering.formats.errors import BadRow
-from metering.halfhours import NULL, pack, pack_quality
+from metering.halfhours import NULL, unpack, unpack_quality
 from metering.models import UsageBatch, UsageFile
 from metering.tallies import Tally
 from portal.workdays import jst_date
@@ -36,6 +37,18 @@ def _days(block: DayBlock) -> tuple[list[date], NDArray[np.intp]]:
         return [block.days[0].item()], np.zeros(len(block), np.intp)
     days, which = np.unique(block.days, return_inverse=True)
     return days.tolist(), which
+
+
+class _Values(NamedTuple):
+    """Values and quality as in a DayBlock."""
+
+    values: NDArray[np.int32]
+    quality: NDArray[np.uint8]
+
+
+def _equal(one: _Values | DayBlock, row: int, other: _Values | DayBlock, its_row: int) -> bool:
+    """Whether two day rows say the same, however they are packed."""
+    return bool((one.values[row] == other.values[its_row]).all() and (one.quality[row] == other.quality[its_row]).all())
 
 
 class DayStore:
@@ -91,13 +104,12 @@ class DayStore:
             block = block.rows(findings.good)
         if not len(block):
             return
-        packed, quality = pack(block.values), pack_quality(block.quality, block.values)
         revisions = np.zeros(len(block), np.int64)
-        keep = self._compare(block, ids, packed, quality, revisions)
+        keep = self._compare(block, ids, revisions)
         self.tally.read += len(block)  # refused rows counted themselves
         chosen = np.flatnonzero(keep)
         if chosen.size:
-            self._copy(block, ids, packed, quality, revisions, chosen)
+            self._copy(block, ids, revisions, chosen)
             self.noticed.keep(whole, facts, findings, np.flatnonzero(findings.good)[chosen])
         self.tally.tell()
 
@@ -167,8 +179,6 @@ class DayStore:
         self,
         block: DayBlock,
         ids: NDArray[np.int64],
-        packed: list[bytes],
-        quality: list[bytes | None],
         revisions: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
         """True for rows to be stored; fills their revisions, counts the unchanged, refuses what contradicts itself."""
@@ -189,22 +199,22 @@ class DayStore:
                 if first == row:
                     continue
                 keep[row] = False
-                if (packed[first], quality[first]) == (packed[row], quality[row]):
+                if _equal(block, first, block, row):
                     self.tally.unchanged += 1
                 else:
                     contradicts.append(row)
 
         asked = np.flatnonzero(self._may_be_stored(block) & keep)
         if asked.size:
-            stored = self._in_force(ids[asked], block.days[asked])
+            stored, in_force = self._in_force(ids[asked], block.days[asked])
             overtaken: list[int] = []
             for row in asked.tolist():
                 current = stored.get((int(ids[row]), block.days[row].item(), block.meters[row]))
                 if current is None:
                     continue
-                revision, cells, letters, batch_id = current
+                revision, at, batch_id = current
                 brought_by = self._file_of(batch_id)
-                if (cells, letters) == (packed[row], quality[row]):
+                if _equal(in_force, at, block, row):
                     keep[row] = False
                     self.tally.unchanged += 1
                 elif brought_by == self.file.pk:
@@ -246,9 +256,11 @@ class DayStore:
 
     def _in_force(
         self, ids: NDArray[np.int64], days: NDArray[np.datetime64]
-    ) -> dict[tuple[int, date, str], tuple[int, bytes, bytes | None, int]]:
-        """The newest revision of each point, day and meter that is asked for."""
-        newest: dict[tuple[int, date, str], tuple[int, bytes, bytes | None, int]] = {}
+    ) -> tuple[dict[tuple[int, date, str], tuple[int, int, int]], _Values]:
+        """The newest revision of each point, day and meter that is asked for: (revision, row of the values, batch)."""
+        newest: dict[tuple[int, date, str], tuple[int, int, int]] = {}
+        packed: list[bytes] = []
+        letters: list[bytes | None] = []
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -264,16 +276,14 @@ class DayStore:
                 [ids.tolist(), days.tolist(), self.file.layer, days.min().item(), days.max().item()],
             )
             while rows := cursor.fetchmany(5000):
-                for point_id, day, meter, revision, cells, letters, batch_id in rows:
+                for point_id, day, meter, revision, cells, codes, batch_id in rows:
                     key = (point_id, day, meter)
                     if key not in newest or newest[key][0] < revision:
-                        newest[key] = (
-                            revision,
-                            bytes(cells),
-                            None if letters is None else bytes(letters),
-                            batch_id,
-                        )
-        return newest
+                        newest[key] = (revision, len(packed), batch_id)
+                        packed.append(cells)
+                        letters.append(codes)
+        values = unpack(packed)
+        return newest, _Values(values, unpack_quality(letters, values))
 
     def _file_of(self, batch_id: int) -> int:
         if batch_id not in self.file_of_batch:
@@ -286,16 +296,12 @@ class DayStore:
         self,
         block: DayBlock,
         ids: NDArray[np.int64],
-        packed: list[bytes],
-        quality: list[bytes | None],
         revisions: NDArray[np.int64],
         chosen: NDArray[np.intp],
     ) -> None:
         everything = len(chosen) == len(block)
         if not everything:
             block, ids, revisions = block.rows(chosen), ids[chosen], revisions[chosen]
-            packed = [packed[row] for row in chosen.tolist()]
-            quality = [quality[row] for row in chosen.tolist()]
         batch_ids = np.zeros(len(block), np.int64)
         days, which = _days(block)
         readings = np.count_nonzero(block.values != NULL, axis=1)
@@ -308,10 +314,11 @@ class DayStore:
             batch.rows_corrected += int(np.count_nonzero(revisions[rows]))
         with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(day_copy.STATEMENT) as copy:
             copy.write(day_copy.HEAD)
-            for piece in day_copy.binary_rows(
-                ids, batch_ids, block.days, revisions, self.file.layer, block.meters, packed, quality
-            ):
-                copy.write(piece)
+            copy.write(
+                day_copy.binary_rows(
+                    ids, batch_ids, block.days, revisions, self.file.layer, block.meters, block.values, block.quality
+                )
+            )
             copy.write(day_copy.END)
         self.tally.taken += len(block)
 

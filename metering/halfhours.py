@@ -6,11 +6,13 @@ always has 1440 minutes; the interval length is data because meters of the next 
 minutes.
 
 Layout of a packed day (the `bytea` of a stored day row)
-    byte 0        form: 1, 2 or 4 = width of every cell in bytes, cells are unsigned;
+    byte 0        form: low digit 1, 2 or 4 = width of every cell in bytes, cells are unsigned; high digit 0, 1 or 2 =
+                  cells count steps of 1, 10 or 100 Wh, as far as the meter resolves;
                   0x84 = width 4, cells hold value + 2,147,483,647 (only for a day with a negative value)
     bytes 1..     one cell per slot, slot 1 first, little-endian; all bits set = no value
-The narrowest form that can hold the whole day is used, so equal days have equal bytes: 49, 97 or 193 bytes
-for 48 slots. The smallest and the largest value that fit are -2,147,483,647 and 2,147,483,647 Wh.
+The narrowest form that can hold the whole day is used, and of equally narrow ones the finest step, so equal days have
+equal bytes: 49, 97 or 193 bytes for 48 slots. (Rows stored before there were steps may be wider than need be: they are
+read alike, and compared by value.) The smallest and the largest value that fit are -2,147,483,647 and 2,147,483,647 Wh.
 
 Layout of packed quality: nothing (None) when every slot with a value is measured and every other slot is
 missing, which is nearly always; otherwise one byte per slot holding the `Quality` code.
@@ -34,7 +36,17 @@ NULL = -(2**31)
 
 _SIGNED = 0x84
 _BIAS = 2**31 - 1
-_FORMS = {1: (1, "u1"), 2: (2, "<u2"), 4: (4, "<u4"), _SIGNED: (4, "<u4")}
+_FORMS = {
+    # form: (bytes of a cell, its type, Wh of a step), the narrowest and of these the finest first
+    0x01: (1, "u1", 1),
+    0x11: (1, "u1", 10),
+    0x21: (1, "u1", 100),
+    0x02: (2, "<u2", 1),
+    0x12: (2, "<u2", 10),
+    0x22: (2, "<u2", 100),
+    0x04: (4, "<u4", 1),
+    _SIGNED: (4, "<u4", 1),
+}
 
 
 class Quality(IntEnum):
@@ -102,33 +114,57 @@ def pack(values: NDArray[np.int32]) -> list[bytes]:
 
     The layout is written down at the top of this module. Works column-free for any number of slots.
     """
-    values = np.ascontiguousarray(values, dtype=np.int32)
-    rows, slots = values.shape
-    null = values == NULL
-    highest = np.where(null, 0, values).max(axis=1, initial=0)
-    signed = ((values < 0) & ~null).any(axis=1)
-    forms = np.where(highest < 0xFF, 1, np.where(highest < 0xFFFF, 2, 4))
-    forms[signed] = _SIGNED
-    packed: list[bytes] = [b""] * rows
-    for form, (width, dtype) in _FORMS.items():
-        chosen = np.flatnonzero(forms == form)
-        if not chosen.size:
-            continue
-        cells = values[chosen].astype(np.int64)
-        if form == _SIGNED:
-            cells += _BIAS  # NULL becomes -1: all bits set, as in every other form
-        else:
-            cells[null[chosen]] = -1
-        size = 1 + slots * width
-        table = np.empty((chosen.size, size), np.uint8)
-        table[:, 0] = form
-        table[:, 1:] = cells.astype(dtype).view(np.uint8).reshape(chosen.size, slots * width)
+    packed: list[bytes] = [b""] * len(values)
+    for rows, table in pack_tables(values):
+        size = table.shape[1]
         flat = table.tobytes()
-        if chosen.size == rows:
-            return [flat[at : at + size] for at in range(0, len(flat), size)]
-        for at, row in enumerate(chosen.tolist()):
-            packed[row] = flat[at * size : (at + 1) * size]
+        days = [flat[at : at + size] for at in range(0, len(flat), size)]
+        if len(days) == len(packed):
+            return days
+        for row, day in zip(rows.tolist(), days, strict=True):
+            packed[row] = day
     return packed
+
+
+def pack_tables(values: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8]]]:
+    """As `pack`, days of one form under one another: (which rows, uint8 [m, bytes of a day]); every row once."""
+    values = np.ascontiguousarray(values, dtype=np.int32)
+    _, slots = values.shape
+    forms = _forms(values)
+    for form in np.unique(forms).tolist():
+        width, dtype, step = _FORMS[form]
+        rows = np.flatnonzero(forms == form)
+        chosen = values if rows.size == len(values) else values[rows]
+        table = np.empty((rows.size, 1 + slots * width), np.uint8)
+        table[:, 0] = form
+        if form == _SIGNED:
+            cells = chosen.astype(np.int64) + _BIAS  # NULL becomes -1: all bits set, as in every other form
+        else:
+            null = chosen == NULL
+            cells = chosen if step == 1 else chosen // np.int32(step)
+            if null.any():
+                cells = np.where(null, -1, cells)
+        table[:, 1:] = cells.astype(dtype).view(np.uint8).reshape(rows.size, slots * width)
+        yield rows, table
+
+
+def _forms(values: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The form of every day: the narrowest, and of these the one with the finest step."""
+    rows = len(values)
+    highest = values.max(axis=1, initial=0)
+    forms = np.where(highest < 0xFF, 0x01, np.where(highest < 0xFFFF, 0x02, 0x04)).astype(np.uint8)
+    narrower = {1: 0xFF, 2: 0xFFFF}
+    for step, code in ((10, 0x10), (100, 0x20)):
+        for width, limit in narrower.items():
+            chosen_rows = np.flatnonzero((forms & 0x0F > width) & (highest < limit * step))
+            if chosen_rows.size:
+                chosen = values if chosen_rows.size == rows else values[chosen_rows]
+                even = ((chosen % np.int32(step) == 0) | (chosen == NULL)).all(axis=1)
+                forms[chosen_rows[even]] = code | width
+    negative = (values < 0) & (values != NULL)
+    if negative.any():
+        forms[negative.any(axis=1)] = _SIGNED
+    return forms
 
 
 def unpack(packed: Sequence[bytes | memoryview], slots: int = SLOTS) -> NDArray[np.int32]:
@@ -136,23 +172,54 @@ def unpack(packed: Sequence[bytes | memoryview], slots: int = SLOTS) -> NDArray[
 
     Raises BrokenBytes, naming the row, when a length or a form byte does not fit the layout.
     """
-    values = np.empty((len(packed), slots), np.int32)
-    groups: dict[int, list[int]] = {}
-    for row, data in enumerate(packed):
-        form = data[0] if len(data) else -1
-        if form not in _FORMS or len(data) != 1 + slots * _FORMS[form][0]:
-            raise BrokenBytes(f"row {row}: {len(data)} bytes of form {form} are no packed day of {slots} slots")
-        groups.setdefault(form, []).append(row)
-    for form, rows in groups.items():
-        width, dtype = _FORMS[form]
-        joined = b"".join(packed if len(rows) == len(packed) else [packed[row] for row in rows])
-        table = np.frombuffer(joined, np.uint8).reshape(len(rows), 1 + slots * width)
+    lengths = np.fromiter(map(len, packed), np.int64, len(packed))
+    return unpack_joined(b"".join(packed), lengths, slots)
+
+
+def unpack_joined(joined: bytes, lengths: NDArray[np.int64], slots: int = SLOTS) -> NDArray[np.int32]:
+    """As `unpack`, of packed days that stand one behind the other, each as long as `lengths` says."""
+    values = np.empty((len(lengths), slots), np.int32)
+    if not len(lengths):
+        return values
+    flat = np.frombuffer(joined, np.uint8)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    forms = np.where(lengths > 0, flat[np.minimum(starts, len(flat) - 1)] if len(flat) else 0, 0).astype(np.int64)
+    left = len(lengths)
+    for form, (width, dtype, step) in _FORMS.items():
+        size = 1 + slots * width
+        rows = np.flatnonzero((forms == form) & (lengths == size))
+        if not rows.size:
+            continue
+        left -= rows.size
+        if rows.size == len(lengths):
+            table = flat.reshape(len(rows), size)
+        else:
+            view = np.ndarray((len(flat) - size + 1,), f"V{size}", joined, 0, (1,))
+            table = view[starts[rows]].view(np.uint8).reshape(len(rows), size)
         cells = np.ascontiguousarray(table[:, 1:]).view(dtype)
-        wide = cells.astype(np.int64)
         if form == _SIGNED:
-            wide -= _BIAS
-        wide[cells == np.iinfo(dtype).max] = NULL
+            wide = (cells.astype(np.int64) - _BIAS).astype(np.int32)
+        else:
+            wide = cells.astype(np.int32)
+            if step > 1:
+                wide *= np.int32(step)
+        null = cells == np.iinfo(dtype).max
+        if null.any():
+            wide[null] = NULL
+        if rows.size == len(lengths):
+            return wide
         values[rows] = wide
+    if left:
+        known = np.array(
+            [
+                length == 1 + slots * _FORMS.get(form, (0,))[0] and form in _FORMS
+                for form, length in zip(forms.tolist(), lengths.tolist(), strict=True)
+            ]
+        )
+        row = int(np.flatnonzero(~known)[0])
+        form = int(forms[row]) if lengths[row] else -1
+        raise BrokenBytes(f"row {row}: {lengths[row]} bytes of form {form} are no packed day of {slots} slots")
     return values
 
 
@@ -176,6 +243,8 @@ def pack_quality(quality: NDArray[np.uint8], values: NDArray[np.int32]) -> list[
 def unpack_quality(packed: Sequence[bytes | memoryview | None], values: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Undo `pack_quality`, given the unpacked values of the same days. BrokenBytes for a wrong length or code."""
     quality = plain_quality(values)
+    if all(data is None for data in packed):
+        return quality
     for row, data in enumerate(packed):
         if data is None:
             continue

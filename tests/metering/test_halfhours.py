@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -59,6 +59,7 @@ def test_a_length_no_meter_delivers_and_a_naive_instant_are_refused():
         halfhours.slot_at(datetime(2026, 4, 1))
 
 
+@settings(deadline=None)
 @given(DAYS)
 def test_packing_and_unpacking_gives_the_same_days(values):
     packed = halfhours.pack(values)
@@ -67,6 +68,7 @@ def test_packing_and_unpacking_gives_the_same_days(values):
     assert {len(day) for day in packed} <= {49, 97, 193}
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int32, st.tuples(st.integers(1, 3), st.just(288)), elements=WH))
 def test_packing_knows_other_interval_lengths(values):
     assert (halfhours.unpack(halfhours.pack(values), 288) == values).all()
@@ -79,6 +81,14 @@ def test_packing_knows_other_interval_lengths(values):
         (254, 1, b"\xfe"),
         (NULL, 1, b"\xff"),
         (255, 2, b"\xff\x00"),
+        (250, 1, b"\xfa"),
+        (260, 0x11, b"\x1a"),
+        (2_540, 0x11, b"\xfe"),
+        (2_550, 2, b"\xf6\x09"),
+        (25_400, 0x21, b"\xfe"),
+        (25_410, 2, b"\x42\x63"),
+        (655_340, 0x12, b"\xfe\xff"),
+        (6_553_400, 0x22, b"\xfe\xff"),
         (65_534, 2, b"\xfe\xff"),
         (65_535, 4, b"\xff\xff\x00\x00"),
         (2**31 - 1, 4, b"\xff\xff\xff\x7f"),
@@ -93,12 +103,28 @@ def test_the_layout_is_the_one_written_down(wh, form, cell):
     assert day == bytes([form]) + b"\xff" * width + cell + b"\xff" * (46 * width)
 
 
+def test_days_packed_before_there_were_steps_are_read():
+    old = b"\x02" + (2_500).to_bytes(2, "little") * 47 + b"\xff\xff"
+    new = halfhours.pack(halfhours.unpack([old]))[0]
+    assert (halfhours.unpack([old]) == halfhours.unpack([new])).all()
+    assert (len(old), len(new)) == (97, 49)
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.int32, st.tuples(st.integers(1, 4), st.just(48)), elements=st.integers(0, 700)), st.data())
+def test_days_of_any_step_and_form_come_back_side_by_side(values, data):
+    steps = [data.draw(st.sampled_from([1, 7, 10, 100, 1000])) for _ in values]
+    values = values * np.array(steps, np.int32)[:, None]
+    assert (halfhours.unpack(halfhours.pack(values)) == values).all()
+
+
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\x03" + bytes(48), b"\x01" + bytes(49), b"\x02" + bytes(48)])
 def test_bytes_that_are_no_packed_day_are_named(data):
     with pytest.raises(halfhours.BrokenBytes, match="row 1"):
         halfhours.unpack([b"\x01" + bytes(48), data])
 
 
+@settings(deadline=None)
 @given(DAYS, st.data())
 def test_quality_comes_back_and_plain_quality_takes_no_room(values, data):
     plain = halfhours.plain_quality(values)
