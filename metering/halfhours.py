@@ -176,14 +176,27 @@ def unpack(packed: Sequence[bytes | memoryview], slots: int = SLOTS) -> NDArray[
     return unpack_joined(b"".join(packed), lengths, slots)
 
 
-def unpack_joined(joined: bytes, lengths: NDArray[np.int64], slots: int = SLOTS) -> NDArray[np.int32]:
-    """As `unpack`, of packed days that stand one behind the other, each as long as `lengths` says."""
+def packed_length(forms: NDArray[np.uint8], slots: int = SLOTS) -> NDArray[np.int64]:
+    """How many bytes packed days of these forms (their first bytes) have; 0 for a form that does not exist."""
+    lengths = np.zeros(256, np.int64)
+    for form, (width, _, _) in _FORMS.items():
+        lengths[form] = 1 + slots * width
+    return lengths[forms]
+
+
+def unpack_joined(
+    joined: bytes, lengths: NDArray[np.int64], slots: int = SLOTS, *, starts: NDArray[np.int64] | None = None
+) -> NDArray[np.int32]:
+    """As `unpack`, of packed days inside one byte string, each as long as `lengths` says.
+
+    starts  where each of them begins; without it they stand one behind the other
+    """
     values = np.empty((len(lengths), slots), np.int32)
     if not len(lengths):
         return values
     flat = np.frombuffer(joined, np.uint8)
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
+    if starts is None:
+        starts = np.cumsum(lengths) - lengths
     forms = np.where(lengths > 0, flat[np.minimum(starts, len(flat) - 1)] if len(flat) else 0, 0).astype(np.int64)
     left = len(lengths)
     for form, (width, dtype, step) in _FORMS.items():
@@ -192,8 +205,9 @@ def unpack_joined(joined: bytes, lengths: NDArray[np.int64], slots: int = SLOTS)
         if not rows.size:
             continue
         left -= rows.size
-        if rows.size == len(lengths):
-            table = flat.reshape(len(rows), size)
+        first = int(starts[0])
+        if rows.size == len(lengths) and (np.diff(starts) == size).all():
+            table = flat[first : first + size * len(rows)].reshape(len(rows), size)
         else:
             view = np.ndarray((len(flat) - size + 1,), f"V{size}", joined, 0, (1,))
             table = view[starts[rows]].view(np.uint8).reshape(len(rows), size)

@@ -25,12 +25,12 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.urls import reverse
 
-from metering import holds, owed, slices
+from metering import holds, joined_days, owed, slices
 from metering.checks import LATE_HOUR
 from metering.formats import bp, names
-from metering.formats.blocks import DayBlock, recut
+from metering.formats.blocks import BLOCK_ROWS, DayBlock, recut
 from metering.formats.csv import write_wide
-from metering.halfhours import NULL, unpack, unpack_quality
+from metering.halfhours import NULL
 from metering.models import CutDay, DeliveryCounter, Layer, Publication, PublishedFile, Slice, UsageBatch
 from metering.outgoing import new_file
 from metering.owed import Move
@@ -49,7 +49,6 @@ NIGHTLY = "publish usage"
 DAY_CODE = {SupplyClass.HV: "0120", SupplyClass.LV: "1120", SupplyClass.FIT: "1120"}
 """The message a class of supply travels in; feed-in is low voltage (domain notes, metering §2)."""
 ROOT = "usage/out"
-FETCH_ROWS = 4096
 LAST_REVISION = 99
 TRIES = 3
 ONE_DAY = timedelta(days=1)
@@ -504,11 +503,12 @@ class _Run:
             parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
+            cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # every row of the cursor below is wanted
         with _server_cursor() as cursor:
             cursor.execute(
                 f"""
-                SELECT s.retailer_id, p.area, p.supply_class, p.number, u.meter, u.packed, u.quality
-                       {", u.moved" if self.moved else ""}
+                SELECT s.retailer_id, p.area, p.supply_class, {joined_days.JOINED}
+                       {", array_agg(u.moved)" if self.moved else ""}
                 FROM {_WITH_MOVED if self.moved else "metering_usageday"} u
                 JOIN metering_supplypoint p ON p.id = u.point_id
                 LEFT JOIN metering_supplyperiod s
@@ -517,39 +517,25 @@ class _Run:
                   {"" if self.moved else "AND u.batch_id = ANY(%(batches)s)"}
                   {_OF_THE_SLICE if self.cut else ""}
                   {_NOT_SUPERSEDED if self._corrects_itself() else ""}
-                ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, p.number, u.meter
+                GROUP BY s.retailer_id, p.area, p.supply_class
+                ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class
                 """,
                 parameters,
             )
-            while rows := cursor.fetchmany(FETCH_ROWS):
-                while rows:
-                    key = rows[0][:3]
-                    count = (
-                        len(rows) if rows[-1][:3] == key else next(at for at, row in enumerate(rows) if row[:3] != key)
-                    )
-                    yield key, self._block(rows[:count])
-                    rows = rows[count:]
+            while group := cursor.fetchone():
+                key, joined, moved = group[:3], group[3:7], group[7:]
+                days = joined_days.JoinedDays(self.publication.day, joined)
+                again = np.array(moved[0], bool) if moved else None
+                for block, rows in days.blocks(BLOCK_ROWS):
+                    if again is not None:
+                        self.rows_moved += int(again[rows].sum())
+                        self.readings_moved += int(np.count_nonzero(block.values[again[rows]] != NULL))
+                    yield key, block
 
     def _corrects_itself(self) -> bool:
         """Whether rows of these batches may supersede one another: only corrections do."""
         return (
             len(self.batch_ids) > 1 and UsageBatch.objects.filter(pk__in=self.batch_ids, rows_corrected__gt=0).exists()
-        )
-
-    def _block(self, rows: list[Any]) -> DayBlock:
-        _, _, _, numbers, meters, packed, quality, *moved = zip(*rows, strict=True)
-        values = unpack(packed)
-        if moved:
-            again = np.array(moved[0], bool)
-            self.rows_moved += int(again.sum())
-            self.readings_moved += int(np.count_nonzero(values[again] != NULL))
-        return DayBlock(
-            np.array(numbers, "S22"),
-            list(meters),
-            np.full(len(rows), np.datetime64(self.publication.day, "D")),
-            values,
-            unpack_quality(quality, values),
-            np.arange(1, len(rows) + 1, dtype=np.int64),
         )
 
 
@@ -585,7 +571,7 @@ _NOT_SUPERSEDED = """
 
 @contextmanager
 def _server_cursor() -> Iterator[Any]:
-    """A cursor of the server in binary form: rows come in portions, memory stays flat."""
+    """A cursor of the server in binary form: a retailer's rows come at a time, joined."""
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,

@@ -222,7 +222,7 @@ def test_areas_and_classes_travel_apart_and_no_name_stands_twice(cast, houses):
 
 def test_many_points_are_split_and_every_row_is_in_one_split(cast, settings, monkeypatch):
     settings.PUBLISHED_POINTS_PER_FILE = 4
-    monkeypatch.setattr(publication, "FETCH_ROWS", 3)
+    monkeypatch.setattr(publication, "BLOCK_ROWS", 3)
     points = make_points(cast, 13)
     deliver(cast, csv_of(block_of(points)))
     publication.publish_day(DAY, now=NOW)
