@@ -1,0 +1,158 @@
+"""Ours: the real verbs on a scratch database."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.stage import DAY_COLUMNS, clear, stored_bytes
+from bench.ways import DAY, NOW, timed, way
+
+HISTORY_POINTS = 500
+
+
+def take_in(paths: list[Path]) -> None:
+    from metering import intake
+    from portal.models import Company
+
+    operator = Company.objects.get(name="Network")
+    for path in paths:
+        with path.open("rb") as stream:
+            file = intake.receive(stream, name=path.name, sender=operator, by=None, now=NOW)
+        done = intake.take_in(file.pk, now=NOW)
+        if done is None or done.rows_refused or done.problem or not done.rows_taken:
+            raise SystemExit(f"{path.name} was not taken in: {done and (done.rows_refused, done.problem)}")
+
+
+def _in_two(work: Callable[[Any], None], arguments: list[Any]) -> None:
+    """The same work in two processes at once."""
+    from django.db import connections
+
+    connections.close_all()
+    running = [multiprocessing.get_context("fork").Process(target=work, args=(one,)) for one in arguments]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+        if process.exitcode:
+            raise SystemExit("a worker failed")
+
+
+@way("CSV intake", "ours: receive, check, store (one worker)")
+def csv_ours(points: int, folder: Path) -> dict[str, float]:
+    clear()
+    found = timed(points, lambda: take_in([folder / "day.csv"]))
+    return found | {"bytes": stored_bytes() / (points * 48)}
+
+
+@way("CSV intake", "ours, two workers with half the file each")
+def csv_ours_two(points: int, folder: Path) -> dict[str, float]:
+    clear()
+    return timed(points, lambda: _in_two(take_in, [[folder / "half0.csv"], [folder / "half1.csv"]])) | {
+        "cpu": 0.0
+    }  # spent in other sessions
+
+
+@way("XML intake", "ours: receive, check, store (one worker)")
+def xml_ours(points: int, folder: Path) -> dict[str, float]:
+    clear()
+    return timed(points, lambda: take_in(sorted((folder / "xml").glob("*.zip"))))
+
+
+@way("XML intake", "ours, two workers with half the files each")
+def xml_ours_two(points: int, folder: Path) -> dict[str, float]:
+    clear()
+    zips = sorted((folder / "xml").glob("*.zip"))
+    if len(zips) < 2:
+        return {}
+    return timed(points, lambda: _in_two(take_in, [zips[::2], zips[1::2]])) | {"cpu": 0.0}  # spent in other sessions
+
+
+def publish(day: date = DAY) -> None:
+    from metering import publication
+
+    done = publication.publish_day(day, now=NOW)
+    if done is None or done.rows_without_supplier or not done.rows:
+        raise SystemExit("nothing was published")
+
+
+@way("CSV.gz publication", "ours: the verb without its XML")
+def publish_csv(points: int, folder: Path) -> dict[str, float]:
+    from metering import publication
+
+    _stored(folder)
+    publication._Run._write_zip = lambda self, group, block: None  # type: ignore[method-assign]
+    return timed(points, publish)
+
+
+@way("XML publication", "ours: the verb without its CSV")
+def publish_xml(points: int, folder: Path) -> dict[str, float]:
+    from metering import publication
+    from metering.formats.csv import Written
+
+    def passing(out: Any, blocks: Any, *, compress: bool) -> Written:
+        rows = readings = 0
+        for block in blocks:
+            rows += len(block)
+            readings += block.readings()
+        return Written(rows, readings, 0, "")
+
+    _stored(folder)
+    publication.write_wide = passing  # type: ignore[assignment]
+    return timed(points, publish)
+
+
+@way("Both formats published", "ours: the verb as it is (one worker)")
+def publish_ours(points: int, folder: Path) -> dict[str, float]:
+    _stored(folder)
+    return timed(points, publish)
+
+
+@way("Both formats published", "ours, two workers with a day each")
+def publish_ours_two(points: int, folder: Path) -> dict[str, float]:
+    clear()
+    take_in([folder / "day.csv", folder / "next.csv"])
+    return timed(2 * points, lambda: _in_two(publish, [DAY, DAY - timedelta(days=1)])) | {
+        "cpu": 0.0
+    }  # spent in other sessions
+
+
+@way("13 months of one point", "ours: usage.days, p95 in ms")
+def months_ours(points: int, folder: Path) -> dict[str, float]:
+    from django.db import connection
+
+    from metering import usage
+    from metering.models import SupplyPoint
+
+    _stored(folder)
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute(
+            f"INSERT INTO metering_usageday ({DAY_COLUMNS}) "
+            f"SELECT {DAY_COLUMNS.replace('day,', 'u.day - n,', 1)} FROM generate_series(1, 395) n, "
+            "(SELECT * FROM metering_usageday WHERE day = %s AND point_id IN "
+            " (SELECT id FROM metering_supplypoint ORDER BY md5(number) LIMIT %s)) u",
+            [DAY, HISTORY_POINTS],
+        )
+        cursor.execute("ANALYZE metering_usageday")
+        cursor.execute("SELECT DISTINCT point_id FROM metering_usageday WHERE day = %s", [DAY - timedelta(days=9)])
+        chosen = [pk for (pk,) in cursor.fetchall()]
+    took = []
+    for pk in chosen:
+        point = SupplyPoint(pk=pk)
+        began = time.perf_counter()
+        found = usage.days(point, DAY - timedelta(days=395), DAY)
+        took.append(1000 * (time.perf_counter() - began))
+        if len(found) != 396:
+            raise SystemExit(f"{len(found)} days of {pk}")
+    return {"points": len(chosen), "seconds": sum(took) / 1000, "p95": sorted(took)[int(len(took) * 0.95)]}
+
+
+def _stored(folder: Path) -> None:
+    """The day in the store, not yet published."""
+    clear()
+    take_in([folder / "day.csv"])
