@@ -30,6 +30,14 @@ WORK_ROWS = 16_384
 _POINT_FACTS = np.dtype([("id", ">i8"), ("limit", ">i8"), ("step", ">i4"), ("scope", ">i2"), ("energised", "?")])
 """What `DayStore._look_up` is told about a point, as the server sends it."""
 
+_FACTS = f"""
+    id, contract_state = 'energised' AS energised, resolution_wh,
+    round(contract_size * CASE contract_size_unit WHEN 'A' THEN 50 ELSE 500 END)::bigint AS size,
+    {check_rules.SCOPE_SQL.format(p="metering_supplypoint")} AS scope"""
+_FACTS_SENT = """
+    int8send(coalesce(p.id, 0)) || int8send(coalesce(p.size, 0)) || int4send(coalesce(p.resolution_wh, 0))
+    || int2send(coalesce(p.scope, 0)::int2) || boolsend(coalesce(p.energised, true))"""
+
 
 def _days(block: DayBlock) -> tuple[list[date], NDArray[np.intp]]:
     """The days of a block and, per row, which of them it is; nearly always there is one."""
@@ -64,6 +72,7 @@ class DayStore:
         self.file_of_batch: dict[int, int] = {}
         self.touched: dict[date, bool] = {}
         self.highest: dict[date, bytes] = {}
+        self.in_order = True
 
     def all(self) -> Tally:
         held: list[DayBlock] = []
@@ -136,22 +145,21 @@ class DayStore:
     def _look_up(self, points: NDArray[np.bytes_]) -> NDArray[np.void]:
         """Points of the sender's own network; another operator's are as unknown as those that do not exist.
 
-        The limit is kW (kVA, 100 V times ampere) times half an hour. The answer is one value for all points, and each
-        is found through its key whatever the statistics say.
+        The limit is kW (kVA, 100 V times ampere) times half an hour. The answer is one value for all points.
         """
+        if self.in_order and len(points) > 1 and bool((points[1:] > points[:-1]).all()):
+            found = self._look_up_between(points)
+            if found is not None:
+                return found
+            self.in_order = False  # many points between those of the file are not in it: asked for one by one instead
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                SELECT string_agg(int8send(coalesce(p.id, 0)) || int8send(coalesce(p.size, 0))
-                                  || int4send(coalesce(p.resolution_wh, 0)) || int2send(coalesce(p.scope, 0)::int2)
-                                  || boolsend(coalesce(p.energised, true)),
-                                  ''::bytea ORDER BY k.at)
+                -- Each through its key whatever the statistics say.
+                SELECT string_agg({_FACTS_SENT}, ''::bytea ORDER BY k.at)
                 FROM unnest(string_to_array(%s, ',')) WITH ORDINALITY AS k(number, at)
                 LEFT JOIN LATERAL (
-                    SELECT id, contract_state = 'energised' AS energised, resolution_wh,
-                           round(contract_size * CASE contract_size_unit WHEN 'A' THEN 50 ELSE 500 END)::bigint AS size,
-                           {check_rules.SCOPE_SQL.format(p="metering_supplypoint")} AS scope
-                    FROM metering_supplypoint
+                    SELECT {_FACTS} FROM metering_supplypoint
                     WHERE number = k.number AND network_operator_id = %s OFFSET 0
                 ) p ON true
                 """,
@@ -159,6 +167,33 @@ class DayStore:
             )
             (found,) = cursor.fetchone()
         return np.frombuffer(found, _POINT_FACTS)
+
+    def _look_up_between(self, points: NDArray[np.bytes_]) -> NDArray[np.void] | None:
+        """As `_look_up` for rising numbers, in one walk along the key; None where that would read twice as many."""
+        limit = 2 * len(points)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                SELECT count(*), string_agg(p.number, ''), string_agg({_FACTS_SENT}, ''::bytea)
+                FROM (SELECT number, {_FACTS} FROM metering_supplypoint
+                      WHERE network_operator_id = %s AND number BETWEEN %s AND %s ORDER BY number LIMIT %s) p
+                """,
+                [self.file.sender_id, points[0].decode(), points[-1].decode(), limit + 1],
+            )
+            count, numbers, facts = cursor.fetchone()
+        if count > limit:
+            return None
+        known = np.frombuffer((numbers or "").encode(), points.dtype)
+        found = np.frombuffer(facts or b"", _POINT_FACTS)
+        if len(known) == len(points) and bool((known == points).all()):
+            return found
+        result = np.zeros(len(points), _POINT_FACTS)
+        result["energised"] = True  # of a point nobody knows that alone is told
+        if len(known):
+            places = np.minimum(np.searchsorted(known, points), len(known) - 1)
+            hits = known[places] == points
+            result[hits] = found[places[hits]]
+        return result
 
     def _supplied(self, ids: NDArray[np.int64], days: NDArray[np.datetime64]) -> list[bool]:
         """Whether somebody supplied each point on its day: an idle point's past may still be corrected."""

@@ -184,6 +184,18 @@ def test_corrected_rows_alone_become_the_next_revision(cast, houses):
     ]
 
 
+def test_a_row_packed_wider_by_an_older_release_is_known_when_it_comes_again(cast, houses):
+    values = np.full((1, 48), 2_500, np.int32)
+    deliver(cast, csv_of(block_of(houses[:1], values=values)))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE older ON COMMIT DROP AS SELECT * FROM metering_usageday")
+        cursor.execute("UPDATE older SET packed = %s", [b"\x02" + (2_500).to_bytes(2, "little") * 48])
+        cursor.execute("DELETE FROM metering_usageday")
+        cursor.execute("INSERT INTO metering_usageday SELECT * FROM older")
+    assert counts(deliver(cast, csv_of(block_of(houses[:1], values=values)) + b"\n")) == (1, 0, 1, 0)
+    assert usage.days(houses[0], DAY, DAY)[0].values == [2_500] * 48
+
+
 def test_a_better_quality_alone_is_a_correction_too(cast, houses):
     block = block_of(houses[:1], values=figures(1, gaps=False))
     deliver(cast, csv_of(block))
