@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.api import catalogue, meta, token
+from portal.api import catalogue, feed, hooks, meta, token
 
 __all__ = ["catalogue", "routes"]
 routes = [
@@ -11,4 +11,16 @@ routes = [
     path("versions", meta.Versions.as_view(), name="versions"),
     path("token", token.Token.as_view(), name="token"),
     path("me", meta.Caller.as_view(), name="me"),
+    path("events", feed.Feed.as_view(), name="events"),
+    path("events/acknowledgement", feed.FeedAcknowledgement.as_view(), name="events-acknowledgement"),
+    path("events/statements", feed.EventStatements.as_view(), name="event-statements"),
+    path("events/back-pressure", feed.BackPressure.as_view(), name="back-pressure"),
+    path("todo", feed.Todo.as_view(), name="todo"),
+    path("webhooks", hooks.Webhooks.as_view(), name="webhooks"),
+    path("webhooks/<int:pk>", hooks.OneWebhook.as_view(), name="webhook"),
+    path("webhooks/<int:pk>/deliveries", hooks.WebhookDeliveries.as_view(), name="webhook-deliveries"),
+    path("webhooks/<int:pk>/resend", hooks.WebhookResend.as_view(), name="webhook-resend"),
+    path("webhooks/<int:pk>/pause", hooks.WebhookPause.as_view(), name="webhook-pause"),
+    path("webhooks/<int:pk>/resumption", hooks.WebhookResume.as_view(), name="webhook-resumption"),
+    path("webhooks/<int:pk>/test", hooks.WebhookTest.as_view(), name="webhook-test"),
 ]
