@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("config", "portal", "metering", "switching")
+ROOMS = ("config", "portal", "metering", "switching", "linkage")
 # Django picks these up by name: its error pages, and whatever replaces a template of an installed package.
 BY_NAME = {"400.html", "403.html", "403_csrf.html", "404.html", "500.html"}
 TEMPLATE_ENDINGS = (".html", ".txt")

@@ -1,4 +1,4 @@
-"""One settings file; KIRIKAE_ENV (demo, test, production) and a few variables choose.
+"""One settings file; KIRIKAE_ENV (demo, test, linkage_test, production) and a few variables choose.
 
 Every business default of the domain notes that is not a fact but a choice stands at the end, under "Rules".
 """
@@ -18,9 +18,12 @@ from kombu import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = os.environ.get("KIRIKAE_ENV", "production")
-if ENVIRONMENT not in {"demo", "test", "production"}:
-    raise ImproperlyConfigured(f"KIRIKAE_ENV is {ENVIRONMENT!r}; it must be demo, test or production.")
+if ENVIRONMENT not in {"demo", "test", "linkage_test", "production"}:
+    raise ImproperlyConfigured(f"KIRIKAE_ENV is {ENVIRONMENT!r}; it must be demo, test, linkage_test or production.")
 PRODUCTION = ENVIRONMENT == "production"
+LINKAGE_TEST = ENVIRONMENT == "linkage_test"
+# Private markets of the linkage test: <market>.<domain>; every other name served is the lobby.
+LINKAGE_DOMAIN = os.environ.get("KIRIKAE_LINKAGE_DOMAIN", "linkage.localhost")
 DATA_DIR = Path(os.environ.get("KIRIKAE_DATA", BASE_DIR / ".kirikae"))
 
 
@@ -53,14 +56,18 @@ elif ENVIRONMENT == "test":
     SECRET_KEY = "test-only-" + "k" * 50
     ALLOWED_HOSTS = ["*"]
 else:
-    SECRET_KEY = demo_secret_key()
+    SECRET_KEY = os.environ.get("KIRIKAE_SECRET_KEY") or demo_secret_key()
     ALLOWED_HOSTS = csv_variable("KIRIKAE_HOSTS", "localhost,127.0.0.1,[::1]")
+    if LINKAGE_TEST:
+        ALLOWED_HOSTS += [f".{LINKAGE_DOMAIN}"]
 CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = csv_variable("KIRIKAE_TRUSTED_ORIGINS")
 # How a mail names the portal's pages.
 SITE_ADDRESS = os.environ.get(
     "KIRIKAE_ADDRESS", f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION else "http://localhost:8000"
 )
+# Passwords and codes stand on the sign-in page: the demo's, and a linkage test's that runs on somebody's own machine.
+SHOWS_PASSWORDS = ENVIRONMENT == "demo" or (LINKAGE_TEST and os.environ.get("KIRIKAE_OPEN_SANDBOX", "") == "1")
 DEBUG = False
 
 INSTALLED_APPS = [
@@ -88,6 +95,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "pgtrigger",
 ]
+if LINKAGE_TEST or ENVIRONMENT == "test":
+    INSTALLED_APPS.insert(3, "linkage")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -106,6 +115,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+if LINKAGE_TEST:
+    MIDDLEWARE.insert(2, "linkage.middleware.PrivateMarkets")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -135,6 +146,8 @@ DATABASES = {
 }
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+if LINKAGE_TEST:
+    CACHES["default"]["KEY_FUNCTION"] = "portal.private_market.cache_key"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = Path(os.environ.get("KIRIKAE_FILES", DATA_DIR / "files"))
 STATIC_URL = "/static/"
@@ -164,6 +177,8 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+if LINKAGE_TEST:
+    STORAGES["default"] = {"BACKEND": "portal.private_market.MarketStorage"}
 WHITENOISE_USE_FINDERS = not PRODUCTION
 FILE_UPLOAD_PERMISSIONS = 0o640
 # Looks for malware in what people hand in (portal.scanning); "" for none, "portal.clamd.scan" asks ClamAV's daemon.
@@ -217,6 +232,10 @@ HUB_KEY_FILE = Path(
     os.environ.get("KIRIKAE_HUB_KEY", DATA_DIR / ("test_hub_key.pem" if ENVIRONMENT == "test" else "hub_key.pem"))
 )
 HUB_FORMER_KEYS = csv_variable("KIRIKAE_HUB_FORMER_KEYS")  # public keys of seals made before the key was changed
+# A company's production use is approved once its qualification in the linkage test is proven, or waived with a reason.
+QUALIFICATION_NEEDED = os.environ.get("KIRIKAE_QUALIFICATION_NEEDED", "1" if PRODUCTION else "") == "1"
+QUALIFICATION_VERSION = "1"  # of the API; a new version wants the qualification again
+LINKAGE_KEYS = csv_variable("KIRIKAE_LINKAGE_KEYS")  # public keys with which the linkage test signs qualifications
 # Client certificates: the built-in authority is for the demo and the linkage test. Where TLS ends decides whom the web
 # processes believe: nobody's headers, those that come by nginx's Unix socket, or those with a secret nginx adds.
 BUILT_IN_AUTHORITY = not PRODUCTION or os.environ.get("KIRIKAE_BUILT_IN_AUTHORITY", "") == "1"
@@ -264,7 +283,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-if PRODUCTION:
+if PRODUCTION or (LINKAGE_TEST and SITE_ADDRESS.startswith("https://")):
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
@@ -294,7 +313,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Mail ---------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = os.environ.get("KIRIKAE_MAIL_FROM", "hub@kirikae.example")
-if ENVIRONMENT == "demo" and not os.environ.get("KIRIKAE_SMTP_HOST"):
+if (ENVIRONMENT == "demo" or LINKAGE_TEST) and not os.environ.get("KIRIKAE_SMTP_HOST"):
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
 EMAIL_HOST = os.environ.get("KIRIKAE_SMTP_HOST", "localhost")
@@ -329,6 +348,7 @@ CELERY_TASK_ROUTES = {
     "portal.tasks.send_webhooks": {"queue": "webhooks"},  # a receiver that hangs holds no mail up
     "portal.tasks.*": {"queue": "outbox"},
     "switching.tasks.*": {"queue": "cases"},
+    "linkage.tasks.*": {"queue": "cases"},
 }
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
@@ -372,6 +392,13 @@ CELERY_BEAT_SCHEDULE = {
         ("publish late usage", "metering.tasks.publish_late", timedelta(minutes=10)),
     ]
 }
+if LINKAGE_TEST:  # a market's own clock says when this work is due there: linkage.pump does it in this order
+    MARKETS_WORK = CELERY_BEAT_SCHEDULE
+    CELERY_BEAT_SCHEDULE = {name: work for name, work in MARKETS_WORK.items() if work["task"].startswith("portal.")}
+    CELERY_BEAT_SCHEDULE["go on with the markets"] = {
+        "task": "linkage.tasks.go_on_everywhere",
+        "schedule": timedelta(seconds=5),
+    }
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {

@@ -39,7 +39,16 @@ def up(arguments: list[str]) -> int:
     """Start everything and stay until asked to stop; the exit code is 0 after a clean stop, else 1."""
     parser = argparse.ArgumentParser(prog="manage.py up", description="Start the portal with all that it needs.")
     parser.add_argument("--port", type=int, default=8000, help="port of the web pages on this machine (8000)")
+    parser.add_argument(
+        "--linkage",
+        action="store_true",
+        help="the linkage test instead of the demo: private markets, simulated partners",
+    )
     options = parser.parse_args(arguments)
+    if options.linkage:
+        os.environ.setdefault("KIRIKAE_ENV", "linkage_test")
+        os.environ.setdefault("KIRIKAE_OPEN_SANDBOX", "1")
+        os.environ.setdefault("KIRIKAE_DATA", str(ROOT / ".kirikae" / "linkage"))
     if not 0 < options.port < 65536:
         parser.error(f"a port is a number from 1 to 65535, not {options.port}")
     os.environ.setdefault("KIRIKAE_ENV", "demo")
@@ -147,6 +156,12 @@ class Supervisor:
         if os.environ["KIRIKAE_ENV"] == "demo":
             today = datetime.now(JST).date().isoformat()
             self._step("seed_demo", "Filling the demo market", done, f"{code_fingerprint()} {today}", "seed_demo")
+        if os.environ["KIRIKAE_ENV"] == "linkage_test":
+            month = f"{datetime.now(JST):%Y-%m}"
+            self._step("markets", "Preparing the private markets", done, f"{code_fingerprint()} {month}",
+                       "linkage", "prepare")  # fmt: skip
+            if os.environ.get("KIRIKAE_OPEN_SANDBOX") == "1":
+                self._step("sandbox", "Opening a private market", done, "", "linkage", "sandbox")
         if os.environ["KIRIKAE_ENV"] == "production":
             self._run_command("collectstatic", "--noinput", "--verbosity=0")
 
@@ -225,6 +240,9 @@ class Supervisor:
         seconds = time.monotonic() - self.began
         print(f"\nKirikae is running at {self.address}   (ready after {seconds:.0f} s)")
         print(f"Logs: {_short(self.data / 'logs')}   Stop: Ctrl-C\n", flush=True)
+        if os.environ.get("KIRIKAE_OPEN_SANDBOX") == "1":
+            self._run_command("linkage", "list")
+            self._run_command("demo_users")
         for command in ("demo_customers", "demo_users"):
             if os.environ["KIRIKAE_ENV"] == "demo" and has_command(command):
                 self._run_command(command)
@@ -337,7 +355,7 @@ def _cluster_identity(data: Path) -> str:
 
 def _fingerprint(choose: Callable[[Path], bool]) -> str:
     digest = hashlib.sha256()
-    for room in ("config", "metering", "portal", "switching"):
+    for room in ("config", "linkage", "metering", "portal", "switching"):
         for path in sorted((ROOT / room).rglob("*")):
             if choose(path):
                 digest.update(str(path.relative_to(ROOT)).encode())
@@ -352,7 +370,9 @@ def code_fingerprint() -> str:
 
 def translation_fingerprint() -> str:
     """The message catalogues, and whether each has its compiled form."""
-    catalogues = [path for room in ("metering", "portal", "switching") for path in (ROOT / room).rglob("*.po")]
+    catalogues = [
+        path for room in ("linkage", "metering", "portal", "switching") for path in (ROOT / room).rglob("*.po")
+    ]
     compiled = all(path.with_suffix(".mo").exists() for path in catalogues)
     return f"{_fingerprint(lambda path: path.suffix == '.po')} {compiled}"
 

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-ROOMS = ("config", "portal", "metering", "switching")
+ROOMS = ("config", "portal", "metering", "switching", "linkage")
 KEYWORDS = {
     "_": None,
     "gettext": None,

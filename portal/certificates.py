@@ -15,7 +15,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal import authority, certificate_files, four_eyes, ledger, outbox
+from portal import authority, certificate_files, four_eyes, ledger, outbox, private_market
 from portal.access import Ability, Role
 from portal.authority import NoAuthority, Revoked
 from portal.certificate_files import Refused
@@ -524,8 +524,8 @@ def reminder_step(not_after: datetime, *, now: datetime) -> int | None:
 
 def publish(*, now: datetime) -> None:
     """Write the list of revoked certificates and the trusted authorities anew, for nginx and gunicorn."""
-    if not settings.BUILT_IN_AUTHORITY:
-        return
+    if not settings.BUILT_IN_AUTHORITY or private_market.name():
+        return  # markets share one authority; the pages ask the market's own database about each certificate
     issuer = authority.built_in(now=now)
     revoked = (
         Certificate.objects.filter(

@@ -13,6 +13,7 @@ ENVIRONMENT_WORDS = {
     "production": _("Production"),
     "demo": _("Demo – invented data"),
     "test": _("Linkage test"),
+    "linkage_test": _("Linkage test – invented data"),
 }
 
 

@@ -26,7 +26,7 @@ class DemoUser:
 
 
 def is_demo() -> bool:
-    return settings.ENVIRONMENT == "demo"
+    return bool(settings.SHOWS_PASSWORDS)
 
 
 def users() -> list[DemoUser]:

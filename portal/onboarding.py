@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal import companies, four_eyes, ledger, letters, people
+from portal import companies, four_eyes, ledger, letters, people, qualifications
 from portal.access import HUB_ROLES, Role
 from portal.companies import TakesPart
 from portal.four_eyes import Act
@@ -405,7 +405,7 @@ def taken_usernames(application: UseApplication) -> list[str]:
 def propose_approval(application: UseApplication, *, codes: Iterable[TakesPart], by: User, now: datetime) -> Proposal:
     """Ask a second operator to approve, with the participant codes to give.
 
-    Raises NotAllowed, NotNow, CodesMissing, companies.BadCode, people.UsernameTaken.
+    Raises NotAllowed, NotNow, CodesMissing, companies.BadCode, people.UsernameTaken, qualifications.Missing.
     """
     parts = [TakesPart(str(part.market_role), str(part.area), part.code.strip()) for part in codes]
     with transaction.atomic():
@@ -417,6 +417,7 @@ def propose_approval(application: UseApplication, *, codes: Iterable[TakesPart],
         if taken_usernames(application):
             raise people.UsernameTaken
         _only_operators(by)
+        qualifications.require(application, [part.market_role for part in parts])
         _move(application, UseState.PROPOSED, by=by, now=now)
         return four_eyes.propose(
             APPROVE,

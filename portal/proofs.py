@@ -115,11 +115,15 @@ def export(number: str, *, reason: str, by: User, now: datetime) -> Pack:
         raise NotAllowed
     if not reason.strip():
         raise ReasonMissing
-    case = find(number)
+    return pack(find(number), reason=reason.strip(), by=by, now=now)
+
+
+def pack(case: Case, *, reason: str, by: User, now: datetime) -> Pack:
+    """The case as a signed zip, for callers that have asked who may have it. Raises hub_key.Missing."""
     with transaction.atomic():
-        ledger.record("proof.export", case.ledger_subjects[0], by=by, now=now, purpose=reason.strip())
+        ledger.record("proof.export", case.ledger_subjects[0], by=by, now=now, purpose=reason)
         seals.seal_waiting(now=now)
-        content = _archive(case, reason=reason.strip(), by=by, now=now)
+        content = _archive(case, reason=reason, by=by, now=now)
     return Pack(f"proof-{case.number}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip", content)
 
 

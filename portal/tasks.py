@@ -7,6 +7,7 @@ from portal import (
     announcements,
     api_clients,
     certificates,
+    clock,
     delivery,
     events,
     jobs,
@@ -23,7 +24,7 @@ from portal.workdays import JST
 @shared_task
 def send_outbox() -> None:
     """Send what waits in the outbox, notices' mails and letters, until nothing is due."""
-    while outbox.send_due(now=timezone.now()) + letters.send_due(now=timezone.now()):
+    while outbox.send_due(now=clock.now()) + letters.send_due(now=clock.now()):
         pass
 
 
@@ -58,14 +59,14 @@ def drop_old_events() -> None:
 @shared_task
 def mail_announcements() -> None:
     """Tell companies by mail what is announced from now on."""
-    while announcements.mail_due(now=timezone.now()):
+    while announcements.mail_due(now=clock.now()):
         pass
 
 
 @shared_task
 def seal_ledger() -> None:
     """Seal the ledger's entries that wait."""
-    seals.seal_waiting(now=timezone.now())
+    seals.seal_waiting(now=clock.now())
 
 
 @shared_task

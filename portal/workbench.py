@@ -14,7 +14,7 @@ from portal.access import View
 # Signing in, second factor and password have pages of their own; the admin's would be a second door.
 NOT_OFFERED = frozenset({"password_change", "password_change_done"})
 # Libraries register their tables too; the keys of second factors, for one, are nobody's to read.
-ROOMS = frozenset({"portal", "metering", "switching"})
+ROOMS = frozenset({"portal", "metering", "switching", "linkage"})
 
 
 class Workbench(AdminSite):

@@ -20,7 +20,7 @@ from tests.cast import NOW, ROLES, Cast, client_of, person
 from tests.metering.collecting import believing, machine_of
 from tests.portal.certificate_tools import issued
 
-ROOMS = ("portal", "metering", "switching")
+ROOMS = ("portal", "metering", "switching", "linkage")
 ROWS: dict[str, Row] = {}
 for _room in ROOMS:
     if find_spec(f"tests.{_room}") and find_spec(f"tests.{_room}.access_rows"):

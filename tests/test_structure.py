@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-ROOMS = ("config", "switching", "metering", "portal")  # from the top floor down
+ROOMS = ("config", "linkage", "switching", "metering", "portal")  # from the top floor down
 MAY_IMPORT = {room: set(ROOMS[at:]) for at, room in enumerate(ROOMS)}
 FILES = [
     path

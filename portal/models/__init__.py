@@ -20,6 +20,7 @@ from portal.models.letters import Letter
 from portal.models.notices import Delivery, Notice
 from portal.models.onboarding import UseApplication, UsePerson, UseStep
 from portal.models.people import Grant, User
+from portal.models.qualifications import UseQualification
 from portal.models.quotas import Over, Quota, Registration
 from portal.models.saved_views import FirstView, SavedView
 from portal.models.sessions import SignIn
@@ -72,6 +73,7 @@ __all__ = [
     "UnsealedEntry",
     "UseApplication",
     "UsePerson",
+    "UseQualification",
     "UseStep",
     "User",
     "Webhook",

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import companies, four_eyes, letters, onboarding, people
+from portal import companies, four_eyes, letters, onboarding, people, qualifications
 from portal.access import Role, person
 from portal.companies import TakesPart
 from portal.market import Area, MarketRole
@@ -18,7 +18,10 @@ from portal.models import Proposal, UseApplication
 from portal.models.onboarding import UseState
 from portal.views.onboarding import facts
 
-REFUSALS = (onboarding.Refused, four_eyes.Refused, companies.Refused, people.Refused, letters.Refused)
+REFUSALS = (
+    *(onboarding.Refused, four_eyes.Refused, companies.Refused, people.Refused, letters.Refused),
+    qualifications.Refused,
+)
 
 
 def _code_field(part: TakesPart) -> str:
@@ -64,6 +67,10 @@ def review(request: HttpRequest, admin: ModelAdmin, object_id: str) -> HttpRespo
                 }
                 for part in parts
             ],
+            "qualifications": list(application.qualifications.select_related("settled_by")),
+            "unqualified": sorted(
+                qualifications.missing(application, [role for role, _area in onboarding.parts_wanted(application)])
+            ),
             "message": request.POST.get("message", ""),
             "is_operator": Role.OPERATOR in person(request).roles,
             "may_ask": UseState.ASKED_BACK in moves,
@@ -86,6 +93,14 @@ def _decide(request: HttpRequest, application: UseApplication, parts: list[Takes
     if deed == "refuse":
         onboarding.refuse(application, reason=message, by=by, now=now)
         return _("The application is refused; the applicant gets the reason by mail.")
+    if deed == "qualify":
+        pack = request.FILES.get("evidence")
+        content = pack.read(qualifications.MOST_BYTES + 1) if pack else b""
+        qualifications.take_in(application, content, by=by, now=now)
+        return _("The qualification is proven.")
+    if deed == "waive":
+        qualifications.waive(application, request.POST.get("role", ""), reason=message, by=by, now=now)
+        return _("The qualification is waived.")
     if deed == "propose":
         codes = [TakesPart(part.market_role, part.area, entered[_code_field(part)]) for part in parts]
         onboarding.propose_approval(application, codes=codes, by=by, now=now)

@@ -1,0 +1,34 @@
+"""A lobby with two companies, and private markets beside it that are dropped when the test is over."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from linkage import markets
+from linkage.models import Market
+from portal import private_market
+from tests import cast as the_cast
+from tests.cast import Cast
+
+
+@pytest.fixture
+def lobby(transactional_db: Any, now: datetime, settings: Any, tmp_path: Any) -> Iterator[Cast]:
+    """The cast in the lobby; the template stands."""
+    settings.MEDIA_ROOT = tmp_path
+    markets.prepare(now=now)
+    yield the_cast.gather()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [private_market.database_of("%")])
+        found = [name for (name,) in cursor.fetchall() if name != private_market.database_of(markets.TEMPLATE)]
+        for name in found:
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def market(lobby: Cast, now: datetime) -> Market:
+    """sora's private market, opened on the cast's Wednesday at ten."""
+    by = lobby["sora.administrator"]
+    return markets.open_market("sora", company=lobby.sora, by=by, now=now)
