@@ -26,10 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_DAYS = 185
 # Usage in and out at night; before and after the deadline at 17:00; the last one before midnight's cut-off.
-STOPS = (
-    *(time(0, 5), time(3), time(3, 30), time(5), time(6), time(8, 30), time(10), time(11)),
-    *(time(13), time(16, 30), time(17, 1), time(18, 30), time(23, 45)),
-)
+STOPS = (time(0, 5), time(3), time(5), time(10), time(13), time(16, 30), time(17, 1), time(23, 45))
 _CLAIM = 0x4C_54_43  # one number for "this market's clock is being moved"
 FALLS_ASLEEP_AFTER = timedelta(hours=1)
 

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("version", models.CharField(max_length=10, verbose_name="version of the API")),
-                ("handed_over_at", models.DateTimeField(verbose_name="handed over at")),
+                ("handed_over_at", models.DateTimeField(verbose_name="evidence handed over at")),
                 ("name", models.CharField(max_length=80, verbose_name="file name")),
                 ("pack", models.BinaryField(verbose_name="evidence")),
                 ("sha256", models.CharField(max_length=64, verbose_name="SHA-256")),

@@ -21,7 +21,7 @@ class Qualification(models.Model):
     company = models.ForeignKey(Company, models.PROTECT, related_name="qualifications", verbose_name=_("company"))
     role = models.CharField(_("role"), max_length=10, choices=Partner)
     version = models.CharField(_("version of the API"), max_length=10)
-    handed_over_at = models.DateTimeField(_("handed over at"))
+    handed_over_at = models.DateTimeField(_("evidence handed over at"))
     name = models.CharField(_("file name"), max_length=80)
     pack = models.BinaryField(_("evidence"))
     sha256 = models.CharField(_("SHA-256"), max_length=64)

@@ -57,7 +57,7 @@ HANDED_OVER = [
     Column("role", gettext_lazy("Role"), value=lambda row: row.get_role_display(), sort="role"),
     Column("version", gettext_lazy("Version of the API"), sort="version"),
     Column("handed_over_at", gettext_lazy("Handed over at"), sort="handed_over_at"),
-    Column("name", gettext_lazy("Evidence"), link=lambda row: f"{row.pk}/"),
+    Column("name", gettext_lazy("Signed evidence"), link=lambda row: f"{row.pk}/"),
     Column("sha256", gettext_lazy("SHA-256"), csv_only=True),
 ]
 

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("sha256", models.CharField(blank=True, max_length=64, verbose_name="SHA-256")),
                 ("key", models.CharField(blank=True, max_length=64, verbose_name="public key")),
                 ("waived_because", models.CharField(blank=True, max_length=400, verbose_name="waived because")),
-                ("settled_at", models.DateTimeField(verbose_name="settled at")),
+                ("settled_at", models.DateTimeField(verbose_name="qualification settled at")),
                 (
                     "application",
                     models.ForeignKey(

@@ -19,7 +19,7 @@ class UseQualification(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
     key = models.CharField(_("public key"), max_length=64, blank=True)
     waived_because = models.CharField(_("waived because"), max_length=400, blank=True)
-    settled_at = models.DateTimeField(_("settled at"))
+    settled_at = models.DateTimeField(_("qualification settled at"))
     settled_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("settled by"))
 
     class Meta:

@@ -10,8 +10,26 @@ from django.db import connection
 from linkage import markets
 from linkage.models import Market
 from portal import private_market
+from switching.partners import network
 from tests import cast as the_cast
 from tests.cast import Cast
+
+
+@pytest.fixture
+def nights() -> None:
+    """For tests about usage: the network operator sends, and all of the hub's periodic work is done."""
+
+
+@pytest.fixture(autouse=True)
+def _days_alone(request: Any, settings: Any, monkeypatch: Any) -> None:
+    """Elsewhere the work of the cases is enough, and the tests stay quick."""
+    if "nights" not in request.fixturenames:
+        settings.MARKETS_WORK = {
+            name: work
+            for name, work in settings.CELERY_BEAT_SCHEDULE.items()
+            if work["task"].startswith("switching.") and not work["task"].endswith(("statistics", "uploads"))
+        }
+        monkeypatch.setattr(network, "send_usage", lambda *given, **named: 0)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_what_the_gaining_retailer_does_is_graded_as_it_happens(market, now):
         go(to=jst(2026, 4, 4, 8))
         assert shown(Partner.GAINING) >= {"G04", "G05", "G06", "G07", "G09", "G10", "G11", "G14"}
         assert not shown(Partner.GAINING) & {"G02", "G08", "G12", "G13", "G15", "G16", "G17", "G18"}
-        go(to=jst(2026, 4, 14, 8))
+        go(to=jst(2026, 4, 9, 8))
         assert shown(Partner.GAINING) >= {"G15", "G16"}
 
 

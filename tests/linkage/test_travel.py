@@ -53,11 +53,11 @@ def test_the_losing_retailer_does_what_the_last_digit_says(market, now):
         assert {d for d in sent if Relay.objects.get(pk=sent[d].pk).state == RelayState.EXPIRED} == {3, 4}
         late = LedgerEntry.objects.get(action="partner.spoke_too_late")
         assert late.detail["refused"] == "Overdue" and str(sent[3].pk) in late.subject
-        go(days=8)
+        go(days=6)
         assert Relay.objects.get(pk=sent[9].pk).state == RelayState.MATCHING_FAILED
 
 
-def test_a_switch_is_played_to_its_end_and_its_usage_is_published(market, now):
+def test_a_switch_is_played_to_its_end_and_its_usage_is_published(market, now, nights):
     with at(now):
         point = rival_point(1)
         relay = relay_for(point, now=now)
@@ -65,7 +65,7 @@ def test_a_switch_is_played_to_its_end_and_its_usage_is_published(market, now):
         go(days=1)
         relay.refresh_from_db()
         assert relay.state == RelayState.MATCHED
-        go(to=jst(2026, 4, 14, 12))
+        go(to=jst(2026, 4, 10, 12))
         start = Application.objects.get(pk=start.pk)
         assert start.state == ApplicationState.COMPLETED and start.in_effect_on == relay.desired_date
         assert current_period(point, jst_date(clock.now())).retailer == me().company
@@ -114,9 +114,9 @@ def test_what_the_gaining_retailer_tells_is_wrong_exactly_where_the_table_says(m
         assert own["2"].point.number in starts and own["9"].point.number not in starts
 
 
-def test_the_network_operator_sends_usage_late_twice_and_corrected(market, now):
+def test_the_network_operator_sends_usage_late_twice_and_corrected(market, now, nights):
     with at(now):
-        go(to=jst(2026, 4, 6, 4))
+        go(to=jst(2026, 4, 6, 3, 30))
         names = set(UsageFile.objects.values_list("name", flat=True))
     assert {f"usage-03-2026040{day}-0.csv" for day in range(1, 6)} <= names
     assert "usage-03-20260402-3.csv" in names and "usage-03-20260403-3.csv" not in names  # three days late
