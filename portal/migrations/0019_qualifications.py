@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0017_days_worked_after_all"),
+        ("portal", "0018_see_retention"),
     ]
 
     operations = [
