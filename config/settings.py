@@ -66,8 +66,8 @@ CSRF_TRUSTED_ORIGINS = csv_variable("KIRIKAE_TRUSTED_ORIGINS")
 SITE_ADDRESS = os.environ.get(
     "KIRIKAE_ADDRESS", f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION else "http://localhost:8000"
 )
-# Passwords and codes stand on the sign-in page: the demo's, and a linkage test's that runs on somebody's own machine.
-SHOWS_PASSWORDS = ENVIRONMENT == "demo" or (LINKAGE_TEST and os.environ.get("KIRIKAE_OPEN_SANDBOX", "") == "1")
+# A linkage test on somebody's own machine: passwords and codes stand on the sign-in page, as in the demo.
+OPEN_SANDBOX = LINKAGE_TEST and os.environ.get("KIRIKAE_OPEN_SANDBOX", "") == "1"
 DEBUG = False
 
 INSTALLED_APPS = [

@@ -26,7 +26,7 @@ class DemoUser:
 
 
 def is_demo() -> bool:
-    return bool(settings.SHOWS_PASSWORDS)
+    return settings.ENVIRONMENT == "demo" or bool(settings.OPEN_SANDBOX)
 
 
 def users() -> list[DemoUser]:

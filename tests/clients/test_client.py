@@ -65,9 +65,11 @@ def test_a_refusal_is_an_exception_with_code_sentence_fields_and_trace():
 
 
 def test_an_answer_that_is_no_problem_document_is_told_by_its_status():
-    with serving(lambda seen: (500, {"Content-Type": "text/html"}, b"<h1>")) as script, hub_at(script.address) as hub:
-        with pytest.raises(Problem, match="500"):
-            hub.get("me")
+    def answer(seen):
+        return 500, {"Content-Type": "text/html"}, b"<h1>"
+
+    with serving(answer) as script, hub_at(script.address) as hub, pytest.raises(Problem, match="500"):
+        hub.get("me")
 
 
 def test_a_token_that_ended_early_is_renewed_once():
@@ -130,9 +132,11 @@ class TestCollecting:
         assert not (tmp_path / "day.csv.gz.part").exists()
 
     def test_a_file_whose_hash_differs_never_appears(self, tmp_path):
-        with serving(lambda seen: (200, {}, CONTENT[:-1] + b"x")) as script, hub_at(script.address) as hub:
-            with pytest.raises(CollectedWrong):
-                download(hub, "files/1", tmp_path / "day", sha256=SHA)
+        def answer(seen):
+            return 200, {}, CONTENT[:-1] + b"x"
+
+        with serving(answer) as script, hub_at(script.address) as hub, pytest.raises(CollectedWrong):
+            download(hub, "files/1", tmp_path / "day", sha256=SHA)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_server_that_knows_no_ranges_sends_the_whole_again(self, tmp_path):

@@ -1,4 +1,4 @@
-"""The hub as a client sees it: signing in by token and certificate, asking again, writing once, reading list by list."""
+"""The hub as a client sees it: a token beside the certificate, asking again, writing once, lists row by row."""
 
 from __future__ import annotations
 
