@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -23,7 +24,7 @@ from portal.access import Ability, Role
 from portal.models import Company, User
 from portal.workdays import jst_date
 
-TEMPLATE = "template"  # the name of the market that nobody enters and all are copied from
+BASE, TEMPLATE = "base", "template"  # two that nobody enters: the migrations alone, and all that is copied
 
 
 class Refused(Exception):
@@ -136,7 +137,7 @@ def _require(by: User | None, *companies: Company | None) -> None:
 
 
 def _open(market: Market, *, by: User | None, now: datetime) -> Market:
-    if not private_market.is_name(market.name) or market.name == TEMPLATE:
+    if not private_market.is_name(market.name) or market.name in (BASE, TEMPLATE):
         raise BadName
     try:
         with transaction.atomic():
@@ -193,42 +194,70 @@ def _settle(company: Company, accounts: Iterable[tuple[User, str]], *, now: date
 
 # --- The template -------------------------------------------------------------------------------------------------
 def prepare(*, now: datetime) -> bool:
-    """Make the template where there is none for this code and month, and bring open markets up to date with it.
+    """Make base and template where there are none for this code and month, and migrate the open markets.
 
-    Returns whether there was anything to do. Two at once: the second waits for the first and finds it done.
+    The base holds the migrations alone, so that a new month's template is a copy and a cast. Returns whether there was
+    anything to do. Two at once: the second waits for the first and finds it done.
     """
-    wanted, name = _fingerprint(now), private_market.database_of(TEMPLATE)
-    if _comment(name) == wanted:
+    migrations = _migrations()
+    wanted = _digest(migrations, Path(cast.__file__).read_text(encoding="utf-8"), f"{jst_date(now):%Y-%m}")
+    if _comment(TEMPLATE) == wanted:
         return False
     with _alone():
-        if _comment(name) == wanted:
+        if _comment(TEMPLATE) == wanted:
             return False
+        if _comment(BASE) != migrations:
+            _make_base()
+            for market in ready():
+                _migrate(market)
+            _mark(BASE, migrations)
         _drop(TEMPLATE)
-        is_copied = not Company.objects.exists() and _copy_of_the_lobby()
-        if not is_copied:
-            _create(TEMPLATE, template="template0")
+        _create(TEMPLATE, template=private_market.database_of(BASE))
         with private_market.inside(TEMPLATE, has_clock=False):
-            if not is_copied:
-                call_command("migrate", verbosity=0, interactive=False)
             cast.raise_curtain(now=now)
-        for market in ready():
-            with private_market.inside(market, has_clock=False):
-                call_command("migrate", verbosity=0, interactive=False)
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(wanted)))
+        _mark(TEMPLATE, wanted)
     return True
 
 
-def _fingerprint(now: datetime) -> str:
-    """The migrations, the cast and the month: what the template is made of."""
-    nodes = sorted("/".join(key) for key in MigrationLoader(None).disk_migrations or ())
-    text = "\n".join([*nodes, Path(cast.__file__).read_text(encoding="utf-8"), f"{jst_date(now):%Y-%m}"])
-    return hashlib.sha256(text.encode()).hexdigest()
+def _make_base() -> None:
+    _drop(BASE)
+    if Company.objects.exists() or not _copy_of_the_lobby():
+        _create(BASE, template="template0")
+        _migrate(BASE)
 
 
-def _comment(database: str) -> str | None:
+def _migrate(market: str) -> None:
+    with private_market.inside(market, has_clock=False):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+@cache
+def _migrations() -> str:
+    """A mark of the migrations this code brings."""
+    return _digest(*sorted("/".join(key) for key in MigrationLoader(None).disk_migrations or ()))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _mark(market: str, text: str) -> None:
+    """Keep beside the database what it was made from."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database])
+        cursor.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                sql.Identifier(private_market.database_of(market)), sql.Literal(text)
+            )
+        )
+
+
+def _comment(market: str) -> str | None:
+    """What a market's database was made from; None where there is no such database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+            [private_market.database_of(market)],
+        )
         row = cursor.fetchone()
     return row[0] if row else None
 
@@ -247,7 +276,7 @@ def _copy_of_the_lobby() -> bool:
     given = connection.get_connection_params()
     parameters = {key: given[key] for key in ("host", "port", "user", "password", "sslmode") if given.get(key)}
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-        sql.Identifier(private_market.database_of(TEMPLATE)), sql.Identifier(private_market.lobby_database())
+        sql.Identifier(private_market.database_of(BASE)), sql.Identifier(private_market.lobby_database())
     )
     connection.close()
     try:

@@ -40,7 +40,8 @@ def lobby(transactional_db: Any, now: datetime, settings: Any, tmp_path: Any) ->
     yield the_cast.gather()
     with connection.cursor() as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [private_market.database_of("%")])
-        found = [name for (name,) in cursor.fetchall() if name != private_market.database_of(markets.TEMPLATE)]
+        kept = {private_market.database_of(name) for name in (markets.BASE, markets.TEMPLATE)}
+        found = [name for (name,) in cursor.fetchall() if name not in kept]
         for name in found:
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
