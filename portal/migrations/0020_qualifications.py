@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0018_see_retention"),
+        ("portal", "0019_api_clients"),
     ]
 
     operations = [
