@@ -31,20 +31,20 @@ def send_outbox() -> None:
 @shared_task
 def send_webhooks() -> None:
     """Send what the receivers are owed, one claimed receiver after the other, until none waits."""
-    while webhooks.serve_next(now=timezone.now()) is not None:
+    while webhooks.serve_next(now=clock.now()) is not None:
         pass
 
 
 @shared_task
 def look_at_delivery() -> None:
     """Raise and end alarms about what does not get out."""
-    delivery.look(now=timezone.now())
+    delivery.look(now=clock.now())
 
 
 @shared_task
 def make_statements() -> None:
     """Write the statements of the days that are over."""
-    statements.make_due(now=timezone.now())
+    statements.make_due(now=clock.now())
 
 
 @shared_task

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0019_api_clients"),
+        ("portal", "0020_events"),
     ]
 
     operations = [
