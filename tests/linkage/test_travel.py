@@ -52,7 +52,7 @@ def test_the_losing_retailer_does_what_the_last_digit_says(market, now):
         go(to=jst(2026, 4, 3, 19))
         assert {d for d in sent if Relay.objects.get(pk=sent[d].pk).state == RelayState.EXPIRED} == {3, 4}
         late = LedgerEntry.objects.get(action="partner.spoke_too_late")
-        assert late.detail["refused"] == "AlreadyMoved" and str(sent[3].pk) in late.subject
+        assert late.detail["refused"] == "AlreadyMoved" and late.subject.endswith(sent[3].number)
         go(days=6)
         assert Relay.objects.get(pk=sent[9].pk).state == RelayState.MATCHING_FAILED
 
