@@ -2,6 +2,7 @@
 
 from metering.api.routes import routes as of_metering
 from portal.api.routes import routes as of_portal
+from switching.api.routes import routes as of_switching
 
 app_name = "api"
-urlpatterns = [*of_portal, *of_metering]
+urlpatterns = [*of_portal, *of_metering, *of_switching]

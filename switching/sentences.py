@@ -490,13 +490,18 @@ def item_sentence(item: DisclosureItem) -> str:
     return str(_("Please explain this to the customer, then tick it: %(item)s")) % {"item": item.text}
 
 
+def named_field(refusal: Exception) -> str:
+    """The entry the refusal is about, "" where it is about the whole."""
+    return getattr(refusal, "field", "") or _FIELDS.get(type(refusal), "")
+
+
 def fields_of(refusal: Exception, names: Iterable[str]) -> list[str]:
     """The one of the names the refusal is about, or none of them."""
-    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal), "")
+    field = named_field(refusal)
     return [field] if field in names else []
 
 
 def field_of(refusal: Exception, form: BaseForm) -> str | None:
     """The field of the form the refusal is about; None for the form as a whole."""
-    field = getattr(refusal, "field", "") or _FIELDS.get(type(refusal))
+    field = named_field(refusal)
     return field if field in form.fields else None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.api import catalogue, feed, hooks, meta, token
+from portal.api import catalogue, feed, hooks, meta, registry, token
 
 __all__ = ["catalogue", "routes"]
 routes = [
@@ -10,6 +10,9 @@ routes = [
     path("errors", meta.Errors.as_view(), name="errors"),
     path("versions", meta.Versions.as_view(), name="versions"),
     path("token", token.Token.as_view(), name="token"),
+    path("participants", registry.Participants.as_view(), name="participants"),
+    path("certificates", registry.Certificates.as_view(), name="certificates"),
+    path("certificate-requests", registry.CertificateRequests.as_view(), name="certificate-requests"),
     path("me", meta.Caller.as_view(), name="me"),
     path("events", feed.Feed.as_view(), name="events"),
     path("events/acknowledgement", feed.FeedAcknowledgement.as_view(), name="events-acknowledgement"),

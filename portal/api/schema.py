@@ -6,12 +6,28 @@ from typing import Any, TypeVar
 
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from portal.access import MAY, Ability
 from portal.api import versions
 from portal.api.problems import TITLES, TYPE
+
+
+class OutcomeShown(serializers.Serializer):
+    """What a check without filing (`dry_run`) found; `problem` as it would have been answered."""
+
+    is_possible = serializers.BooleanField()
+    sentence = serializers.CharField()
+    problem = serializers.DictField(allow_null=True)
+
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 ALWAYS = ("404", "406", "422", "429", "500", "503")
@@ -29,6 +45,7 @@ def operation(
     status: int = 200,
     query: Any = None,
     matches: bool = False,
+    checks: bool = False,
     example: dict[str, Any] | None = None,
     media: str = "application/json",
     tag: str = "",
@@ -37,8 +54,8 @@ def operation(
     """Describe a method of an endpoint.
 
     `entries`: serializer of the body; `shows`: of one thing, or `lists`: of each row of a page; `query`: of the query;
-    `matches`: the change needs If-Match; `example`: a body that works in the demo, shown in the documentation;
-    `also`: further answers by status.
+    `matches`: the change needs If-Match; `checks`: with `dry_run` the answer is 200 and an Outcome; `example`: a body
+    that works in the demo, shown in the documentation; `also`: further answers by status.
     """
     answers: dict[Any, Any] = {(code, media): answer for code, answer in (also or {}).items()}
     if lists is not None:
@@ -47,6 +64,14 @@ def operation(
             name=f"{row.__name__}Page",
             fields={"items": lists(many=True), "next_cursor": serializers.CharField(allow_null=True)},
         )
+    if checks and status == 200:
+        shows = PolymorphicProxySerializer(
+            component_name=f"{shows.__name__}OrOutcome",
+            serializers=[shows, OutcomeShown],
+            resource_type_field_name=None,
+        )
+    elif checks:
+        answers[(200, media)] = OutcomeShown
     answers[(status, media)] = shows if shows is not None else OpenApiResponse(description="Done.")
     if shows is None:
         answers = {**{code: answers[code] for code in answers if code[0] != status}, status: None}

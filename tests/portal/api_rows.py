@@ -8,6 +8,9 @@ ROWS = {
     "api:errors": ApiRow(),
     "api:versions": ApiRow(),
     "api:token": ApiRow(),
+    "api:participants": ApiRow({"get": "sora.viewer"}),
+    "api:certificates": ApiRow({"get": "sora.viewer"}),
+    "api:certificate-requests": ApiRow({"get": "sora.viewer", "post": "sora.viewer"}),
     "api:me": ApiRow({"get": "sora.viewer"}),
     "api:events": ApiRow({"get": "sora.viewer"}),
     "api:events-acknowledgement": ApiRow(

@@ -1,0 +1,112 @@
+"""Participants, documents of the library, and the company's client certificates."""
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal import certificates
+from portal.access import Ability
+from portal.api.endpoint import Endpoint, Entries
+from portal.api.paging import PageQuery
+from portal.api.schema import operation
+from portal.market import Area, MarketRole
+from portal.models import Certificate, CertificatePurpose, CertificateRequest, Participation
+
+
+class ParticipantShown(serializers.Serializer):
+    code = serializers.CharField()
+    area = serializers.CharField()
+    market_role = serializers.CharField()
+    name = serializers.CharField(source="company.name")
+    name_en = serializers.CharField(source="company.name_en", allow_blank=True)
+    registration_number = serializers.CharField(source="company.registration_number", allow_blank=True)
+    corporate_number = serializers.CharField(source="company.corporate_number", allow_blank=True)
+    is_active = serializers.BooleanField(source="company.is_active")
+
+
+class ParticipantQuery(PageQuery):
+    area = serializers.ChoiceField(choices=Area.choices, required=False)
+    market_role = serializers.ChoiceField(choices=MarketRole.choices, required=False)
+
+
+class Participants(Endpoint):
+    """The participants of the market: every company with its code per area."""
+
+    needs = {"get": Ability.SEE_PARTICIPANTS}
+
+    @operation(_("List participants"), lists=ParticipantShown, query=ParticipantQuery)
+    def get(self, request: Request) -> Response:
+        query = self.query(ParticipantQuery)
+        rows = Participation.objects.select_related("company")
+        rows = rows.filter(**{name: query[name] for name in ("area", "market_role") if name in query})
+        return self.page(rows, lambda row: ParticipantShown(row).data, query, key="code", is_descending=False)
+
+
+class CertificateShown(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    purpose = serializers.CharField()
+    environment = serializers.CharField()
+    terminal = serializers.CharField()
+    serial = serializers.CharField()
+    sha256 = serializers.CharField()
+    not_before = serializers.DateTimeField()
+    not_after = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class Certificates(Endpoint):
+    """The client certificates this client asked for, or may see."""
+
+    needs = {"get": Ability.REQUEST_CERTIFICATE}
+
+    @operation(_("List certificates"), lists=CertificateShown, query=PageQuery)
+    def get(self, request: Request) -> Response:
+        rows = Certificate.objects.visible_to(self.by)
+        return self.page(rows, lambda row: CertificateShown(row).data, self.query(PageQuery))
+
+
+class CertificateRequestEntries(Entries):
+    terminal = serializers.CharField(max_length=40)
+    purpose = serializers.ChoiceField(choices=CertificatePurpose.choices)
+    csr = serializers.CharField(max_length=32_000, trim_whitespace=False, help_text="PKCS#10, as PEM.")
+
+
+class CertificateRequestShown(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    terminal = serializers.CharField()
+    purpose = serializers.CharField()
+    state = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    reason = serializers.CharField(allow_blank=True)
+    certificate = serializers.SerializerMethodField()
+
+    def get_certificate(self, request: CertificateRequest) -> str:
+        """As PEM, once it is issued."""
+        found = Certificate.objects.filter(request=request).first()
+        return found.pem if found else ""
+
+
+class CertificateRequests(Endpoint):
+    """Asking for a certificate for a key of the terminal's own; an administrator of the company decides."""
+
+    needs = {"get": Ability.REQUEST_CERTIFICATE, "post": Ability.REQUEST_CERTIFICATE}
+
+    @operation(_("List certificate requests"), lists=CertificateRequestShown, query=PageQuery)
+    def get(self, request: Request) -> Response:
+        rows = CertificateRequest.objects.visible_to(self.by)
+        return self.page(rows, lambda row: CertificateRequestShown(row).data, self.query(PageQuery))
+
+    @operation(_("Ask for a certificate"), entries=CertificateRequestEntries, shows=CertificateRequestShown, status=201)
+    def post(self, request: Request) -> Response:
+        entered = self.entries(CertificateRequestEntries)
+        asked = certificates.ask(
+            purpose=entered["purpose"],
+            terminal=entered["terminal"],
+            way=CertificateRequest.Way.CSR,
+            csr=entered["csr"].encode(),
+            by=self.by,
+            now=timezone.now(),
+        )
+        return self.one(CertificateRequestShown(asked).data, status=201)

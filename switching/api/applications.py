@@ -1,0 +1,389 @@
+"""Applications of every kind: checked, kept as drafts, filed, corrected, cancelled, completed, listed and read."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from metering.models import SupplyPoint
+from metering.points import normalise_number
+from portal import ledger
+from portal.access import Ability
+from portal.api.endpoint import Endpoint, Entries
+from portal.api.paging import PageQuery
+from portal.api.schema import operation
+from portal.market import Area, SupplyClass
+from switching import applications, entries, kinds, registration_queue, sights, traces
+from switching.api.common import asked_point, checked
+from switching.api.relays import QueuedShown
+from switching.entries import PHASES
+from switching.kinds import Filer
+from switching.models import Application, QueuedRegistration, Relay
+from switching.states import ApplicationState
+
+Kind = Application.Kind
+FILED = [choice for choice in Kind.choices if choice[0] != Kind.SWITCH_TERMINATION]
+
+
+class Given(Entries):
+    """The entries a kind may ask for; which ones stands in the tables of the rules."""
+
+    contract_number = serializers.CharField(max_length=40, required=False)
+    holder_name = serializers.CharField(max_length=80, required=False)
+    holder_kana = serializers.CharField(max_length=120, required=False)
+    holder_address = serializers.CharField(max_length=250, required=False)
+    change = serializers.ChoiceField(choices=Application.Change.choices, required=False)
+    ampere = serializers.ChoiceField(choices=Application.Ampere.choices, required=False)
+    capacity_method = serializers.ChoiceField(choices=SupplyPoint.CapacityMethod.choices, required=False)
+    contract_size = serializers.DecimalField(max_digits=8, decimal_places=1, required=False)
+    contract_size_unit = serializers.ChoiceField(choices=SupplyPoint.SizeUnit.choices, required=False)
+    phases = serializers.ChoiceField(choices=PHASES, required=False)
+    removal = serializers.BooleanField(required=False)
+    moved_out_on = serializers.DateField(required=False)
+    reading_wh = serializers.IntegerField(min_value=0, max_value=10**15, required=False)
+    meter_work = serializers.BooleanField(required=False)
+    work_contact = serializers.CharField(max_length=80, required=False)
+    remarks = serializers.CharField(max_length=200, required=False)
+
+
+class ApplicationEntries(Entries):
+    kind = serializers.ChoiceField(choices=FILED)
+    point = serializers.CharField(max_length=80, help_text="Supply point number.")
+    desired_date = serializers.DateField()
+    entries = Given(help_text="What the kind asks for at the point's class of supply.")
+    relay = serializers.RegexField("^R[0-9]{10}$", required=False, help_text="Of a switch start: your relay.")
+    as_draft = serializers.BooleanField(default=False, help_text="Keep it for your company alone.")
+    dry_run = serializers.BooleanField(default=False, help_text="Ask every rule and file nothing.")
+
+
+class ApplicationShown(serializers.Serializer):
+    number = serializers.CharField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    point = serializers.CharField(allow_null=True, help_text="Not told in lists for your own open switch terminations.")
+    supply_class = serializers.CharField()
+    area = serializers.CharField()
+    is_own = serializers.BooleanField(help_text="False: on your network.")
+    relay = serializers.CharField(allow_null=True)
+    desired_date = serializers.DateField()
+    matching_deadline = serializers.DateField(allow_null=True)
+    switch_date = serializers.DateField(allow_null=True)
+    planned_on = serializers.DateField(allow_null=True)
+    in_effect_on = serializers.DateField(allow_null=True)
+    filed_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+    is_stuck = serializers.BooleanField()
+
+
+class ApplicationDetails(ApplicationShown):
+    entries = serializers.DictField()
+    revision = serializers.IntegerField(help_text="The number of the newest revision.")
+
+
+class ApplicationQuery(PageQuery):
+    kind = serializers.ChoiceField(choices=Kind.choices, required=False)
+    state = serializers.ChoiceField(choices=ApplicationState.choices, required=False)
+    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
+    area = serializers.ChoiceField(choices=Area.choices, required=False)
+
+
+def _rows(view: Endpoint) -> QuerySet[Application]:
+    return Application.objects.visible_to(view.by).select_related(
+        "point__network_operator", "retailer", "relay", "match"
+    )
+
+
+def shown(application: Application, view: Endpoint, *, in_list: bool = False) -> dict[str, Any]:
+    """An application as its retailer or its network operator may see it."""
+    is_own = application.retailer_id == view.by.company_id
+    is_leaving = is_own and application.kind == Kind.SWITCH_TERMINATION and application.is_open
+    match = application.match
+    said: dict[str, Any] = {
+        name: getattr(application, name)
+        for name in (
+            *("number", "kind", "state", "desired_date", "matching_deadline", "planned_on", "in_effect_on"),
+            *("filed_at", "completed_at"),
+        )
+    }
+    said |= {
+        "point": None if in_list and is_leaving else application.point.number,
+        "supply_class": application.point.supply_class,
+        "area": application.point.area,
+        "is_own": is_own,
+        "relay": application.relay.number if is_own and application.relay else None,
+        "switch_date": match.switch_date if match else None,
+        "is_stuck": bool(application.stuck_because or (match and match.stuck_because)),
+    }
+    if in_list:
+        return ApplicationShown(said).data
+    rule = kinds.rule(application.kind, application.point.supply_class)
+    newest = application.revisions.order_by("-number").first()
+    said["entries"] = entries.of(application, rule) if rule else {}
+    said["revision"] = newest.number if newest else 0
+    return ApplicationDetails(said).data
+
+
+class Applications(Endpoint):
+    """Your company's applications, or those on your network; and filing one of any kind."""
+
+    needs = {"get": Ability.SEE_APPLICATIONS, "post": Ability.FILE_APPLICATION}
+
+    @operation(_("List applications"), lists=ApplicationShown, query=ApplicationQuery)
+    def get(self, request: Request) -> Response:
+        query = self.query(ApplicationQuery)
+        paths = {"kind": "kind", "state": "state", "supply_class": "point__supply_class", "area": "point__area"}
+        rows = _rows(self).filter(**{path: query[name] for name, path in paths.items() if name in query})
+        return self.page(rows, lambda found: shown(found, self, in_list=True), query)
+
+    @operation(
+        _("File an application"),
+        entries=ApplicationEntries,
+        shows=ApplicationDetails,
+        status=201,
+        checks=True,
+        also={202: QueuedShown},
+        example={
+            "kind": "ampere_change",
+            "point": "0300000000000000000001",
+            "desired_date": "2026-04-20",
+            "entries": {"ampere": 30},
+            "dry_run": True,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        entered = self.entries(ApplicationEntries)
+        point = self._point(entered["kind"], entered["point"])
+        relay = self._relay(entered)
+        asked: dict[str, Any] = {
+            "kind": entered["kind"],
+            "point": point,
+            "desired_date": entered["desired_date"],
+            "given": dict(entered["entries"]),
+            "by": self.by,
+            "now": self.now,
+            "relay": relay,
+        }
+        if entered["dry_run"]:
+            return checked(
+                lambda: applications.file(**asked, dry_run=True),
+                name=f"application.{entered['kind']}",
+                subject=f"supply point {point.number}",
+                by=self.by,
+                now=self.now,
+                trace_id=self.trace_id,
+            )
+        made: Application | QueuedRegistration
+        try:
+            made = applications.file(**asked, as_draft=entered["as_draft"])
+        except applications.QuotaSpent as spent:
+            if not spent.is_queued:
+                raise
+            held = kinds.CONTRACT
+            missing = next((name for name in held if not asked["given"].get(name)), "")
+            if missing:
+                raise applications.EntryNotPossible(missing, entries.Problem.MISSING) from spent
+            made = registration_queue.file_start(
+                point=point,
+                desired_date=entered["desired_date"],
+                **{name: asked["given"][name] for name in held},
+                meter_work=asked["given"].get("meter_work", False),
+                relay=relay,
+                by=self.by,
+                now=self.now,
+            )
+        if isinstance(made, QueuedRegistration):
+            said = {"queue_number": made.number, "point": point.number, "entered_at": made.entered_at}
+            return Response(QueuedShown(said).data, status=202)
+        return self.created(shown(_one(self, made.number), self), "api:application", made.number)
+
+    def _point(self, kind: str, text: str) -> SupplyPoint:
+        """The own point, or for who comes new to it the point of a facility inquiry."""
+        number = normalise_number(text, supply_class=None)
+        rule = kinds.rule(kind, _class_of(number)) if _class_of(number) else None
+        if rule is None or rule.filer in (Filer.ANY, Filer.GAINING):
+            return asked_point(number, self.by, Ability.FILE_APPLICATION)
+        point = SupplyPoint.objects.visible_to(self.by).filter(number=number).first()
+        if point is None:
+            raise applications.NotOurs
+        return point
+
+    def _relay(self, entered: dict[str, Any]) -> Relay | None:
+        if "relay" not in entered:
+            return None
+        relay = Relay.objects.filter(number=entered["relay"], gaining_retailer=self.by.company).first()
+        if relay is None:
+            raise applications.RelayDoesNotFit
+        return relay
+
+
+def _class_of(number: str) -> str:
+    return SupplyPoint.objects.filter(number=number).values_list("supply_class", flat=True).first() or ""
+
+
+def _one(view: Endpoint, number: str) -> Application:
+    return get_object_or_404(_rows(view), number=number)
+
+
+def _own(view: Endpoint, number: str) -> Application:
+    rows = _rows(view).filter(retailer=view.by.company).exclude(kind=Kind.SWITCH_TERMINATION)
+    return get_object_or_404(rows, number=number)
+
+
+class CorrectionEntries(Entries):
+    desired_date = serializers.DateField()
+    entries = Given()
+    reason = serializers.CharField(max_length=200)
+    dry_run = serializers.BooleanField(default=False)
+
+
+class OneApplication(Endpoint):
+    """One application; corrected as a whole, as another revision."""
+
+    needs = {"get": Ability.SEE_APPLICATIONS, "put": Ability.FILE_APPLICATION}
+
+    @operation(_("Read an application"), shows=ApplicationDetails)
+    def get(self, request: Request, number: str) -> Response:
+        found = _one(self, number)
+        if sights.note(found, by=self.by, now=self.now):
+            found = _one(self, number)
+        if found.holder_name and found.retailer_id != self.by.company_id:
+            ledger.record(
+                "application.read",
+                traces.subject_of(found),
+                by=self.by,
+                now=self.now,
+                purpose="application on the own network",
+            )
+        return self.one(shown(found, self))
+
+    @operation(
+        _("Correct an application"), entries=CorrectionEntries, shows=ApplicationDetails, matches=True, checks=True
+    )
+    def put(self, request: Request, number: str) -> Response:
+        entered = self.entries(CorrectionEntries)
+        found = _own(self, number)
+        Application.objects.select_for_update(of=("self",)).get(pk=found.pk)
+        found = _own(self, number)
+        self.must_match(shown(found, self))
+
+        def correct(*, dry_run: bool) -> Application:
+            return applications.correct(
+                application_id=found.pk,
+                desired_date=entered["desired_date"],
+                given=dict(entered["entries"]),
+                reason=entered["reason"],
+                by=self.by,
+                now=self.now,
+                dry_run=dry_run,
+            )
+
+        if entered["dry_run"]:
+            return checked(
+                lambda: correct(dry_run=True),
+                name="application.correct",
+                subject=traces.subject_of(found),
+                by=self.by,
+                now=self.now,
+                trace_id=self.trace_id,
+            )
+        correct(dry_run=False)
+        return self.one(shown(_one(self, number), self))
+
+
+class MoveEntries(Entries):
+    dry_run = serializers.BooleanField(default=False)
+
+
+class CancellationEntries(MoveEntries):
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
+class Move(Endpoint):
+    """A deed on one application that needs no more than its name."""
+
+    def moved(self, found: Application, deed: Any, *, name: str, dry_run: bool) -> Response:
+        """Ask the verb, or do it and show the application as it stands then."""
+        if dry_run:
+            return checked(
+                lambda: deed(dry_run=True),
+                name=f"application.{name}",
+                subject=traces.subject_of(found),
+                by=self.by,
+                now=self.now,
+                trace_id=self.trace_id,
+            )
+        deed(dry_run=False)
+        return self.one(shown(_one(self, found.number), self))
+
+
+class Cancellation(Move):
+    """Cancelled by its own retailer before it is matched or its work is scheduled."""
+
+    needs = {"post": Ability.FILE_APPLICATION}
+
+    @operation(
+        _("Cancel an application"),
+        entries=CancellationEntries,
+        shows=ApplicationDetails,
+        checks=True,
+        tag="applications",
+    )
+    def post(self, request: Request, number: str) -> Response:
+        entered, found = self.entries(CancellationEntries), _own(self, number)
+        return self.moved(
+            found,
+            lambda dry_run: applications.cancel(
+                application_id=found.pk,
+                by=self.by,
+                now=self.now,
+                reason=entered.get("reason", ""),
+                dry_run=dry_run,
+            ),
+            name="cancel",
+            dry_run=entered["dry_run"],
+        )
+
+
+class Filing(Move):
+    """A draft is filed: every rule is asked now."""
+
+    needs = {"post": Ability.FILE_APPLICATION}
+
+    @operation(_("File a draft"), entries=MoveEntries, shows=ApplicationDetails, checks=True, tag="applications")
+    def post(self, request: Request, number: str) -> Response:
+        entered, found = self.entries(MoveEntries), _own(self, number)
+        return self.moved(
+            found,
+            lambda dry_run: applications.file_draft(application_id=found.pk, by=self.by, now=self.now, dry_run=dry_run),
+            name="file_draft",
+            dry_run=entered["dry_run"],
+        )
+
+
+class Completion(Move):
+    """The network operator reports the paperwork completed."""
+
+    needs = {"post": Ability.COMPLETE_APPLICATION}
+
+    @operation(
+        _("Report the paperwork completed"),
+        entries=MoveEntries,
+        shows=ApplicationDetails,
+        checks=True,
+        tag="applications",
+    )
+    def post(self, request: Request, number: str) -> Response:
+        entered, found = self.entries(MoveEntries), self._on_network(number)
+        return self.moved(
+            found,
+            lambda dry_run: applications.complete(application_id=found.pk, by=self.by, now=self.now, dry_run=dry_run),
+            name="complete",
+            dry_run=entered["dry_run"],
+        )
+
+    def _on_network(self, number: str) -> Application:
+        return get_object_or_404(_rows(self).filter(point__network_operator=self.by.company), number=number)

@@ -1,0 +1,83 @@
+"""What the verbs of cases refuse, as rows of the error catalogue: the pages' table of sentences with a status each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from portal.api import problems
+from portal.api.problems import Kind
+from switching import applications, relays
+from switching.sentences import SENTENCES, named_field, sentence
+
+NOT_OURS = {"NotYours", "NotYourList", "NoPartInArea", "NotAllowed"}
+LATER = {"QuotaSpent", "Throttled", "ThrottledCompany"}
+STATE = {
+    *("AlreadyMoved", "AlreadyOurs", "PointBusy", "PointNotInUse", "PointInUse", "NotOurs", "AlreadyWaiting"),
+    *("AlreadyEnded", "AlreadyClosed", "AlreadyAttached", "Frozen", "FollowsRelay", "NotPossible", "NothingToFile"),
+    *("NothingToUndo", "NotReversible", "NotSupplying", "Overdue", "TooLate", "PeriodOver", "Leaving", "WorkIsOver"),
+    *("OutOfSequence", "OutOfOwnSequence", "StateDoesNotFit", "AskedAlready", "Answered", "UndoneOtherwise", "TooMany"),
+    *("DraftGone", "ThreadFull", "NotWaiting", "NothingAsked", "PersonGone", "FormerHasLeft", "NoNetworkOperator"),
+    *("NotARetailer", "DisclosureMissing", "DisclosureOfAnother", "OutdatedVersion", "NothingChanged"),
+}
+
+
+def _status(refusal: type[Exception]) -> int:
+    name = refusal.__name__
+    if name in NOT_OURS:
+        return 403
+    if name in LATER:
+        return 429
+    return 409 if name in STATE else 422
+
+
+def _named(refusal: Exception) -> list[str]:
+    field = named_field(refusal)
+    return [field] if field else []
+
+
+def _contradicts(refusal: applications.OutOfOwnSequence) -> dict[str, Any]:
+    """What stands against it: the own movement, its day, and what would fit."""
+    other = refusal.other
+    return {
+        "contradicts": {
+            "number": other.number,
+            "kind": str(other.kind),
+            "day": other.day.isoformat(),
+            "is_done": other.is_done,
+            "would_fit": str(refusal.order),
+        }
+    }
+
+
+def _window(refusal: Any) -> dict[str, Any]:
+    return {"earliest": refusal.earliest.isoformat(), "latest": refusal.latest.isoformat()}
+
+
+def _state(refusal: Any) -> dict[str, Any]:
+    return {"state": str(refusal.state)}
+
+
+MORE: dict[type[Exception], Callable[[Any], dict[str, Any]]] = {
+    applications.OutOfOwnSequence: _contradicts,
+    applications.OutOfSequence: lambda refusal: {"contradicts": {"is_told": False}},
+    applications.StateDoesNotFit: _state,
+    applications.AlreadyMoved: _state,
+    applications.DateNotPossible: _window,
+    applications.BackDated: _window,
+    relays.AlreadyMoved: _state,
+    relays.DateNotPossible: _window,
+}
+
+problems.register(
+    *(
+        Kind(
+            problems.code_for(refusal.__module__.rpartition(".")[2], refusal),
+            _status(refusal),
+            words,
+            (refusal,),
+            say=sentence,
+            fields=_named,
+            more=MORE.get(refusal),
+        )
+        for refusal, words in SENTENCES.items()
+    )
+)
