@@ -32,6 +32,9 @@ def of(notice_kind: str) -> Told:
 
 
 PORTAL = {
+    "api_client_registered": Told(Topic.COMPANY, "api_client.register", Cause.OWN_DEED),
+    "api_client_revoked": Told(Topic.COMPANY, "api_client.revoke", Cause.OWN_DEED),
+    "api_client_rotated": Told(Topic.COMPANY, "api_client.rotate", Cause.OWN_DEED),
     "announcement": Told(Topic.COMPANY, "announcement.begin", Cause.HUB_DEED),
     "certificate_expiring": Told(Topic.COMPANY, "certificate.remind", Cause.DEADLINE_NEAR),
     "certificate_issued": Told(Topic.COMPANY, "certificate.issue", Cause.HUB_DEED),

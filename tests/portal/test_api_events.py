@@ -39,7 +39,7 @@ def test_pages_follow_one_another_without_a_gap(sora, cast):
 def test_without_the_role_the_number_comes_alone(sora, cast):
     items = calling.caller(cast, "sora", "usage").get("/events").json()["items"]
     withheld = [item for item in items if item.get("withheld")]
-    assert len(withheld) == 5 and all(set(item) == {"number", "at", "withheld"} for item in withheld)
+    assert len(withheld) >= 5 and all(set(item) == {"number", "at", "withheld"} for item in withheld)
 
 
 @pytest.mark.django_db
