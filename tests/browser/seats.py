@@ -12,7 +12,7 @@ class Seat:
 
     def __init__(self, browser: Any, site: str, **options: Any) -> None:
         self.context = browser.new_context(viewport=WIDE, locale="ja-JP", accept_downloads=True, **options)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)  # a busy machine is slow, not wrong
         self.page, self.site = self.context.new_page(), site
         self.troubles: list[str] = []
         self.page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
