@@ -171,7 +171,7 @@ def test_the_start_of_supply_is_told_on_its_day_without_polling(sit_down, play, 
     clock.move_to(MORNING)
     clerk = person("sora.application")
     clerk.open("/notices/")
-    assert "供給開始" in words(clerk)
+    assert "を開始しました" in words(clerk)
     start = relay.applications.get(kind="switch_start")
     clerk.open(f"/applications/{start.number}/")
     told = words(clerk)
