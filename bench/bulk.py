@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bench.usage import ROOT, scratch, timed
+from bench.stage import ROOT, scratch
+from bench.ways import timed
 
 JST = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 4, 1, 10, tzinfo=JST)

@@ -187,12 +187,14 @@ def _prebuilt(path: Path, ids: list[int], meters: list[str], packed: list[bytes]
 
 @contextmanager
 def scratch() -> Iterator[tuple[dict[str, str], Path]]:
-    """A database and a folder of our own, gone at the end."""
+    """A database and a folder of our own, gone at the end; beside the configured servers or the built-in ones."""
     import psycopg
     from psycopg import sql
 
+    from config import services
+
     name = f"kirikae_bench_{uuid4().hex[:8]}"
-    with tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder:
+    with services.for_one_command("bench"), tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder:
         url = os.environ["DATABASE_URL"]
         with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
             server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))

@@ -201,14 +201,11 @@ def main() -> None:
         return
     if not options.without_peers:
         install_peers()
-    from config import services
-
     figures: list[dict[str, Any]] = []
-    with services.for_one_command("bench"):
-        for size in options.points:
-            figures += run(size, options, figures)
-            if options.json:
-                options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    for size in options.points:
+        figures += run(size, options, figures)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
