@@ -464,6 +464,8 @@ USAGE_XML_MAX_BYTES = 12_000_000_000
 USAGE_MONTHS_KEPT = 14  # the 13 months of a usage inquiry and the running one
 PUBLISHED_POINTS_PER_FILE = 50_000
 PUBLISHED_MONTHS_PER_FILE = 2_000  # points in a file of fixed months, each a month of half-hours
+# Which items of W5 messages carry register readings, tag → kind; the public tables name none.
+USAGE_READING_TAGS: dict[str, str] = json.loads(os.environ.get("KIRIKAE_READING_TAGS", "{}"))
 FIXED_USAGE_BUSINESS_DAYS = 4  # the reading day is the first of them
 USAGE_PRELIMINARY_DAYS = 40  # how long half-hours are kept as they trickled in; the day files hold what counts
 # A day of so many rows or more is cut by area, voltage and retailer, and written by as many workers as are free.

@@ -58,7 +58,7 @@ CHECKS: dict[str, Check] = {
         "V04",
         _("Slot %(slot)s: %(value)s kWh is negative. Feed-in has a supply point number of its own."),
     ),
-    "month_amount_missing": Check("V08", _("The fixed usage of supply point %(number)s is missing (JP06426).")),
+    "month_amount_missing": Check("", _("The fixed usage of supply point %(number)s is missing (JP06426).")),
     "month_negative": Check(
         "V04",
         _("Supply point %(number)s has a negative amount. Feed-in has a supply point number of its own."),

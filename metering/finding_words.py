@@ -21,12 +21,15 @@ SENTENCES: dict[str, str | Promise] = {
         "The day has %(day_wh)s kWh where the half-hours that came during the day sum up to %(half_hours_wh)s kWh."
     ),
     "month": _("The month is fixed at %(month_wh)s kWh; its half-hours sum up to %(sum_wh)s kWh."),
+    "month_negative": _("The fixed usage of %(wh)s kWh, or a half-hour of it, is negative."),
+    "sorted": _("A half-hour has more energy after sorting (%(sorted_wh)s kWh) than before it (%(whole_wh)s kWh)."),
+    "fixed_month": _("Revision %(revision)s changes the fixed usage from %(before_wh)s kWh to %(wh)s kWh."),
     "zeros": _("Nothing but zeros for %(days)s days, since %(since)s, though the point is active."),
     "unusual": _("%(wh)s kWh; the same weekday usually has %(mean_wh)s kWh, give or take %(deviation_wh)s kWh."),
     "estimated": _("Estimated for %(days)s days on end, since %(since)s."),
     "fixed": _("Revision %(revision)s (%(wh)s kWh) changes a day of a month that is fixed already."),
     "revision_order": _("The file says it is revision %(revision)s; after what came before it, %(expected)s follows."),
-    "not_in_day_file": _("Half-hours came during the day, but the point is not in the day file."),
+    "not_in_day_file": _("Half-hours came during the day, but no row of the whole day was taken in."),
     "not_delivered": _("%(missing)s of %(due)s points that are due were not delivered."),
     "not_supplied": _("%(unsupplied)s points were delivered that nobody supplies."),
 }

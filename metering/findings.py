@@ -29,6 +29,9 @@ _KEEP = f"""
     ORDER BY s.at
 """
 
+OF_FIXED = ("month", "month_negative", "sorted", "fixed_month")
+"""Kinds about what W5 files fix at a reading day. Kinds about the values of that very day stand beside them."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -71,9 +74,13 @@ def keep(found: Sequence[Found], *, operator_id: int, now: datetime, file_id: in
     return len(found)
 
 
-def replace(points: Iterable[int], day: date, *, but_of_file: int | None, now: datetime) -> int:
-    """Findings about earlier revisions of the points' day no longer stand: a later one is being checked."""
+def replace(points: Iterable[int], day: date, *, but_of_file: int | None, now: datetime, of_fixed: bool = False) -> int:
+    """Findings about earlier revisions of the points' day no longer stand: a later one is being checked.
+
+    With `of_fixed` those about what was fixed at the reading day, without it those about the day's own values.
+    """
     stale = CheckFinding.objects.filter(point_id__in=list(points), day=day, replaced_at__isnull=True)
+    stale = stale.filter(kind__in=OF_FIXED) if of_fixed else stale.exclude(kind__in=OF_FIXED)
     if but_of_file is not None:
         stale = stale.exclude(file_id=but_of_file)
     return stale.update(replaced_at=now)

@@ -7,7 +7,7 @@ found is kept; nothing stored is changed. Rules: domain notes, metering §5 (V07
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -22,6 +22,7 @@ from metering.formats import names
 from metering.formats.errors import Unreadable
 from metering.halfhours import NULL, Quality, unpack, unpack_quality
 from metering.models import CheckFinding, Layer, OwedCheck, UsageBatch, UsageFile
+from metering.registers import Reading
 from metering.stored_days import Days
 from portal import ledger
 from portal.workdays import jst_date
@@ -307,12 +308,29 @@ class _Run:
             yield Found("V14", "revision_order", rank, self.day, numbers=numbers)
 
 
-def check_registers(changed: Iterable[tuple[int, date]], file: UsageFile, *, now: datetime) -> int:
+def record_registers(
+    readings: Sequence[Reading], *, operator_id: int, received_on: date, now: datetime, file_id: int | None = None
+) -> list[tuple[int, date]]:
+    """Record readings of an operator's network and hold stored days to the new ones; returns (point, day) of those."""
+    new = registers.record(readings, now=now, file_id=file_id)
+    check_registers(new, operator_id=operator_id, received_on=received_on, now=now, file_id=file_id)
+    return new
+
+
+def check_registers(
+    changed: Iterable[tuple[int, date]],
+    *,
+    operator_id: int,
+    received_on: date,
+    now: datetime,
+    file_id: int | None = None,
+) -> int:
     """Hold stored days to readings that came or changed: those of the day and of the day that ends with them (V07).
 
-    `changed` is (point, day of the reading); what was found by earlier readings about these days is replaced.
+    `changed` is (point, day of the reading); what was found by earlier readings about these days is replaced. The
+    rules of the day on which the readings were received hold.
     """
-    rules = check_rules.on(jst_date(file.received_at))
+    rules = check_rules.on(received_on)
     if rules.is_off("V07"):
         return 0
     touched: dict[date, set[int]] = {}
@@ -330,7 +348,7 @@ def check_registers(changed: Iterable[tuple[int, date]], file: UsageFile, *, now
             rows = stored_days.in_force(part, [day])
             facts = _facts_of(part)
             kept += findings.keep(
-                list(_against(rows, facts, rules, day)), operator_id=file.sender_id, file_id=file.pk, now=now
+                list(_against(rows, facts, rules, day)), operator_id=operator_id, file_id=file_id, now=now
             )
     return kept
 

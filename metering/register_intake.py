@@ -21,7 +21,6 @@ from django.db import connection
 from metering import history_checks, registers
 from metering.formats.blocks import METER_LENGTH, POINT_LENGTH
 from metering.formats.errors import BadRow, Unreadable, shown
-from metering.formats.kwh import BadNumber, parse_kwh
 from metering.models import RegisterReading, UsageFile
 from metering.registers import Reading
 from metering.tallies import Tally
@@ -31,7 +30,6 @@ COLUMNS = ("supply_point", "meter", "date", "kind", "reading_kwh")
 PASSED_OVER = ("code", "reason")
 NAME_START = "registers"
 WORK_ROWS = 5000
-LARGEST_WH = 10**15
 
 
 class RegisterStore:
@@ -56,7 +54,13 @@ class RegisterStore:
                     held = []
         self._take(held)
         self.tally.write_refused()
-        history_checks.check_registers(self.changed, self.file, now=self.now)
+        history_checks.check_registers(
+            self.changed,
+            operator_id=self.file.sender_id,
+            received_on=jst_date(self.file.received_at),
+            now=self.now,
+            file_id=self.file.pk,
+        )
         return self.tally
 
     def _refuse(self, line: int, raw: str, code: str, column: str, **params: Any) -> None:
@@ -76,7 +80,7 @@ class RegisterStore:
             self._refuse(line, raw, "date_form", "date", value=shown(cells["date"]))
         elif day > self.today:
             self._refuse(line, raw, "day_future", "date", day=day.isoformat())
-        elif (wh := _wh(cells["reading_kwh"])) is None:
+        elif (wh := registers.wh_of(cells["reading_kwh"])) is None:
             self._refuse(line, raw, "register_number", "reading_kwh", value=shown(cells["reading_kwh"]))
         else:
             before = self.seen.setdefault((number, meter, day, kind), wh)
@@ -158,11 +162,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text.strip()) if len(text.strip()) == 10 else None
     except ValueError:
         return None
-
-
-def _wh(text: str) -> int | None:
-    try:
-        wh = parse_kwh(text.strip(), largest=LARGEST_WH)
-    except BadNumber:
-        return None
-    return wh if wh >= 0 else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db import connection
 
+from metering.formats.kwh import BadNumber, parse_kwh
 from metering.models import RegisterReading
 
 Kind = RegisterReading.Kind
-ONE_DAY = timedelta(days=1)
+LARGEST_WH = 10**15
 
 # The readings as they come; the newest revision that stands decides whether a reading is known, new or a correction.
 _STORE = """
@@ -56,6 +57,15 @@ class Reading:
     day: date
     wh: int
     kind: str = Kind.REGULAR
+
+
+def wh_of(text: str) -> int | None:
+    """A register's kWh as Wh; None when the text is none: negative, no number, too many decimals."""
+    try:
+        wh = parse_kwh(text.strip(), largest=LARGEST_WH)
+    except BadNumber:
+        return None
+    return wh if wh >= 0 else None
 
 
 def record(readings: Sequence[Reading], *, now: datetime, file_id: int | None = None) -> list[tuple[int, date]]:
@@ -163,12 +173,11 @@ def of_exchange(
     old_wh: int | None = None,
     new: str = "",
     new_wh: int | None = None,
-    now: datetime,
-) -> None:
-    """Record what was read at work on meters: the last reading of the one taken away, the first of the one put up."""
+) -> list[Reading]:
+    """What was read at work on meters: the last reading of the one taken away, the first of the one put up."""
     readings = []
     if old and old_wh is not None:
         readings.append(Reading(point_id, old, day, old_wh, Kind.TAKEN_AWAY))
     if new and new_wh is not None:
         readings.append(Reading(point_id, new, day, new_wh, Kind.PUT_UP))
-    record(readings, now=now)
+    return readings

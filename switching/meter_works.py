@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from metering import meters, registers
+from metering import history_checks, meters, registers
 from metering.models import SupplyPoint
 from metering.supply import period_of
 from portal import ahead, gates, ledger, outbox
@@ -183,14 +183,16 @@ def report(*, work_id: int, done: Done, by: User, now: datetime, dry_run: bool =
         work.old_reading_wh, work.new_reading_wh = done.old_reading_wh, done.new_reading_wh
         if dry_run:
             return work
-        registers.of_exchange(
+        readings = registers.of_exchange(
             work.point_id,
             done.done_on,
             old=done.old_meter,
             old_wh=done.old_reading_wh,
             new=done.new_meter.number if done.new_meter else "",
             new_wh=done.new_reading_wh,
-            now=now,
+        )
+        history_checks.record_registers(
+            readings, operator_id=work.point.network_operator_id, received_on=jst_date(now), now=now
         )
         work.save()
         application = _locked(work.application_id) if work.application_id else None

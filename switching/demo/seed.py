@@ -29,7 +29,7 @@ from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
 from switching import statistics
-from switching.demo import access, cases, desk, estate, files, moves, newcomers, usage_files, watch
+from switching.demo import access, cases, desk, estate, files, moves, newcomers, usage_checks, usage_files, watch
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -111,7 +111,9 @@ class _Walk:
 
     def all(self) -> None:
         clock, today = self.clock, self.clock.today
-        partitions.ensure(usage_files.first_day(today) + timedelta(days=n) for n in range(usage_files.DAYS_OF_USAGE))
+        partitions.ensure(
+            usage_files.first_day(today) + timedelta(days=n) for n in range(usage_files.DAYS_OF_USAGE + 1)
+        )
         self.market = people_and_companies.found(now=self.opening)
         people_and_companies.explain_disadvantages(valid_from=clock.at(self.opening.date(), 0).date(), now=self.opening)
         people_and_companies.list_own_disadvantages(
@@ -127,10 +129,15 @@ class _Walk:
         stories += moves.stories(teller, self.sites[first : first + len(moves.WANTED)])
         supplied = [site for site in self.sites if site.wanted.retailer in ("sora", "umi")]
         stories.append(teller.ask_around(supplied[-18:]))
-        senders = usage_files.senders(self.market, self.sites, self.readings)
+        senders = usage_files.senders(self.market, self.sites, self.readings, today)
         stories += [usage_files.deliver(sender, clock) for sender in senders]
         kaze = next(sender for sender in senders if sender.key == "kaze")
+        usage_checks.leave_out(kaze, self.sites[first + len(moves.WANTED) :], clock)
         stories += [
+            usage_checks.trickle(kaze, clock),
+            usage_checks.read_registers(kaze, clock),
+            usage_checks.fill_gap(kaze, clock),
+            usage_checks.look_back(clock),
             usage_files.correct(kaze, clock),
             usage_files.slip(kaze, [s for s in self.sites if s.wanted.area != "03"], clock),
             usage_files.publish(clock),

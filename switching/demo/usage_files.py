@@ -39,6 +39,8 @@ class Sender:
     sites: list[Site]
     readings: Readings
     silent_from: date = date.max  # from this day on one meter does not answer
+    absent: Site | None = None  # another one did not for some days
+    absent_days: frozenset[date] = frozenset()
 
     @property
     def code(self) -> str:
@@ -46,11 +48,21 @@ class Sender:
 
     def block(self, day: date, supply_class: SupplyClass | None = None) -> DayBlock:
         """The day's rows of all points, or of high voltage alone, or of all others (LV)."""
-        sites = [
-            site
-            for site in (self.sites[:-2] + self.sites[-1:] if day >= self.silent_from else self.sites)
-            if supply_class is None or (site.wanted.supply_class == SupplyClass.HV) == (supply_class == SupplyClass.HV)
-        ]
+        return self.rows(
+            [
+                site
+                for site in (self.sites[:-2] + self.sites[-1:] if day >= self.silent_from else self.sites)
+                if not (day in self.absent_days and site is self.absent)
+                and (
+                    supply_class is None
+                    or (site.wanted.supply_class == SupplyClass.HV) == (supply_class == SupplyClass.HV)
+                )
+            ],
+            day,
+        )
+
+    def rows(self, sites: Sequence[Site], day: date) -> DayBlock:
+        """The day's rows of these points."""
         return day_block(
             [site.new.number for site in sites],
             [day] * len(sites),
@@ -76,19 +88,19 @@ def first_day(today: date) -> date:
     return today - timedelta(days=DAYS_OF_USAGE)
 
 
-def senders(market: Market, sites: Sequence[Site], readings: Readings) -> list[Sender]:
+def senders(market: Market, sites: Sequence[Site], readings: Readings, today: date) -> list[Sender]:
     """The network operators that have points to read."""
     by_operator: dict[str, list[Site]] = defaultdict(list)
     for site in sorted(sites, key=lambda site: site.new.number):
         if site.is_read:
             by_operator[market.network_operator(site.wanted.area)].append(site)
-    return [Sender(market, key, own, readings) for key, own in by_operator.items()]
+    silent_from = today - timedelta(days=SILENT_DAYS)
+    return [Sender(market, key, own, readings, silent_from) for key, own in by_operator.items()]
 
 
 def deliver(sender: Sender, clock: Clock) -> Story:
     """Every day up to yesterday once: a wide CSV for some days each, and messages of single days at the end."""
     yesterday = clock.today - timedelta(days=1)
-    sender.silent_from = clock.today - timedelta(days=SILENT_DAYS)
     by_message = DAYS_BY_MESSAGE if sender.key in BY_MESSAGE else 0
     minute = list(NETWORK_OPERATORS).index(sender.key)
     day = first_day(clock.today)

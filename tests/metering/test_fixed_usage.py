@@ -8,15 +8,29 @@ import numpy as np
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from metering import fixed_publication, fixed_rows, meters, publication, tasks, usage
+from metering import fixed_publication, fixed_rows, history_checks, meters, publication, tasks, usage
+from metering.finding_words import sentence
 from metering.formats import fixed, names
 from metering.formats.fixed import MonthMessage, PointMonth
 from metering.halfhours import NULL
-from metering.models import FixedRow, Layer, Meter, MonthlyUsage, Publication, PublishedFile, UsageBatch, UsageFile
+from metering.models import (
+    CheckFinding,
+    FixedRow,
+    Layer,
+    Meter,
+    MonthlyUsage,
+    Publication,
+    PublishedFile,
+    RegisterReading,
+    UsageBatch,
+    UsageFile,
+)
+from metering.vee import RANK, Severity
 from portal.models import LedgerEntry, Notice
 from tests.cast import NOW, make_points
 from tests.metering import independent_reader
-from tests.metering.delivering import counts, deliver, reasons
+from tests.metering.delivering import block_of, counts, csv_of, deliver, reasons
+from tests.metering.test_arrival_checks import rule
 from tests.metering.test_publication import bytes_of, hand_over
 
 READ = date(2026, 3, 31)
@@ -133,6 +147,76 @@ def test_a_month_that_contradicts_itself_is_refused_and_the_others_go_in(cast, h
     assert usage.monthly(houses[0]) == [] and len(usage.monthly(houses[1])) == 1
 
 
+@pytest.mark.parametrize(
+    ("check", "severity", "changes", "reason", "numbers"),
+    [
+        ("V08", "warning", {"month_wh": 1_000}, "month_sum", {"month_wh": 1_000, "sum_wh": 48_760}),
+        ("V04", "alert", {"month_wh": -10, "whole": np.full((2, 48), NULL, np.int32)}, "month_negative", {"wh": -10}),
+    ],
+)
+def test_what_contradicts_itself_goes_in_and_is_found_where_the_rules_say_so(
+    cast, houses, check, severity, changes, reason, numbers
+):
+    rule(cast, check, severity, area="03", supply_class="LV")
+    file = send(cast, [month_of(houses[0], **changes), month_of(houses[1])])
+    assert counts(file) == (2, 2, 0, 0)
+    assert file.warnings[reason] == {"rows": 1, "first": 1, "severity": RANK[Severity(severity)]}
+    [finding] = CheckFinding.objects.all()
+    assert (finding.check_code, finding.severity, finding.point) == (check, severity, houses[0])
+    assert (finding.day, finding.numbers, finding.file) == (READ, numbers, file)
+    assert "%(" not in sentence(finding) and "kWh" in sentence(finding)
+    assert usage.monthly(houses[0])[0].wh == changes["month_wh"]
+
+
+def test_a_check_that_is_off_says_nothing_about_a_month(cast, houses):
+    rule(cast, "V08", "off")
+    file = send(cast, [month_of(houses[0], month_wh=1_000)])
+    assert (counts(file), file.warnings) == ((1, 1, 0, 0), {}) and not CheckFinding.objects.exists()
+
+
+def test_a_month_whose_sorted_part_is_more_than_the_whole_is_refused_whatever_the_rules_say(cast, houses):
+    rule(cast, "V08", "info")
+    assert reasons(send(cast, [month_of(houses[0], month_sorted_wh=10**9)])) == [(1, "sorted_above_whole")]
+    slot = month_of(houses[0], sorted_=True)
+    slot.whole[0, 3], slot.sorted_[0, 3] = 0, 10
+    slot.month_wh, slot.month_sorted_wh = int(slot.whole.sum()), int(slot.sorted_.sum())
+    assert counts(send(cast, [slot])) == (1, 1, 0, 0)
+    assert CheckFinding.objects.get().numbers == {"sorted_wh": 10, "whole_wh": 0}
+
+
+def test_a_changed_fixed_amount_is_found_until_the_next_revision_is_looked_at(cast, houses):
+    sums = []
+    for revision, seed in enumerate((1, 2, 3)):
+        point = month_of(houses[0], seed=seed)
+        sums.append(point.month_wh)
+        send(cast, [point], revision=revision, now=NOW + timedelta(hours=revision))
+    first, second = CheckFinding.objects.order_by("id")
+    assert (first.check_code, first.severity, bool(first.replaced_at)) == ("V14", "audit", True)
+    assert second.numbers == {"revision": 2, "before_wh": sums[1], "wh": sums[2]} and not second.replaced_at
+
+
+def test_what_is_found_about_a_month_and_about_its_reading_day_stand_side_by_side(cast, houses):
+    send(cast, [month_of(houses[0], seed=1)])
+    send(cast, [month_of(houses[0], seed=2)], revision=1)
+    deliver(cast, csv_of(block_of(houses[:1], READ, values=np.full((1, 48), 505, np.int32))))
+    history_checks.run_due(now=NOW)
+    send(cast, [month_of(houses[0], seed=3)], revision=2)
+    in_force = CheckFinding.objects.filter(replaced_at__isnull=True).order_by("check_code")
+    assert [(finding.check_code, finding.kind) for finding in in_force] == [
+        ("V11", "resolution"),
+        ("V14", "fixed_month"),
+    ]
+
+
+def test_a_revision_that_leaves_one_out_weighs_what_the_rules_say(cast, houses):
+    rule(cast, "V14", "alert")
+    file = send(cast, [month_of(houses[0])], revision=3)
+    assert file.warnings["revision_jump"]["severity"] == RANK[Severity.ALERT]
+    assert (
+        send(cast, [month_of(houses[0], seed=5)], revision=1).warnings["overtaken"]["severity"] == RANK[Severity.ALERT]
+    )
+
+
 def test_a_half_hour_after_sorting_is_never_more_than_the_whole(cast, houses):
     bad = month_of(houses[0], sorted_=True)
     bad.sorted_[0, 3] = bad.whole[0, 3] + 10
@@ -225,6 +309,35 @@ def test_an_exchange_nobody_understands_changes_no_meter_and_is_noted(cast, hous
     rows = [PointMonth(point=point.number, meter=meter) for meter in ("X1", "X2", "X3")]
     assert "meter_unclear" in send(cast, rows, code="1320").warnings
     assert meters_of(point) == before
+
+
+@pytest.fixture
+def reading_tags(settings):
+    settings.USAGE_READING_TAGS = {"JP06498": "taken_away", "JP06499": "put_up"}
+
+
+def test_an_exchange_brings_its_register_readings_where_its_items_carry_them(cast, houses, reading_tags):
+    rows = [
+        PointMonth(point=houses[0].number, meter="OLD", others=(("JP06498", "1234.5"), ("JP09999", "1"))),
+        PointMonth(point=houses[0].number, meter="NEW", others=(("JP06499", "0"),)),
+    ]
+    file = send(cast, rows, code="1320")
+    kept = RegisterReading.objects.order_by("-kind").values_list("meter", "kind", "day", "wh", "file")
+    assert list(kept) == [("OLD", "taken_away", READ, 1_234_500, file.pk), ("NEW", "put_up", READ, 0, file.pk)]
+    send(cast, rows, code="1320", revision=1)
+    assert RegisterReading.objects.count() == 2
+
+
+@pytest.mark.parametrize("text", ["-1", "much", "1.2345"])
+def test_an_exchange_with_a_reading_that_is_no_number_is_refused(cast, houses, reading_tags, text):
+    file = send(cast, [PointMonth(point=houses[0].number, meter="OLD", others=(("JP06498", text),))], code="1320")
+    assert reasons(file) == [(1, "register_number")] and not RegisterReading.objects.exists()
+
+
+def test_items_nobody_has_named_are_kept_and_are_no_readings(cast, houses):
+    send(cast, [PointMonth(point=houses[0].number, meter="OLD", others=(("JP06498", "much"),))], code="1320")
+    assert FixedRow.objects.get().rest["others"] == [["JP06498", "much"]]
+    assert not RegisterReading.objects.exists()
 
 
 def test_an_off_cycle_reading_is_kept_and_published_whole_with_what_nobody_knows(cast, houses):

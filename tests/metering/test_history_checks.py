@@ -16,6 +16,7 @@ from metering.registers import Reading
 from portal.models import LedgerEntry
 from tests.cast import NOW, make_points
 from tests.metering.delivering import DAY, block_of, csv_of, deliver, zip_of
+from tests.metering.test_half_hours import send as send_half_hour
 
 Kind = RegisterReading.Kind
 ONE_DAY = timedelta(days=1)
@@ -152,6 +153,40 @@ def test_the_database_refuses_a_reading_that_cannot_be(cast, house, wrong, const
     readings(house, ("M1", DAY, 5))
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         RegisterReading.objects.create(point=house, meter="M1", day=DAY, recorded_at=NOW, **wrong)
+
+
+# V08
+
+
+def half_hours_of(cast, point, *values) -> None:
+    for slot, wh in enumerate(values, 1):
+        send_half_hour(cast, [point], [wh], slot, day=DAY)
+
+
+def test_a_day_is_held_to_the_half_hours_that_came_during_it(cast, house):
+    half_hours_of(cast, house, 500, 400, 500)
+    bring(cast, house)
+    [finding] = check()
+    assert (finding.check_code, finding.kind, finding.severity) == ("V08", "half_hours", "error")
+    assert finding.numbers == {"day_wh": 1_500, "half_hours_wh": 1_400}
+    assert "1.50" in sentence(finding) and "1.40" in sentence(finding)
+
+
+def test_only_slots_that_both_have_measured_are_compared(cast, house):
+    half_hours_of(cast, house, 500, None, 400, 300)
+    values, codes = flat(), plain_quality(flat())
+    codes[0, 2] = Quality.INTERPOLATED  # what the day file estimates replaces what came
+    values[0, 3] = NULL
+    codes[0, 3] = Quality.MISSING
+    deliver(cast, csv_of(day_block([house.number], [DAY], values, [""], codes)))
+    assert kinds() == []
+
+
+def test_a_half_hour_that_was_corrected_counts_as_corrected(cast, house):
+    half_hours_of(cast, house, 400)
+    send_half_hour(cast, [house], [500], 1, day=DAY, revision=1)
+    bring(cast, house)
+    assert kinds() == []
 
 
 # V09, V13

@@ -1,18 +1,22 @@
 """Work at a meter: planned, reported, called off; before or after the contract event the end state is the same."""
 
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import permutations
 
+import numpy as np
 import pytest
 
-from metering import meters, supply
-from metering.models import Meter
+from metering import meters, registers, supply
+from metering.formats.blocks import day_block
+from metering.models import CheckFinding, Meter, RegisterReading
 from portal.models import LedgerEntry, Notice
 from portal.workdays import jst_date
 from switching import applications, effects, matching, meter_works
 from switching.meter_works import Done
 from switching.models import MeterWork, Step
 from switching.states import ApplicationState
+from tests.metering.delivering import csv_of, deliver
 from tests.switching.cases import DESIRED
 from tests.switching.test_matching import at
 
@@ -82,6 +86,47 @@ def test_a_report_puts_the_meters_in_their_places_and_tells_the_supplier_of_that
     assert Notice.objects.get(kind="point_work").recipient == cast.umi
     with pytest.raises(meter_works.WorkIsOver):
         reported(play, work)
+
+
+def readings_of(point):
+    found = RegisterReading.objects.filter(point=point).order_by("id")
+    return list(found.values_list("meter", "day", "kind", "wh", "file"))
+
+
+def test_what_was_read_at_the_work_is_kept_as_register_readings(play, point):
+    reported(play, planned(play, point))
+    assert readings_of(point) == [
+        ("OLD-1", DESIRED, "taken_away", 123_450, None),
+        ("NEW-1", DESIRED, "put_up", 0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        Done(done_on=DESIRED, old_meter="OLD-1", new_meter=meters.NewMeter("NEW-1")),
+        Done(done_on=DESIRED, old_meter="OLD-1", new_meter=meters.NewMeter("OLD-1"), old_reading_wh=5),
+    ],
+)
+def test_without_readings_or_with_a_report_that_is_refused_none_is_kept(play, point, done):
+    work = planned(play, point)
+    reported(play, work, dry_run=True)
+    with suppress(meters.NotPossible):
+        reported(play, work, done)
+    assert readings_of(point) == []
+
+
+def test_a_last_reading_that_comes_after_the_day_holds_it_to_it(play, cast, point):
+    """The old meter's day until it was taken away: 24 kWh by half-hours, 20 kWh by its register."""
+    registers.record([registers.Reading(point.pk, "OLD-1", DESIRED, 103_450)], now=play.now)
+    values = np.full((1, 48), 500, np.int32)
+    day = day_block([point.number], [DESIRED], values, ["OLD-1"])
+    deliver(cast, csv_of(day), now=at(DESIRED + timedelta(days=1), 4))
+    work = planned(play, point)
+    reported(play, work, now=at(DESIRED + timedelta(days=1), 9))
+    [finding] = CheckFinding.objects.filter(check_code="V07")
+    assert (finding.point, finding.day, finding.network_operator) == (point, DESIRED, cast.kaze)
+    assert finding.numbers == {"sum_wh": 24_000, "register_wh": 20_000, "step_wh": 10} and finding.file is None
 
 
 def end_state(play, point, start):

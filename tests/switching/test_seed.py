@@ -19,13 +19,18 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from metering import usage
 from metering.halfhours import NULL
 from metering.models import (
+    CheckFinding,
     Contract,
+    Estimate,
     FacilityInquiry,
     Gap,
     MonthlyUsage,
+    OwedCheck,
     Publication,
     PublishedFile,
     RefusedRow,
+    RegisterReading,
+    SlotSegment,
     SupplyPeriod,
     SupplyPoint,
     UsageDay,
@@ -262,7 +267,28 @@ def test_files_went_wrong_as_files_do(market: None) -> None:
     assert {"point_length", "point_unknown", "negative", "number_text", "column_count"} <= codes
     assert UsageFile.objects.filter(state=UsageFile.State.UNREADABLE).count() == 1
     assert UsageFile.objects.filter(state=UsageFile.State.WAITING).count() == 1
-    assert set(UsageFile.objects.values_list("format", flat=True)) == set(UsageFile.Format.values)
+    formats = set(UsageFile.objects.values_list("format", flat=True))
+    assert formats == {"wide_csv", "bp_day", "bp_half_hour", "registers"}
+
+
+def test_usage_was_looked_at_closely(market: None) -> None:
+    found = CheckFinding.objects.filter(replaced_at__isnull=True)
+    assert {"V07", "V16"} <= set(found.values_list("check_code", flat=True))
+    assert found.filter(kind="register").values("point").distinct().count() == 1
+    assert found.filter(kind="not_in_day_file").get().point_id in Gap.objects.filter(state="open").values_list(
+        "point", flat=True
+    )
+    assert RegisterReading.objects.values("point").distinct().count() >= 12
+    assert SlotSegment.objects.filter(day=TODAY).exists() and not OwedCheck.objects.filter(done_at=None).exists()
+
+
+def test_a_gap_was_followed_up_and_estimated(market: None) -> None:
+    [estimate] = Estimate.objects.all()
+    assert estimate.gap is not None and estimate.gap.state == Gap.State.ARRIVED and estimate.gap.note
+    assert estimate.slots == 96 and estimate.inputs[0]["registers"]
+    for day in usage.days(estimate.point, estimate.first_day, estimate.last_day):
+        assert None not in day.values
+    assert Gap.objects.filter(state="open").exists()
 
 
 def test_evidence_and_disclosures_are_there(market: None) -> None:
