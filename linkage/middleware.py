@@ -40,10 +40,10 @@ class PrivateMarkets:
             travel.visit(now=timezone.now())
             response = self.get_response(request)
             if response.streaming:  # its pieces are yet to be read from the market
-                response._resource_closers.append(stay.pop_all().close)
+                response._resource_closers.append(stay.pop_all().close)  # type: ignore[attr-defined]
             return response
 
 
 def no_such_market(request: HttpRequest) -> HttpResponseBase:
     """A page that says so, without asking any database."""
-    return render(None, "linkage/no_such_market.html", {"host": request.get_host()}, status=404)  # type: ignore[arg-type]
+    return render(None, "linkage/no_such_market.html", {"host": request.get_host()}, status=404)

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from switching.partners.behaviours import LastDigit, Partner
+from switching.partners.behaviours import LAST_DIGITS, Partner
 
 
 class Script(models.Model):
@@ -12,7 +12,7 @@ class Script(models.Model):
 
     partner = models.CharField(_("partner"), max_length=10, choices=Partner)
     number = models.CharField(_("supply point number or its last digit"), max_length=22)
-    behaves_as = models.CharField(_("behaves as at points ending in"), max_length=1, choices=LastDigit)
+    behaves_as = models.CharField(_("behaves as at points ending in"), max_length=1, choices=LAST_DIGITS)
     set_at = models.DateTimeField(_("set at"))
 
     class Meta:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from django import forms
 from django.contrib import messages
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -90,7 +91,7 @@ def _lobby(request: HttpRequest, opening: OpenForm | None = None, booking: BookF
     return render(request, "linkage/lobby.html", context, status=422 if opening or booking.is_bound else 200)
 
 
-def _others(company_id: int):  # type: ignore[no-untyped-def]
+def _others(company_id: int) -> QuerySet[Company]:
     return Company.objects.filter(is_active=True, is_hub_operator=False).exclude(pk=company_id).order_by("name")
 
 
@@ -154,7 +155,7 @@ def reset(request: HttpRequest, name: str) -> HttpResponseBase:
             with private_market.inside(""):
                 market = get_object_or_404(Market.objects.select_related("company", "guest"), name=name)
                 markets.reset(market, by=None, now=timezone.now())
-            request.session = SessionStore()  # type: ignore[assignment]  # the old one is gone with the market
+            request.session = SessionStore()  # the old one is gone with the market
             return redirect("portal:sign-in")
     else:
         market = get_object_or_404(Market.objects.visible_to(user).select_related("company", "guest"), name=name)

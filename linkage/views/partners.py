@@ -19,15 +19,13 @@ from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.templatetags.words import class_mark, point_number
 from switching.partners import gaining
-from switching.partners.behaviours import GAINING, LOSING, NETWORK, Partner
+from switching.partners.behaviours import GAINING, LAST_DIGITS, LOSING, NETWORK, Partner
 
 
 class ScriptForm(forms.Form):
     partner = forms.ChoiceField(label=gettext_lazy("Partner"), choices=Partner.choices)
     number = forms.CharField(label=gettext_lazy("Supply point number, or its last digit"), max_length=40)
-    behaves_as = forms.ChoiceField(
-        label=gettext_lazy("Behaves as at points ending in"), choices=[(str(d), str(d)) for d in range(10)]
-    )
+    behaves_as = forms.ChoiceField(label=gettext_lazy("Behaves as at points ending in"), choices=LAST_DIGITS)
 
     def clean_number(self) -> str:
         text: str = self.cleaned_data["number"].strip()
@@ -107,7 +105,7 @@ class CustomerFilter(django_filters.FilterSet):
         label=gettext_lazy("Last digit"),
         field_name="point__number",
         lookup_expr="endswith",
-        choices=[(str(d), str(d)) for d in range(10)],
+        choices=LAST_DIGITS,
     )
 
     class Meta:

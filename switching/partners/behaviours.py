@@ -25,7 +25,7 @@ class Partner(TextChoices):
     NETWORK = "network", _("network operator")
 
 
-LastDigit = TextChoices("LastDigit", [(f"D{digit}", (str(digit), str(digit))) for digit in range(10)])  # type: ignore[misc]
+LAST_DIGITS = [(str(digit), str(digit)) for digit in range(10)]
 
 
 class When(StrEnum):

@@ -68,10 +68,11 @@ def test_only_the_own_companys_administrator_opens_resets_and_closes(lobby, mark
     assert "sora" not in markets.ready() and markets._comment("sora") is None
 
 
-@pytest.mark.parametrize("name", ["", "Sora", "-a", "a-", "a_b", "a" * 31, 'x"; drop', "template", "空"])
-def test_a_name_that_cannot_stand_in_an_address_is_refused(lobby, now, name):
-    with pytest.raises(markets.BadName):
-        markets.open_market(name, company=lobby.sora, by=None, now=now)
+def test_a_name_that_cannot_stand_in_an_address_is_refused(lobby, now):
+    for name in ("", "Sora", "-a", "a-", "a_b", "a" * 31, 'x"; drop', "template", "空"):
+        with pytest.raises(markets.BadName):
+            markets.open_market(name, company=lobby.sora, by=None, now=now)
+        assert not Market.objects.exists(), name
 
 
 def test_a_company_has_one_private_market_and_names_are_unique(lobby, market, now):
@@ -141,16 +142,16 @@ class TestDoor:
             assert response.status_code == 200 and seen["name"] == "sora" and seen["points"] > 100
             assert private_market.name() == ""
 
-    @pytest.mark.parametrize("host", ["linkage.localhost", "localhost:8000", "127.0.0.1", "[::1]:8000", "testserver"])
-    def test_every_other_name_is_the_lobby(self, market, host):
-        _response, seen = self.ask(host)
-        assert seen["name"] == "" and seen["points"] == 0
+    def test_every_other_name_is_the_lobby(self, market):
+        for host in ("linkage.localhost", "localhost:8000", "127.0.0.1", "[::1]:8000", "testserver"):
+            _response, seen = self.ask(host)
+            assert seen["name"] == "" and seen["points"] == 0, host
 
-    @pytest.mark.parametrize("host", ["umi.linkage.localhost", "a.b.linkage.localhost", "1x.linkage.localhost"])
-    def test_a_market_that_is_not_there_is_a_page_that_says_so(self, market, host):
-        response, seen = self.ask(host)
-        assert response.status_code == 404 and not seen
-        assert SupplyPoint.objects.count() == 0 and private_market.name() == ""  # we stand in the lobby again
+    def test_a_market_that_is_not_there_is_a_page_that_says_so(self, market):
+        for host in ("umi.linkage.localhost", "a.b.linkage.localhost", "1x.linkage.localhost"):
+            response, seen = self.ask(host)
+            assert response.status_code == 404 and not seen, host
+            assert SupplyPoint.objects.count() == 0 and private_market.name() == ""  # we stand in the lobby again
 
     def test_a_stream_is_read_from_its_market_to_its_end(self, market):
         pieces = (str(SupplyPoint.objects.count()).encode() for _ in range(2))
