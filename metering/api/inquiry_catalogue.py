@@ -17,7 +17,7 @@ problems.register(
         ),
         (WrongNumber,),
         say=lambda error: str(error.sentence),
-        fields=lambda error: ["number"],
+        fields=lambda error: [getattr(error, "entry", "number")],
     )
 )
 problems.of_verbs(

@@ -94,6 +94,7 @@ class Kind:
         return f"{settings.SITE_ADDRESS}/api/errors/#{self.code}"
 
 
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _by_code: dict[str, Kind] = {}
 _by_exception: dict[type[Exception], Kind] = {}
 
@@ -123,7 +124,7 @@ def kind_of(error: Exception) -> Kind | None:
 
 def code_for(noun: str, exception: type[Exception]) -> str:
     """`relays.point_busy` for PointBusy of relays."""
-    return f"{noun}.{re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', exception.__name__).lower()}"
+    return f"{noun}.{_BETWEEN_WORDS.sub('_', exception.__name__).lower()}"
 
 
 def of_verbs(

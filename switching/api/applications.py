@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from metering.models import SupplyPoint
-from metering.points import normalise_number
 from portal import ledger
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
@@ -18,7 +17,7 @@ from portal.api.paging import PageQuery
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching import applications, entries, kinds, registration_queue, sights, traces
-from switching.api.common import asked_point, checked
+from switching.api.common import asked_point, checked, number_in
 from switching.api.relays import QueuedShown
 from switching.entries import PHASES
 from switching.kinds import Filer
@@ -202,7 +201,7 @@ class Applications(Endpoint):
 
     def _point(self, kind: str, text: str) -> SupplyPoint:
         """The own point, or for who comes new to it the point of a facility inquiry."""
-        number = normalise_number(text, supply_class=None)
+        number = number_in(text)
         rule = kinds.rule(kind, _class_of(number)) if _class_of(number) else None
         if rule is None or rule.filer in (Filer.ANY, Filer.GAINING):
             return asked_point(number, self.by, Ability.FILE_APPLICATION)

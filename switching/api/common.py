@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.response import Response
 
 from metering.models import FacilityInquiry, SupplyPoint
-from metering.points import normalise_number
+from metering.points import WrongNumber, normalise_number
 from portal.access import Ability, within
 from portal.api import problems
 from portal.api.problems import Kind
@@ -59,9 +59,18 @@ def checked(
     return Response({"is_possible": outcome.is_possible, "sentence": outcome.sentence, "problem": told})
 
 
+def number_in(text: str) -> str:
+    """The supply point number typed as the entry `point`. Raises points.WrongNumber, which names that entry."""
+    try:
+        return normalise_number(text, supply_class=None)
+    except WrongNumber as mistake:
+        mistake.entry = "point"  # type: ignore[attr-defined]
+        raise
+
+
 def asked_point(text: str, by: User, ability: Ability) -> SupplyPoint:
     """The point of the company's own facility inquiry. Raises points.WrongNumber, PointNotAsked."""
-    number = normalise_number(text, supply_class=None)
+    number = number_in(text)
     inquiry = (
         FacilityInquiry.objects.filter(
             within(by, ability, area="area", supply_class="supply_class"), company=by.company, point__number=number

@@ -76,7 +76,7 @@ def explained(sora, point):
     return inquiry, made
 
 
-def relay_of(point, **changes):
+def relay_of(point, /, **changes):
     contract = point.contracts.latest("pk")
     return {
         "point": point.number,
@@ -157,7 +157,7 @@ def test_a_check_registers_nothing_and_says_what_would_be(sora, house):
         ({"holder_name": ""}, 422, "api.entries_wrong", "/holder_name"),
         ({"holder_name": "\u200b"}, 422, "api.entries_wrong", "/holder_name"),
         ({"point": "0311112222333344445555"}, 422, "cases.point_not_asked", "/point"),
-        ({"point": "12"}, 422, "points.wrong_number", "/number"),
+        ({"point": "12"}, 422, "points.wrong_number", "/point"),
     ],
 )
 def test_a_wrong_registration_is_refused_at_its_entry(sora, house, changes, status, code, pointer):
