@@ -97,7 +97,7 @@ class CheckRuleAdmin(ByVerbs):
             now=clock.now(),
         )
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         """What was made is a proposal; the ledger holds it."""
 
     def response_add(self, request: HttpRequest, obj: Model, post_url_continue: str | None = None) -> HttpResponse:

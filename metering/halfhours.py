@@ -138,10 +138,10 @@ def pack_tables(values: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.intp], N
         table = np.empty((rows.size, 1 + slots * width), np.uint8)
         table[:, 0] = form
         if form == _SIGNED:
-            cells = chosen.astype(np.int64) + _BIAS  # NULL becomes -1: all bits set, as in every other form
+            cells = np.asarray(chosen.astype(np.int64) + _BIAS)  # NULL becomes -1: all bits set, as in every other form
         else:
             null = chosen == NULL
-            cells = chosen if step == 1 else chosen // np.int32(step)
+            cells = np.asarray(chosen if step == 1 else chosen // np.int32(step))
             if null.any():
                 cells = np.where(null, -1, cells)
         table[:, 1:] = cells.astype(dtype).view(np.uint8).reshape(rows.size, slots * width)

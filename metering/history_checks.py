@@ -61,7 +61,8 @@ def run_due(*, now: datetime) -> int:
 
     A batch that fails stays owed and does not hold up the others; the failure is raised at the end.
     """
-    done, failed, failure = 0, [], None
+    done, failure = 0, None
+    failed: list[int] = []
     while True:
         with transaction.atomic():
             owed = (

@@ -41,7 +41,7 @@ class Parties:
                 found.operators[part.area] = part.code, part.company.name
         return found
 
-    def of(self, recipient_id: int, area: str) -> dict[str, str]:
+    def of(self, recipient_id: int, area: str) -> dict[str, Any]:
         """sender, sender_name, receiver and receiver_name of a message to a retailer in an area."""
         sender, sender_name = self.operators.get(area, ("", ""))
         receiver, receiver_name = self.retailers.get((recipient_id, area), ("", ""))

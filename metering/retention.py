@@ -75,7 +75,7 @@ def due(*, now: datetime) -> list[Month]:
     until = kept_from(now)
     there = {month: name for month, name in partitions.months().items() if month < until}
     with_files = (
-        PublishedFile.objects.kept().filter(publication__day__lt=until).order_by().dates("publication__day", "month")  # type: ignore[misc]
+        PublishedFile.objects.kept().filter(publication__day__lt=until).order_by().dates("publication__day", "month")
     )
     return [_month(first, there.get(first, "")) for first in sorted({*there, *with_files})]
 

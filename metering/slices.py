@@ -70,7 +70,7 @@ def lay_out(publication: Publication, batches: Sequence[UsageBatch], notes: list
     for batch in batches:
         for area in senders.get(batch.file.sender_id, ()):
             of_area.setdefault(area, []).append(batch)
-    pieces = []
+    pieces: list[Slice] = []
     for area, theirs in sorted(of_area.items()):
         parts = 1 + sum(batch.rows for batch in theirs) // settings.PUBLICATION_ROWS_PER_SLICE
         pieces += [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class SlotStore:
         return self.tally
 
     def _take(self, block: SlotBlock) -> None:
-        day, slot = block.day.item(), block.slot
+        day, slot = cast(date, block.day.item()), block.slot
         wide = _as_days(block)
         facts = self.days.facts(wide)
         findings = checks.examine(wide, facts, self.days.bounds, self.days.rules, whole_days=False)

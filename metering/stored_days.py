@@ -57,8 +57,7 @@ class Days:
     @property
     def is_estimated(self) -> NDArray[np.bool_]:
         """Per row whether a slot is estimated."""
-        estimated: NDArray[np.bool_] = np.isin(self.quality, ESTIMATED).any(axis=1)
-        return estimated
+        return np.asarray(np.isin(self.quality, ESTIMATED).any(axis=1))
 
     @property
     def sums(self) -> NDArray[np.int64]:

@@ -108,7 +108,7 @@ def waiting(*, company: Company | None = None) -> list[Waiting]:
 def unread(*, company: Company | None = None) -> list[Unread]:
     """How far each company is behind the feed; one query, the one with the oldest unread event first."""
     with connection.cursor() as cursor:
-        cursor.execute(UNACKNOWLEDGED, {"company": company and company.pk})
+        cursor.execute(UNACKNOWLEDGED, {"company": company.pk if company else None})
         return [Unread(*row) for row in cursor.fetchall()]
 
 

@@ -28,7 +28,7 @@ def record(action: str, subject: str, *, by: User | None, now: datetime, purpose
 def record_many(entries: Iterable[Entry], *, by: User | None, now: datetime) -> None:
     """Write many entries of one person (or worker) and moment in one stream."""
     user_id, company_id = (by.pk, by.company_id) if by else (None, None)
-    terminal = {"certificate": by.certificate.pk} if isinstance(by, Machine) else {}
+    terminal: dict[str, Any] = {"certificate": by.certificate.pk} if isinstance(by, Machine) else {}
     copy_rows(
         LedgerEntry,
         ("at", "user_id", "company_id", "action", "subject", "purpose", "detail"),

@@ -96,7 +96,7 @@ class MarketStorage(Directory):
     """Files in a folder of the market at hand."""
 
     @property
-    def location(self) -> str:  # type: ignore[override]
+    def location(self) -> str:
         return files_folder(_here.get())
 
 

@@ -152,15 +152,15 @@ def cause(trace: "Trace", recipient_id: int, *, by: User | None) -> Cause:
 
 def _hands(case: Case, move: str, by: User) -> set[int | None]:
     """The companies whose people make this move by hand; the hub operator's may make any it has a verb for."""
-    hub = {by.company_id} if by.company.is_hub_operator else set()
+    hub: set[int | None] = {by.company_id} if by.company.is_hub_operator else set()
     if isinstance(case, Relay):
         if move in BY_THE_GAINING:
-            return {case.gaining_retailer_id} | hub
-        return ({case.losing_retailer_id} if move in BY_THE_LOSING else set()) | hub
+            return hub | {case.gaining_retailer_id}
+        return hub | ({case.losing_retailer_id} if move in BY_THE_LOSING else set())
     if isinstance(case, Application):
         if move in BY_THE_RETAILER:
-            return {case.retailer_id} | hub
-        return ({case.point.network_operator_id} if move in BY_THE_NETWORK else set()) | hub
+            return hub | {case.retailer_id}
+        return hub | ({case.point.network_operator_id} if move in BY_THE_NETWORK else set())
     return {by.company_id}
 
 

@@ -229,8 +229,10 @@ def _rows(batch: pa.RecordBatch, first: int) -> Iterator[DayBlock | BadRow]:
             good[row] = True
         else:
             here = wide[ends[row] - SLOTS : ends[row]].tolist() if counts[row] == SLOTS else [NULL] * SLOTS
-            key = ("" if cell is None else str(cell)[:SHOWN] for cell in (points[row], meters[row], days[row]))
-            raw = raw_line(*key, here, {}, (texts[row] or "")[:SLOTS])
+            point, meter, day = (
+                "" if cell is None else str(cell)[:SHOWN] for cell in (points[row], meters[row], days[row])
+            )
+            raw = raw_line(point, meter, day, here, {}, (texts[row] or "")[:SLOTS])
             bad.append(BadRow(first + row, fault[0], fault[1], fault[2], raw))
     chosen = np.flatnonzero(good)
     if chosen.size:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
@@ -13,7 +14,7 @@ from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
 
-TITLES = {
+TITLES: dict[str, str | Promise] = {
     "date": gettext_lazy("Day"),
     "from": gettext_lazy("From"),
     "to": gettext_lazy("To"),

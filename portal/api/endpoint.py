@@ -78,8 +78,8 @@ class Endpoint(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         view = super().as_view(**initkwargs)
-        view.is_endpoint = True  # type: ignore[attr-defined]
-        view.needs = cls.needs  # type: ignore[attr-defined]
+        view.is_endpoint = True
+        view.needs = cls.needs
         return view
 
     # --- On the way in -------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class Endpoint(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         if self.needed(request) == ANYBODY:
-            request._not_authenticated()  # type: ignore[attr-defined]
+            request._not_authenticated()
             return
         super().perform_authentication(request)
 
@@ -126,7 +126,7 @@ class Endpoint(APIView):
 
     @property
     def client(self) -> ApiClient:
-        return self.request.auth  # type: ignore[return-value]
+        return self.request.auth
 
     def entries(self, form: type[serializers.Serializer], **context: Any) -> dict[str, Any]:
         """The body, read by the serializer. Raises problems.EntriesWrong."""

@@ -139,15 +139,19 @@ def of_verbs(
     `fields`: the entry of the body the exception is about.
     """
     named, worded = fields or {}, sentences or {}
+
+    def named_field(raised: type[Exception]) -> Callable[[Exception], list[str]] | None:
+        return (lambda _error: [named[raised]]) if raised in named else None
+
     register(
         *(
             Kind(
                 code_for(noun, raised),
                 status,
-                worded.get(raised) or getattr(raised, "sentence", ""),
+                worded.get(raised) or getattr(raised, "sentence", "") or "",
                 (raised,),
                 say=str,
-                fields=(lambda error, name=named[raised]: [name]) if raised in named else None,
+                fields=named_field(raised),
             )
             for raised, status in statuses.items()
         )

@@ -33,7 +33,7 @@ class PerMinute(BaseThrottle):
             log.exception("requests are not counted: the cache does not answer")
             return True
         self.most, self.left = most, max(0, most - count)
-        view.rate = self  # type: ignore[attr-defined]
+        view.rate = self
         return bool(count <= most)
 
     def wait(self) -> float:

@@ -83,8 +83,9 @@ def _operation(document: dict[str, Any], path: str, method: str, said: dict[str,
     answers = {status: answer for status, answer in said["responses"].items() if status < "300"}
     status = min(answers, default="")
     body = said.get("requestBody", {}).get("content", {})
-    media, content = next(iter(body.items()), ("", {}))
-    answer = next(iter(answers.get(status, {}).get("content", {}).values()), {})
+    first: tuple[str, dict[str, Any]] = next(iter(body.items()), ("", {}))
+    media, content = first
+    answer: dict[str, Any] = next(iter(answers.get(status, {}).get("content", {}).values()), {})
     operation = Operation(
         id=said["operationId"],
         method=method.upper(),
@@ -164,7 +165,8 @@ def _curl(operation: Operation, media: str, content: dict[str, Any]) -> str:
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
     if any(parameter.name == "If-Match" for parameter in operation.parameters):
         lines.append("-H 'If-Match: \"…\"'")
-    example = next(iter(content.get("examples", {}).values()), {}).get("value")
+    examples: list[dict[str, Any]] = list(content.get("examples", {}).values())
+    example = examples[0].get("value") if examples else None
     if media == "application/json" and example is not None:
         lines.append(f"-H 'Content-Type: application/json' -d '{json.dumps(example, ensure_ascii=False)}'")
     elif operation.path.endswith("/token"):

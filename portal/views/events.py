@@ -138,7 +138,9 @@ def undelivered(request: HttpRequest) -> HttpResponse:
     alarms = DeliveryAlarm.objects.filter(ended_at=None).select_related("company")
     if company:
         alarms = alarms.filter(company=company)
-    known = Company.objects.in_bulk([one.company_id for one in (*waiting, *unread) if one.company_id])
+    known = Company.objects.in_bulk(
+        {one.company_id for one in waiting if one.company_id} | {one.company_id for one in unread}
+    )
     channels = dict(DeliveryAlarm.Channel.choices)
     context: dict[str, Any] = {
         "title": _("What is not delivered"),

@@ -2,6 +2,7 @@
 
 import django_filters
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -40,10 +41,10 @@ class MovementFilter(django_filters.FilterSet):
         model = Movement
         fields: list[str] = []
 
-    def with_ended(self, queryset, name, value):  # type: ignore[no-untyped-def]
+    def with_ended(self, queryset: QuerySet[Movement], name: str, value: bool) -> QuerySet[Movement]:
         return queryset
 
-    def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
+    def filter_queryset(self, queryset: QuerySet[Movement]) -> QuerySet[Movement]:
         found = super().filter_queryset(queryset)
         return found if self.form.cleaned_data.get("ended") else found.filter(ended_at=None)
 
