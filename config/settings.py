@@ -368,6 +368,7 @@ CELERY_BEAT_SCHEDULE = {
         ("match starts with terminations", "switching.tasks.match", timedelta(seconds=15)),
         ("expire relays without judgement", "switching.tasks.expire_relays", timedelta(minutes=1)),
         ("escalate terminations not filed", "switching.tasks.escalate_filings", timedelta(minutes=5)),
+        ("escalate applications not answered", "switching.tasks.escalate_answers", timedelta(minutes=5)),
         ("remind of relays near their deadline", "switching.tasks.remind", timedelta(minutes=5)),
         ("close what was not matched", "switching.tasks.close_unmatched", timedelta(minutes=5)),
         ("register what waits over the quota", "switching.tasks.register_queued", crontab()),
@@ -431,8 +432,9 @@ USE_APPLICATION_KINDS = ["production"] if PRODUCTION else ["production", "connec
 USE_APPLICATION_LINK_AGE = timedelta(days=3)
 USE_APPLICATION_MAILS_PER_ADDRESS, USE_APPLICATION_MAILS_PER_ORIGIN = 3, 20  # an hour
 JUDGEMENT_BUSINESS_DAYS = 2
-REMINDER_SHARES = (0.5, 0.8)  # of the time for a judgement or a filing; at its end it expires or is escalated
+REMINDER_SHARES = (0.5, 0.8)  # of the time for a duty; at its end it expires or is escalated
 TERMINATION_FILING_BUSINESS_DAYS = 1  # after the acceptance, where the losing retailer files by hand
+NETWORK_ANSWER_BUSINESS_DAYS = 1  # after the submission, to the end of that day in Japan
 MATCHING_CUT_OFF_BUSINESS_DAYS = 1
 FURTHEST_AHEAD_DAYS = 180
 METER_WORK_REPORT_DAYS = 92  # how late work at a meter may be reported done

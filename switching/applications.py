@@ -16,6 +16,7 @@ from portal.market import MarketRole, SupplyClass
 from portal.models import Company, Function, Participation, Registration, User
 from portal.workdays import jst_date
 from switching import (
+    answer_duties,
     deadlines,
     entries,
     kinds,
@@ -254,7 +255,7 @@ def file(
             if kind == Kind.SWITCH_START:
                 _check_quota(by.company, now=now, is_last=not dry_run, from_queue=from_queue)
         if not dry_run:
-            traces.leave(_make([application], is_draft=as_draft), by=by, now=now)
+            traces.leave(_make([application], now=now, is_draft=as_draft), by=by, now=now)
     return application
 
 
@@ -275,6 +276,7 @@ def file_draft(*, application_id: int, by: User, now: datetime, dry_run: bool = 
         application.filed_at, application.filed_by = now, by
         policy = network_policies.of(application.point.network_operator_id)
         traces.leave(_go(application, _way_in(application, policy), policy), by=by, now=now)
+        answer_duties.begin([application], now=now)
         _save(application)
     return application
 
@@ -316,6 +318,7 @@ def correct(
             number=number, act=revisions.Act.CORRECTED, entries=revisions.entries_of(application), reason=reason.strip()
         )
         traces.leave(_go(application, move, policy, revision), by=by, now=now)
+        answer_duties.begin([application], now=now)
         _save(application)
     return application
 
@@ -512,10 +515,10 @@ def file_terminations(relays: Sequence[Relay], *, by: User | None, now: datetime
         )
         for relay in relays
     ]
-    return _make(terminations)
+    return _make(terminations, now=now)
 
 
-def _make(applications: list[Application], *, is_draft: bool = False) -> list[traces.Trace]:
+def _make(applications: list[Application], *, now: datetime, is_draft: bool = False) -> list[traces.Trace]:
     """Number and insert new applications of one kind of way in; returns their traces, the first revision with them."""
     policies = network_policies.of_many({application.point.network_operator_id for application in applications})
     left = []
@@ -525,6 +528,7 @@ def _make(applications: list[Application], *, is_draft: bool = False) -> list[tr
         move = ApplicationMove.SAVE if is_draft else _way_in(application, policy)
         revision = Revision(number=1, act=revisions.Act.REGISTERED, entries=revisions.entries_of(application))
         left += _go(application, move, policy, revision)
+    answer_duties.begin(applications, now=now)
     try:
         with transaction.atomic():
             Application.objects.bulk_create(applications, batch_size=2000)

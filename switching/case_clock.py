@@ -10,7 +10,7 @@ from django.conf import settings
 
 from portal.workdays import JST, Workdays, jst_date
 from switching import deadlines
-from switching.models import Relay
+from switching.models import Application, Relay
 from switching.states import RelayState
 
 ClosedDays = tuple[tuple[date, str], ...]
@@ -19,7 +19,7 @@ ClosedDays = tuple[tuple[date, str], ...]
 @dataclass(frozen=True)
 class Deadline:
     """Somebody has time until `until`: `count` business days after `begun`, `skipped` being the days between them
-    that are no business days, each with its name. `is_cut_off`: the end of the last day of matching came first.
+    that are no business days, each with its name. `is_cut_off`: the last day on which it still helps came first.
     """
 
     until: datetime
@@ -51,6 +51,21 @@ def filing(relay: Relay, calendar: Workdays) -> Deadline | None:
         settings.TERMINATION_FILING_BUSINESS_DAYS,
         closed_days(calendar, begun, until),
         relay.termination_due_at.astimezone(JST).time() != deadlines.CLOSING_TIME,
+    )
+
+
+def answer(application: Application, calendar: Workdays) -> Deadline | None:
+    """Until when the network operator answers an application; None when it was never asked."""
+    if not (application.submitted_at and application.answer_due_at):
+        return None
+    begun, until = jst_date(application.submitted_at), jst_date(application.answer_due_at)
+    count = settings.NETWORK_ANSWER_BUSINESS_DAYS
+    return Deadline(
+        application.answer_due_at,
+        begun,
+        count,
+        closed_days(calendar, begun, until),
+        until != calendar.add(begun, count),
     )
 
 

@@ -22,6 +22,16 @@ def filing_due(accepted_at: datetime, cut_off: date, workdays: Workdays) -> date
     return min(datetime.combine(day, CLOSING_TIME, JST), datetime.combine(cut_off, LAST_MINUTE, JST))
 
 
+def answer_due(submitted_at: datetime, last: date, workdays: Workdays) -> datetime:
+    """By when the network operator answers: the end of the n-th business day after the submission.
+
+    Not later than the end of `last`, the matching cut-off or the desired date, unless that day is over already.
+    """
+    submitted = jst_date(submitted_at)
+    day = workdays.add(submitted, settings.NETWORK_ANSWER_BUSINESS_DAYS)
+    return datetime.combine(min(day, last) if last >= submitted else day, LAST_MINUTE, JST)
+
+
 def next_reminder(begun_at: datetime, due_at: datetime, now: datetime) -> datetime | None:
     """The next of the moments at which the set shares of the time are over; None when all are past.
 

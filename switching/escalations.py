@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from portal import ledger
 from portal.access import Ability
@@ -38,7 +39,7 @@ class AlreadyClosed(NotPossible):
 
 @dataclass(frozen=True)
 class Record:
-    """How often one losing retailer let duties pass: open ones, and all of the last days counted."""
+    """How often one company let duties pass: open ones, and all of the last days counted."""
 
     company_id: int
     name: str
@@ -46,6 +47,7 @@ class Record:
     still_open: int
     judgements: int
     terminations: int
+    answers: int
 
 
 def write(*, escalation_id: int, text: str, by: User, now: datetime, close: bool = False) -> EscalationNote:
@@ -61,7 +63,11 @@ def write(*, escalation_id: int, text: str, by: User, now: datetime, close: bool
     if len(text) > LONGEST_NOTE:
         raise NoteTooLong
     with transaction.atomic():
-        escalation = Escalation.objects.select_for_update(of=("self",)).select_related("relay").get(pk=escalation_id)
+        escalation = (
+            Escalation.objects.select_for_update(of=("self",))
+            .select_related("relay", "application")
+            .get(pk=escalation_id)
+        )
         if not escalation.is_open:
             raise AlreadyClosed
         note = EscalationNote.objects.create(escalation=escalation, text=text, at=now, by=by)
@@ -70,7 +76,7 @@ def write(*, escalation_id: int, text: str, by: User, now: datetime, close: bool
             escalation.save(update_fields=["closed_at", "closed_by"])
         ledger.record(
             "escalation.close" if close else "escalation.note",
-            traces.subject_of(escalation.relay),
+            traces.subject_of(escalation.case),
             by=by,
             now=now,
             duty=escalation.duty,
@@ -79,31 +85,47 @@ def write(*, escalation_id: int, text: str, by: User, now: datetime, close: bool
     return note
 
 
+def listed() -> QuerySet[Escalation]:
+    """Every escalation with `company_name`, the name of whoever let the duty pass."""
+    return Escalation.objects.annotate(company_name=_who("name"))
+
+
 def records(*, now: datetime) -> list[Record]:
-    """Every losing retailer with an escalation that is open or of the last days counted, the most first (one query)."""
+    """Every company with an escalation that is open or of the last days counted, the most first (one query)."""
     since = now - timedelta(days=settings.ESCALATIONS_COUNTED_DAYS)
     lately = Q(opened_at__gte=since)
     found = (
         Escalation.objects.filter(lately | Q(closed_at__isnull=True))
-        .values("relay__losing_retailer_id", "relay__losing_retailer__name", "relay__losing_retailer__name_en")
+        .values(
+            company=_who("pk"),
+            company_name=_who("name"),
+            company_name_en=_who("name_en"),
+        )
         .annotate(
             still_open=Count("pk", filter=Q(closed_at__isnull=True)),
             judgements=Count("pk", filter=lately & Q(duty=Escalation.Duty.JUDGEMENT)),
             terminations=Count("pk", filter=lately & Q(duty=Escalation.Duty.TERMINATION)),
+            answers=Count("pk", filter=lately & Q(duty=Escalation.Duty.ANSWER)),
         )
-        .order_by("-still_open", "-judgements", "relay__losing_retailer__name")
+        .order_by("-still_open", "-judgements", "-answers", "company_name")
     )
     return [Record(*row) for row in found.values_list(*_RECORD)]
 
 
 _RECORD = (
-    "relay__losing_retailer_id",
-    "relay__losing_retailer__name",
-    "relay__losing_retailer__name_en",
+    "company",
+    "company_name",
+    "company_name_en",
     "still_open",
     "judgements",
     "terminations",
+    "answers",
 )
+
+
+def _who(field: str) -> Coalesce:
+    """A field of the company that let the duty pass: the losing retailer, or the network operator."""
+    return Coalesce(f"relay__losing_retailer__{field}", f"application__point__network_operator__{field}")
 
 
 def counted_days() -> int:

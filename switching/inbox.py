@@ -221,6 +221,7 @@ def on_the_network(user: User, now: datetime) -> Iterator[Task]:
             datetime.combine(first, LAST_MINUTE, JST) if first else None,
             count,
             f"network.{duty}",
+            note=_("Without an answer by then the hub operator is told.") if duty == Duty.ANSWER else "",
         )
 
 

@@ -16,11 +16,12 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from portal.access import Ability, within
 from portal.models import User
+from portal.workdays import JST
 from switching import meter_works
 from switching.models import Application, Cancellation, MeterWork
 from switching.states import ApplicationState
@@ -46,9 +47,9 @@ def may_plan(application: Application) -> bool:
 def of(user: User) -> QuerySet[Any]:
     """Every application on the person's network that waits for it, with `duty`, `duty_due` and `work_id`.
 
-    The first due first. An answer is due at the matching cut-off, or on the desired date where nothing is matched;
-    work is planned, and a request to stop answered, by the day the application takes effect; work is reported on the
-    day it was planned for.
+    The first due first. An answer is due on its own day (`answer_due_at` is the end of a day in Japan); work is
+    planned, and a request to stop answered, by the day the application takes effect; work is reported on the day it
+    was planned for.
     """
     works = MeterWork.objects.filter(application=OuterRef("pk"), cancelled_at__isnull=True)
     to_do = works.filter(done_on__isnull=True)
@@ -84,7 +85,7 @@ def of(user: User) -> QuerySet[Any]:
         )
         .annotate(
             duty_due=Case(
-                When(duty=Duty.ANSWER, then=Coalesce("matching_deadline", "desired_date")),
+                When(duty=Duty.ANSWER, then=TruncDate("answer_due_at", tzinfo=JST)),
                 When(duty=Duty.REPORT, then=F("work_on")),
                 When(
                     duty__in=[Duty.PLAN, Duty.STOP], then=Coalesce("match__switch_date", "planned_on", "desired_date")

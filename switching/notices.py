@@ -40,10 +40,13 @@ def hub_ids() -> list[int]:
     return list(Company.objects.filter(is_hub_operator=True).values_list("pk", flat=True))
 
 
-def to_the_hub(relay: Relay, kind: str, hub_id: int, **context: object) -> Post:
+def to_the_hub(case: Relay | Application, kind: str, hub_id: int, **context: object) -> Post:
     """The same notice for the hub operator's own people, who find the case among the escalations."""
-    [post] = about_relay(relay, kind, hub_id, **context)
-    link = f"{reverse('switching:escalations')}?q={relay.number}"
+    if isinstance(case, Relay):
+        [post] = about_relay(case, kind, hub_id, **context)
+    else:
+        [post] = about_application(case, kind, hub_id, **context)
+    link = f"{reverse('switching:escalations')}?q={case.number}"
     return replace(post, ability=Ability.WORK_ESCALATIONS, link=link)
 
 

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from portal import clock
 from switching import (
+    answer_duties,
     cooling_off,
     dark_points,
     effects,
@@ -60,9 +61,16 @@ def escalate_filings(at: str | None = None) -> None:
 
 
 @shared_task
+def escalate_answers(at: str | None = None) -> None:
+    """Escalate applications which the network operator did not answer in time."""
+    _until_done(answer_duties.escalate_overdue, at)
+
+
+@shared_task
 def remind(at: str | None = None) -> None:
-    """Remind of relays near their deadline."""
+    """Remind of relays to judge, terminations to file and applications to answer near their deadline."""
     _until_done(relays.remind_due, at)
+    _until_done(answer_duties.remind_due, at)
 
 
 @shared_task

@@ -134,6 +134,10 @@ class Application(models.Model):
     match = models.ForeignKey(Match, models.PROTECT, null=True, related_name="applications", verbose_name=_("match"))
     filed_at = models.DateTimeField(_("filed at"))
     filed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("filed by"))
+    # The network operator's answer, where it was asked for one: since when it is waited for and by when it is due.
+    submitted_at = models.DateTimeField(_("submitted at"), null=True)
+    answer_due_at = models.DateTimeField(_("answer due"), null=True)
+    answer_remind_at = models.DateTimeField(_("next reminder"), null=True)
     planned_on = models.DateField(_("takes effect on"), null=True)
     stuck_because = models.CharField(_("stuck because"), max_length=200, blank=True)
     in_effect_on = models.DateField(_("in effect since"), null=True)
@@ -156,6 +160,7 @@ class Application(models.Model):
                 condition=Q(state__in=["accepted", "scheduled"], match__isnull=True, stuck_because=""),
                 name="applications_to_take_effect",
             ),
+            models.Index(fields=["answer_due_at"], condition=Q(state="submitted"), name="applications_by_answer_due"),
             models.Index(fields=["retailer", "-id"], name="applications_of_a_retailer"),
         ]
         constraints = [
@@ -180,6 +185,10 @@ class Application(models.Model):
                 condition=Q(kind__in=SWITCHES, planned_on__isnull=True)
                 | (~Q(kind__in=SWITCHES) & (~Q(state__in=["accepted", *MATCHED]) | Q(planned_on__isnull=False))),
                 name="what_is_accepted_has_a_day_on_which_it_takes_effect",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="submitted") | Q(submitted_at__isnull=False, answer_due_at__isnull=False),
+                name="what_is_submitted_has_a_time_for_its_answer",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["in_effect", "completed"], in_effect_on__isnull=False)

@@ -115,6 +115,21 @@ def why_filing(relay: Relay, calendar: Workdays) -> str:
     return _joined(rule, not_counted(deadline.skipped))
 
 
+def why_answer(application: Application, calendar: Workdays) -> str:
+    """Why the network operator's answer is due at that moment; "" when it was never asked."""
+    deadline = case_clock.answer(application, calendar)
+    if deadline is None:
+        return ""
+    if deadline.is_cut_off:
+        return _("The end of the matching cut-off's day.") if application.is_switch else _("The desired date.")
+    rule = ngettext(
+        "The end of the next business day after the submission on %(day)s.",
+        "The end of business day no. %(count)s after the submission on %(day)s.",
+        deadline.count,
+    ) % {"count": deadline.count, "day": jst(deadline.begun)}
+    return _joined(rule, not_counted(deadline.skipped))
+
+
 def why_cut_off(desired: date, calendar: Workdays) -> str:
     """Why start and termination must stand by that day."""
     count = deadlines.cut_off_days(calendar.area)
@@ -226,11 +241,15 @@ def of_application(application: Application, *, reader: Company, calendar: Workd
                 _("Your turn: accept or reject the application.")
                 if is_operator
                 else _("The network operator's turn: it accepts or rejects the application."),
-                application.matching_deadline or application.desired_date,
-                why_cut_off(application.desired_date, calendar) if application.is_switch else _("The desired date."),
-                _("What is not accepted and paired by then ends as unmatched, and the customer's contract goes on.")
+                application.answer_due_at,
+                why_answer(application, calendar),
+                _(
+                    "Without an answer by then the hub operator is told; not accepted and paired by the matching "
+                    "cut-off %(cut_off)s, it ends as unmatched and the customer's contract goes on."
+                )
+                % {"cut_off": jst(application.matching_deadline)}
                 if application.is_switch
-                else _("Without an answer it stays with the network operator, and the day passes."),
+                else _("Without an answer by then the hub operator is told; it stays with the network operator."),
             )
         case ApplicationState.WAITING:
             return Clock(

@@ -83,6 +83,14 @@ ATTEMPTS = {
         termination_cut_off = desired_date WHERE id = %(relay)s""",
     "a_duty_is_escalated_once_per_relay": """INSERT INTO switching_escalation (relay_id, duty, due_at, opened_at)
         SELECT %(relay)s, 'judgement', now(), now() FROM generate_series(1, 2)""",
+    "a_duty_is_escalated_once_per_application": """INSERT INTO switching_escalation
+        (application_id, duty, due_at, opened_at)
+        SELECT %(start)s, 'answer', now(), now() FROM generate_series(1, 2)""",
+    "an_escalation_belongs_to_the_case_of_its_duty": """INSERT INTO switching_escalation
+        (relay_id, application_id, duty, due_at, opened_at)
+        VALUES (%(relay)s, %(start)s, 'answer', now(), now())""",
+    "what_is_submitted_has_a_time_for_its_answer": """UPDATE switching_application SET state = 'submitted'
+        WHERE id = %(start)s""",
     "an_escalation_is_closed_by_a_person_at_a_time": """INSERT INTO switching_escalation
         (relay_id, duty, due_at, opened_at, closed_at) VALUES (%(relay)s, 'judgement', now(), now(), now())""",
     "a_version_of_a_list_is_numbered_once": """INSERT INTO switching_disclosureversion

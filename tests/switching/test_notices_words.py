@@ -11,6 +11,7 @@ from django.utils import translation
 from portal import outbox
 from portal.models import Notice
 from switching import (
+    answer_duties,
     answers,
     applications,
     as_of,
@@ -47,6 +48,7 @@ KINDS = sorted(
                     "relays",
                     "applications",
                     "answers",
+                    "answer_duties",
                     "effects",
                     "matching",
                     "meter_works",
@@ -100,6 +102,9 @@ def every_notice(cast, play):
         meter_works.plan(point=change.point, kind="ampere", planned_on=AFTER.date(), application=change, **dated)
         request = stops.ask(application_id=change.pk, reason="typed wrongly", by=cast["umi.application"], now=NOW)
         stops.decide(request_id=request.pk, stops=is_stopped, text="the crew is on its way", **dated)
+    play.file("ampere_change", play.point())
+    answer_duties.remind_due(now=NOW + timedelta(hours=20))
+    answer_duties.escalate_overdue(now=NOW + timedelta(days=3))
     matching.hand_over_due(now=AFTER)
     for point, application in ((moved, with_work), (play.point(), None)):
         work = meter_works.plan(
