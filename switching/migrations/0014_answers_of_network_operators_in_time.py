@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("metering", "0015_other_categories"),
         ("portal", "0019_api_clients"),
-        ("switching", "0012_actual_days"),
+        ("switching", "0013_movements"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
