@@ -340,10 +340,10 @@ def _check_request(
     _check_company(by.company_id, now=now)
     if is_busy(point.pk) and (dry_run or not _freed(point.pk, now=now)):
         raise PointBusy
-    _check_sequence(point.pk, request.desired_date, by.company_id, today=today)
+    check_sequence(point.pk, request.desired_date, by.company_id, today=today)
 
 
-def _check_sequence(point_id: int, day: date, company_id: int, *, today: date) -> None:
+def check_sequence(point_id: int, day: date, company_id: int, *, today: date) -> None:
     """Ask the sequence check for the termination the relay leads to: it would be stuck beside what contradicts it.
 
     A start that came before its relay, of whomever, contradicts nothing: the first accepted relay wins.
@@ -460,7 +460,7 @@ def read_for_judgement(relay: Relay, *, by: User, now: datetime) -> identity.Rep
 
     Raises NotYours, and Overdue once the time for the judgement is over: then there is nothing left to read it for.
     """
-    _require_losing(relay, by)
+    require_losing(relay, by)
     if relay.is_overdue(now):
         raise Overdue(relay.due_at)
     report = compare(relay, today=jst_date(now))
@@ -482,8 +482,8 @@ def judge(
     """The losing retailer accepts or rejects with reasons.
 
     With an acceptance the switch termination is filed: by the person in the same click, by the hub, or, where the
-    retailer's policy says "by hand" or `with_termination` is false, later by `file_termination`, with a clock of its
-    own. After `due_at` there is no judgement, also before the sweep: the relay expires here and now.
+    retailer's policy says "by hand" or `with_termination` is false, later by `filings.file_termination`, with a clock
+    of its own. After `due_at` there is no judgement, also before the sweep: the relay expires here and now.
 
     Raises NotYours, Overdue, AlreadyMoved, ReasonsMissing, CarriesData, TooLate, NotSupplying, gates.Closed, or
     applications.PointBusy. With `dry_run` every rule is asked and nothing is written.
@@ -492,7 +492,7 @@ def judge(
     named = sorted({Reason(code) for code in reasons})
     if dry_run:
         relay = by_id(relay_id)
-        _require_losing(relay, by)
+        require_losing(relay, by)
         if relay.is_overdue(now):
             raise Overdue(relay.due_at)
         if verdict == Verdict.ACCEPT:
@@ -503,8 +503,8 @@ def judge(
     if expire_overdue(now=now, among=Q(pk=relay_id, losing_retailer=by.company_id)):
         raise Overdue(Relay.objects.values_list("due_at", flat=True).get(pk=relay_id))
     with transaction.atomic():
-        relay = _locked(relay_id)
-        _require_losing(relay, by)
+        relay = locked(relay_id)
+        require_losing(relay, by)
         if verdict == Verdict.ACCEPT:
             left = _accept(relay, by=by, now=now, with_termination=with_termination)
         else:
@@ -537,7 +537,7 @@ def _acceptable(relay: Relay, *, now: datetime) -> RelayState:
         raise NotSupplying
     if is_being_terminated(relay.point_id):
         raise applications.PointBusy
-    _check_sequence(relay.point_id, relay.desired_date, relay.losing_retailer_id, today=jst_date(now))
+    check_sequence(relay.point_id, relay.desired_date, relay.losing_retailer_id, today=jst_date(now))
     return state
 
 
@@ -598,27 +598,7 @@ def _rejectable(relay: Relay, reasons: Sequence[Reason], reason_text: str, *, by
     return state
 
 
-def file_termination(*, relay_id: int, by: User, now: datetime) -> Relay:
-    """The losing retailer files the switch termination it still owes on an accepted relay.
-
-    Raises NotYours, NothingToFile, TooLate, NotSupplying, gates.Closed, or applications.PointBusy.
-    """
-    gates.require(Function.RELAYS, now=now, by=by)
-    with transaction.atomic():
-        relay = _locked(relay_id)
-        _require_losing(relay, by)
-        if relay.termination_cut_off is None:
-            raise NothingToFile
-        if relay.termination_cut_off < jst_date(now):
-            raise TooLate
-        if held_contract(relay, today=jst_date(now)) is None:
-            raise NotSupplying
-        _settle_filing([relay])
-        traces.leave(applications.file_terminations([relay], by=by, now=now), by=by, now=now)
-    return relay
-
-
-def _settle_filing(relays: Sequence[Relay]) -> None:
+def settle_filing(relays: Sequence[Relay]) -> None:
     """No termination is owed any more on these relays (locked by the caller): it is filed, or the relay has ended."""
     for relay in relays:
         relay.termination_due_at = relay.termination_cut_off = relay.remind_at = None
@@ -669,7 +649,7 @@ def withdraw(*, relay_id: int, by: User, now: datetime, dry_run: bool = False) -
         _withdrawable(relay, by)
         return relay
     with transaction.atomic():
-        relay = _locked(relay_id)
+        relay = locked(relay_id)
         _withdrawable(relay, by)
         traces.leave(end_together(relay), by=by, now=now)
     return relay
@@ -682,7 +662,7 @@ def end_together(relay: Relay) -> list[traces.Trace]:
     """
     before, relay.state = relay.state, _move(relay, RelayMove.WITHDRAW)
     relay.remind_at = None
-    _settle_filing([relay])
+    settle_filing([relay])
     relay.save(update_fields=["state", "remind_at"])
     left = [_trace(relay, RelayMove.WITHDRAW, before, "relay_withdrawn", relay.losing_retailer_id)]
     filed_before = Q(
@@ -736,53 +716,6 @@ def expire_overdue(*, now: datetime, limit: int = 1000, among: Q | None = None) 
     return len(overdue)
 
 
-def escalate_filings(*, now: datetime, limit: int = 1000) -> int:
-    """Escalate up to `limit` terminations that were to be filed by hand and were not; the relay itself goes on."""
-    missed = Escalation.objects.filter(relay=OuterRef("pk"), duty=Escalation.Duty.TERMINATION)
-    with transaction.atomic():
-        owed = list(
-            Relay.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(~Exists(missed), termination_due_at__lte=now)
-            .select_related("point")
-            .order_by("termination_due_at")[:limit]
-        )
-        if not owed:
-            return 0
-        hub_ids = notices.hub_ids()
-        Escalation.objects.bulk_create(
-            Escalation(relay=relay, duty=Escalation.Duty.TERMINATION, due_at=relay.termination_due_at, opened_at=now)
-            for relay in owed
-            if relay.termination_due_at
-        )
-        posts = []
-        for relay in owed:
-            cut_off = relay.termination_cut_off.isoformat() if relay.termination_cut_off else ""
-            posts += notices.about_relay(relay, "relay_unfiled", relay.losing_retailer_id, cut_off=cut_off)
-            posts += [notices.to_the_hub(relay, "relay_unfiled", hub_id, cut_off=cut_off) for hub_id in hub_ids]
-        ledger.record_many(
-            [ledger.Entry("relay.filing_missed", traces.subject_of(relay)) for relay in owed], by=None, now=now
-        )
-        notices.post_many(posts, now=now)
-    return len(owed)
-
-
-def close_unfiled(*, now: datetime, limit: int = 1000) -> int:
-    """End up to `limit` accepted relays whose cut-off passed before their termination was filed.
-
-    Their starts end at the same cut-off, by `matching.close_unmatched`.
-    """
-    with transaction.atomic():
-        late = list(
-            Relay.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(termination_due_at__isnull=False, termination_cut_off__lt=jst_date(now))
-            .select_related("point")
-            .order_by("pk")[:limit]
-        )
-        if late:
-            traces.leave(fail_with(late), by=None, now=now)
-    return len(late)
-
-
 def remind_due(*, now: datetime, limit: int = 1000) -> int:
     """Remind losing retailers of up to `limit` judgements and filings at the set shares of their time."""
     with transaction.atomic():
@@ -811,7 +744,7 @@ def remind_due(*, now: datetime, limit: int = 1000) -> int:
 
 def fail_with(relays: Sequence[Relay]) -> list[traces.Trace]:
     """Accepted relays (locked by the caller) whose pair did not come together by the cut-off; returns the traces."""
-    _settle_filing(relays)
+    settle_filing(relays)
     Relay.objects.filter(pk__in=[relay.pk for relay in relays]).update(state=RelayState.MATCHING_FAILED)
     left = []
     for relay in relays:
@@ -842,12 +775,14 @@ def detailed(relay_ids: Collection[int]) -> dict[int, Relay]:
     return Relay.objects.select_related("point", "gaining_retailer", "losing_retailer").in_bulk(list(relay_ids))
 
 
-def _require_losing(relay: Relay, by: User) -> None:
+def require_losing(relay: Relay, by: User) -> None:
+    """Raise NotYours unless the person judges relays for the losing retailer, for this area and class."""
     if relay.losing_retailer_id != by.company_id or not _covers(by, Ability.JUDGE_RELAY, relay):
         raise NotYours
 
 
-def _locked(relay_id: int) -> Relay:
+def locked(relay_id: int) -> Relay:
+    """The relay with its point and companies, locked to the end of the transaction."""
     return (
         Relay.objects.select_for_update(of=("self",))
         .select_related("point", "gaining_retailer", "losing_retailer")

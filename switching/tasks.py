@@ -12,6 +12,7 @@ from switching import (
     dark_points,
     effects,
     exits,
+    filings,
     matching,
     queue_sweep,
     relays,
@@ -57,7 +58,7 @@ def expire_relays(at: str | None = None) -> None:
 @shared_task
 def escalate_filings(at: str | None = None) -> None:
     """Escalate terminations that were to be filed by hand and were not."""
-    _until_done(relays.escalate_filings, at)
+    _until_done(filings.escalate_filings, at)
 
 
 @shared_task
@@ -76,7 +77,7 @@ def remind(at: str | None = None) -> None:
 @shared_task
 def close_unmatched(at: str | None = None) -> None:
     """End what was not matched by its cut-off."""
-    _until_done(relays.close_unfiled, at)
+    _until_done(filings.close_unfiled, at)
     _until_done(matching.close_unmatched, at)
 
 

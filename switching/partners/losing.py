@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from portal import ledger
 from portal.models import LedgerEntry, User
-from switching import applications, relays, traces
+from switching import applications, filings, relays, traces
 from switching.identity import Verdict as Likeness
 from switching.models import Relay
 from switching.partners.behaviours import (
@@ -93,7 +93,7 @@ def _judge(relay: Relay, behaviour: Losing, clerk: User, *, now: datetime) -> in
 
 def _file(relay: Relay, clerk: User, *, now: datetime) -> int:
     try:
-        relays.file_termination(relay_id=relay.pk, by=clerk, now=now)
+        filings.file_termination(relay_id=relay.pk, by=clerk, now=now)
     except (NotPossible, applications.NotPossible):
         return 0
     return 1

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from portal import clock, workdays
 from portal.access import Ability, needs, person
 from portal.templatetags.words import company_name, jst, point_number
-from switching import applications, relays
+from switching import applications, filings, relays
 from switching.models import Relay
 from switching.sentences import sentence
 from switching.views import turns
@@ -30,7 +30,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         return redirect(back)
     if request.method == "POST":
         try:
-            relays.file_termination(relay_id=relay.pk, by=user, now=clock.now())
+            filings.file_termination(relay_id=relay.pk, by=user, now=clock.now())
         except (relays.NotPossible, applications.NotPossible) as refusal:
             messages.error(request, sentence(refusal))
         else:

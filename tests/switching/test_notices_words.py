@@ -19,6 +19,7 @@ from switching import (
     effects,
     escalations,
     evidence,
+    filings,
     guard,
     matching,
     meter_works,
@@ -50,6 +51,7 @@ KINDS = sorted(
                     "answers",
                     "answer_duties",
                     "effects",
+                    "filings",
                     "matching",
                     "meter_works",
                     "stops",
@@ -93,7 +95,7 @@ def every_notice(cast, play):
     play.accepted(play.point())
     relays.remind_due(now=NOW + timedelta(hours=22))
     relays.remind_due(now=NOW + timedelta(days=2))
-    relays.escalate_filings(now=NOW + timedelta(days=3))
+    filings.escalate_filings(now=NOW + timedelta(days=3))
     relays.expire_overdue(now=NOW + timedelta(days=7))
     matching.close_unmatched(now=AFTER)
     dated = {"now": NOW, "by": cast["kaze.application"]}

@@ -9,7 +9,7 @@ from django.utils import translation
 from portal import inbox
 from portal.models import Notice
 from portal.workdays import JST
-from switching import applications, escalations, matching, policies, relays
+from switching import applications, escalations, filings, matching, policies, relays
 from switching.models import Application, Escalation, Relay
 from switching.relays import Verdict
 from switching.sentences import sentence
@@ -33,7 +33,7 @@ def judge(cast, relay, verdict=Verdict.ACCEPT, now=NOW, **more):
 
 
 def file(cast, relay, now=NOW, who="umi.relay"):
-    return relays.file_termination(relay_id=relay.pk, by=cast[who], now=now)
+    return filings.file_termination(relay_id=relay.pk, by=cast[who], now=now)
 
 
 # --- Judging in time
@@ -168,9 +168,9 @@ def test_reminders_of_the_filing_come_at_half_and_at_four_fifths_then_it_is_esca
     span = THURSDAY_FIVE - NOW
     for share, sent in ((0.49, 0), (0.5, 1), (0.79, 0), (0.8, 1), (0.99, 0)):
         assert relays.remind_due(now=NOW + span * share) == sent, share
-    assert relays.escalate_filings(now=THURSDAY_FIVE - timedelta(seconds=1)) == 0
-    assert relays.escalate_filings(now=THURSDAY_FIVE) == 1
-    assert relays.escalate_filings(now=THURSDAY_FIVE) == 0
+    assert filings.escalate_filings(now=THURSDAY_FIVE - timedelta(seconds=1)) == 0
+    assert filings.escalate_filings(now=THURSDAY_FIVE) == 1
+    assert filings.escalate_filings(now=THURSDAY_FIVE) == 0
     assert relay.escalations.get().duty == Escalation.Duty.TERMINATION
     told = set(Notice.objects.filter(kind="relay_unfiled").values_list("recipient", flat=True))
     assert told == {cast.umi.pk, cast.hub.pk}
@@ -186,8 +186,8 @@ def test_what_is_not_filed_by_the_cut_off_ends_with_its_start(cast, play):
     after = datetime(2026, 4, 15, 0, 1, tzinfo=JST)
     with pytest.raises(relays.TooLate):
         file(cast, relay, now=after)
-    assert relays.close_unfiled(now=after - timedelta(minutes=2)) == 0
-    assert relays.close_unfiled(now=after) == 1
+    assert filings.close_unfiled(now=after - timedelta(minutes=2)) == 0
+    assert filings.close_unfiled(now=after) == 1
     matching.close_unmatched(now=after)
     relay.refresh_from_db()
     start.refresh_from_db()
@@ -265,7 +265,7 @@ def test_missed_duties_are_counted_per_company(cast, play):
         relays.expire_overdue(now=play.relay(play.point()).due_at)
     play.policy(filing="by_hand")
     judge(cast, play.relay(play.point()))
-    relays.escalate_filings(now=THURSDAY_FIVE)
+    filings.escalate_filings(now=THURSDAY_FIVE)
     first = Escalation.objects.order_by("pk").first()
     escalations.write(escalation_id=first.pk, text="done", by=cast["hub.operator"], now=NOW, close=True)
     [record] = escalations.records(now=THURSDAY_FIVE)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from switching import applications, relays
+from switching import applications, filings, relays
 from switching.models import Relay
 from switching.relays import Verdict
 from switching.sentences import sentence
@@ -66,3 +66,17 @@ def test_a_file_of_relays_tells_it_in_its_preview(play, cast, now):
 
 def test_a_frozen_application_names_the_request_to_stop_it():
     assert "中止を依頼" in sentence(applications.Frozen())
+
+
+def test_a_termination_filed_later_is_asked_the_sequence_check_too(play, cast):
+    play.policy(filing="by_hand")
+    relay = play.accepted(play.point())
+    leaving = play.file("termination", relay.point)
+    with pytest.raises(relays.OutOfOwnSequence) as refusal:
+        filings.file_termination(relay_id=relay.pk, by=cast["umi.relay"], now=play.now)
+    assert leaving.number in sentence(refusal.value)
+    relay.refresh_from_db()
+    assert relay.owes_termination
+    applications.cancel(application_id=leaving.pk, by=cast["umi.application"], now=play.now)
+    filings.file_termination(relay_id=relay.pk, by=cast["umi.relay"], now=play.now)
+    assert relay.applications.get().kind == "switch_termination"

@@ -26,6 +26,7 @@ from switching import (
     applications,
     cooling_off,
     effects,
+    filings,
     happenings,
     matching,
     meter_works,
@@ -62,7 +63,7 @@ REFUSED = (
 SWEEPS: tuple[Callable[..., int], ...] = (
     relays.expire_overdue,
     matching.match_waiting,
-    relays.close_unfiled,
+    filings.close_unfiled,
     matching.close_unmatched,
     matching.hand_over_due,
     effects.take_effect_due,
