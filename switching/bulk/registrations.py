@@ -1,22 +1,20 @@
 """Files of relay registrations: each row a new cancellation relay of the gaining retailer."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from metering import supply
-from portal.market import Area, MarketRole
-from portal.models import Company, Function, Participation, Registration, User
+from portal.models import Function, Registration, User
 from portal.workdays import jst_date
 from switching import applications, disclosures, kinds, relays
 from switching.bulk import recalls
 from switching.bulk.kind import CLASS, POINT, REFERENCE, FileKind, clean_number, differing, find_points, labels_of
-from switching.bulk.rows import Column, DayField, Row, folded
+from switching.bulk.retailers import find_retailers
+from switching.bulk.rows import Column, DayField, Row
 from switching.forms import LineField, RelayForm
 from switching.models import Content, Disclosure, Relay
 from switching.states import OPEN_RELAYS
@@ -77,7 +75,7 @@ class Registrations(FileKind):
             clean_number(row)
             row.values["contact_person"] = row.values.get("contact_person") or by.name
         find_points(rows, self, by=by)
-        _find_retailers(rows)
+        find_retailers(rows)
         _find_disclosures(rows, by=by, now=now)
 
     def read_ahead(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
@@ -148,47 +146,6 @@ class Registrations(FileKind):
 
     def recall(self, case_id: int, *, by: User, now: datetime) -> None:
         recalls.relay(case_id, by=by, now=now)
-
-
-def _find_retailers(rows: Sequence[Row]) -> None:
-    named: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if not row.is_wrong:
-            named[folded(row.values["losing_retailer"])].append(row)
-    if not named:
-        return
-    given = {row.values["losing_retailer"] for rows_ in named.values() for row in rows_}
-    codes = {(part.area, part.code.casefold()): part for part in _codes(named)}
-    companies: dict[str, Company] = {}
-    for found in Company.objects.filter(Q(name__in=given) | Q(name_en__in=given), is_active=True):
-        companies |= {folded(name): found for name in (found.name, found.name_en) if name}
-    for word, its_rows in named.items():
-        for row in its_rows:
-            part = codes.get((row.area, word))
-            company: Company | None = part.company if part else companies.get(word)
-            if company is None:
-                row.error(
-                    "unknown_retailer",
-                    ["losing_retailer"],
-                    format_lazy(
-                        _(
-                            "“{name}” is no retailer's participant code in {area} and no name in the participant "
-                            "registry. Please take the code from there."
-                        ),
-                        name=row.cells["losing_retailer"][:60],
-                        area=Area(row.area).label,
-                    ),
-                )
-            else:
-                row.found["losing_retailer"] = company
-
-
-def _codes(named: dict[str, list[Row]]) -> list[Participation]:
-    return list(
-        Participation.objects.filter(
-            market_role=MarketRole.RETAILER, code__in=[word.upper() for word in named], company__is_active=True
-        ).select_related("company")
-    )
 
 
 def _find_disclosures(rows: Sequence[Row], *, by: User, now: datetime) -> None:

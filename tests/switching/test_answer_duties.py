@@ -56,7 +56,8 @@ def test_golden_week_is_not_counted(play):
 
 
 def test_an_answer_is_not_due_after_the_last_day_on_which_it_helps(play):
-    assert submitted(play, day=jst_date(NOW)).answer_due_at == datetime(2026, 4, 1, 23, 59, tzinfo=JST)
+    application = play.file("termination", play.point(), day=jst_date(NOW))
+    assert application.answer_due_at == datetime(2026, 4, 1, 23, 59, tzinfo=JST)
 
 
 @given(

@@ -1,6 +1,7 @@
 """What the check of a file finds: each wrong row with its rule, and the same verdicts as the verb one by one."""
 
 import random
+from datetime import date
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.utils import translation
 from portal import ahead, quotas
 from portal.models import LedgerEntry, Notice, Registration
 from switching import applications, disclosures, relays
-from switching.bulk import checking
+from switching.bulk import checking, uploads
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import Row, clean
 from switching.models import Disclosure, Relay, Step, UploadRow
@@ -24,6 +25,7 @@ from tests.switching.bulk.sending import (
     send,
     start_row,
     states,
+    work_off,
 )
 from tests.switching.cases import DESIRED
 
@@ -355,3 +357,82 @@ def test_every_kind_of_application_has_its_file(play, cast, now):
         assert states(upload) == ["good", "wrong"], (content, rules(upload))
         assert rules(upload)[1] == ["not_ours"]
     assert not applications.Application.objects.exists()
+
+
+def test_explanations_rest_on_the_list_of_the_present_retailer_and_menu_named(play, cast, sora_relay, now):
+    points = [play.point() for _ in range(7)]
+    inquire(play, points)
+    play.disclosure(play.point())
+    own = {
+        menu: disclosures.publish_version(
+            [(code, "セット割", "Bundle")], retailer=cast.umi, menu=menu, valid_from=date(2026, 3, 1), by=None, now=now
+        )
+        for menu, code in (("", "bundle"), ("夜プラン", "night"))
+    }
+    base = "charge points menu"
+    rows = [
+        {
+            "supply_class": "LV",
+            "supply_point": point.number,
+            "losing_retailer": retailer,
+            "menu": menu,
+            "acknowledged": acknowledged,
+            "channel": "telephone",
+            "explained_on": "2026-03-31",
+        }
+        for point, (retailer, menu, acknowledged) in zip(
+            points,
+            [
+                ("Umi Energy", "", f"{base} bundle"),
+                ("Umi Energy", "夜プラン", f"{base} night"),
+                ("Umi Energy", "", base),
+                ("Umi Energy", "昼プラン", f"{base} bundle"),
+                ("", "夜プラン", base),
+                ("Nobody Denki", "", base),
+                ("Sora Power", "", base),
+            ],
+            strict=True,
+        )
+    ]
+    upload = send("disclosures", csv_of(rows), by=sora_relay, now=now)
+    assert [row[0] if row else "" for row in rules(upload)] == [
+        *("", "", "NotAllAcknowledged", "unknown_menu", "no_retailer", "unknown_retailer", "no_retailer_there"),
+    ]
+    uploads.confirm(upload.pk, by=sora_relay, now=now)
+    work_off(upload, now=now)
+    told = Disclosure.objects.filter(point__in=points).order_by("pk")
+    assert [(made.losing_retailer, made.menu, made.own_version) for made in told] == [
+        (cast.umi, "", own[""]),
+        (cast.umi, "夜プラン", own["夜プラン"]),
+    ]
+    assert told[1].acknowledgements.count() == 4
+    assert play.relay(points[1], disclosure=told[1]).disclosure == told[1], "a relay rests on it"
+    again = send("disclosures", csv_of(list(reversed(rows[:2]))), by=sora_relay, now=now)
+    assert states(again) == ["known"] * 2
+
+
+def test_explanations_of_own_lists_cost_no_query_per_row(play, cast, sora_relay, now):
+    play.disclosure(play.point())
+    disclosures.publish_version(
+        [("bundle", "セット割", "Bundle")], retailer=cast.umi, valid_from=date(2026, 3, 1), by=None, now=now
+    )
+    counts = []
+    for size in (1, 3):
+        points = [play.point() for _ in range(size)]
+        inquire(play, points)
+        rows = [
+            {
+                "supply_class": "LV",
+                "supply_point": point.number,
+                "losing_retailer": "Umi Energy",
+                "menu": "",
+                "acknowledged": "charge points menu bundle",
+                "channel": "telephone",
+                "explained_on": "2026-03-31",
+            }
+            for point in points
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            assert states(send("disclosures", csv_of(rows), by=sora_relay, now=now)) == ["good"] * size
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
