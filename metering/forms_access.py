@@ -28,9 +28,11 @@ _FIELD_OF: dict[type[Refused], str] = {
 class RefusableForm(forms.Form):
     """A form that shows a verb's refusal beside the field it is about."""
 
+    FALLBACK = "number"
+
     def refuse(self, refusal: Refused) -> None:
         """Show the refusal; one that is about no other field stands beside the supply point number."""
-        self.add_error(_FIELD_OF.get(type(refusal), "number"), ValidationError(str(refusal.sentence)))
+        self.add_error(_FIELD_OF.get(type(refusal), self.FALLBACK), ValidationError(str(refusal.sentence)))
 
 
 class AccessRequestForm(RefusableForm):
@@ -83,6 +85,25 @@ class AccessRequestForm(RefusableForm):
     def __init__(self, *args: Any, today: date, **options: Any) -> None:
         options["initial"] = {"obtained_on": today, **options.get("initial", {})}
         super().__init__(*args, **options)
+
+
+_ASKED = AccessRequestForm.base_fields
+
+
+class AccessCorrectionForm(RefusableForm):
+    """What the customer said of the contract, told anew while the request waits."""
+
+    contract_number, holder_name = _ASKED["contract_number"], _ASKED["holder_name"]
+    holder_kana, holder_address = _ASKED["holder_kana"], _ASKED["holder_address"]
+    valid_days = _ASKED["valid_days"]
+    reason = forms.CharField(
+        label=_("Why it is corrected"),
+        max_length=200,
+        required=False,
+        help_text=_("For your own company, for example: read wrongly from the meter slip."),
+    )
+
+    FALLBACK = "contract_number"
 
 
 class CodeForm(RefusableForm):

@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from metering.views import (
+    access_corrections,
     access_log,
     access_requests,
     alarms,
@@ -110,6 +111,7 @@ PAST_USAGE = [
     path("usage-inquiries/new/", access_requests.ask, name="access-request-new"),
     path("usage-inquiries/<int:pk>/", access_requests.request_page, name="access-request"),
     path("usage-inquiries/<int:pk>/cancel/", access_requests.cancel, name="access-request-cancel"),
+    path("usage-inquiries/<int:pk>/correction/", access_corrections.correct, name="access-request-correction"),
     path("usage-inquiries/<int:pk>/consent/", access_requests.evidence, name="access-request-evidence"),
     path("usage-inquiries/code/", past_usage.enter, name="usage-inquiry-new"),
     path("usage-inquiries/usage/<int:pk>/", past_usage.usage, name="usage-inquiry"),

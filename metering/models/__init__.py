@@ -1,6 +1,6 @@
 """Tables of the metering room, one module per noun."""
 
-from metering.models.access import UsageAccessRequest, UsageInquiry, WrongCode
+from metering.models.access import AccessCorrection, UsageAccessRequest, UsageInquiry, WrongCode
 from metering.models.categories import CategoryRow, ContractPower, Interruption, SortedEnergy
 from metering.models.checks import CheckFinding, CheckRule, OwedCheck
 from metering.models.completeness import DayCount, Gap, HeldDay
@@ -27,6 +27,7 @@ from metering.models.usage import (
 )
 
 __all__ = [
+    "AccessCorrection",
     "CategoryRow",
     "CheckFinding",
     "CheckRule",

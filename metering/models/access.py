@@ -99,10 +99,20 @@ class UsageAccessRequest(models.Model):
             pgtrigger.Protect(name="keep_access_requests", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
                 name="what_was_asked_stays",
-                fields=[
-                    *("company", "point", "consent", "contract_number", "holder_name", "holder_kana"),
-                    *("holder_address", "valid_days", "path", "sha256", "registered_at", "registered_by"),
-                ],
+                fields=["company", "point", "consent", "path", "sha256", "registered_at", "registered_by"],
+            ),
+            # What the customer said may be corrected while it waits; then it is what was compared.
+            pgtrigger.Protect(
+                name="what_was_compared_stays",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__state="waiting")
+                & (
+                    pgtrigger.Q(old__contract_number__df=pgtrigger.F("new__contract_number"))
+                    | pgtrigger.Q(old__holder_name__df=pgtrigger.F("new__holder_name"))
+                    | pgtrigger.Q(old__holder_kana__df=pgtrigger.F("new__holder_kana"))
+                    | pgtrigger.Q(old__holder_address__df=pgtrigger.F("new__holder_address"))
+                    | pgtrigger.Q(old__valid_days__df=pgtrigger.F("new__valid_days"))
+                ),
             ),
         ]
 
@@ -112,6 +122,32 @@ class UsageAccessRequest(models.Model):
     def is_valid(self, now: datetime) -> bool:
         """True while the code may be used."""
         return self.valid_until is not None and now < self.valid_until
+
+
+class AccessCorrection(models.Model):
+    """One correction of a waiting request: what the customer was said to have told before and after; never changed."""
+
+    request = models.ForeignKey(
+        UsageAccessRequest, models.PROTECT, related_name="corrections", verbose_name=_("request")
+    )
+    number = models.PositiveSmallIntegerField(_("correction"))
+    before = models.JSONField(_("before"))
+    after = models.JSONField(_("after"))
+    reason = models.CharField(_("why"), max_length=200, blank=True)
+    at = models.DateTimeField(_("at"))
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("by"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("corrected access request"), _("corrected access requests")
+        ordering = ["request", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "number"], name="corrections_of_a_request_are_numbered_once"),
+            models.CheckConstraint(condition=~Q(before=models.F("after")), name="a_correction_changes_something"),
+        ]
+        triggers = [append_only]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}.{self.number}"
 
 
 class UsageInquiry(models.Model):

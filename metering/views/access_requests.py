@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from metering import access_codes, governance, inquiries
+from metering import access_codes, access_corrections, governance, inquiries
 from metering.forms_access import AccessRequestForm, CodeForm
 from metering.inquiries import Refused
 from metering.models import Consent, UsageAccessRequest
@@ -148,6 +148,9 @@ def request_page(request: HttpRequest, pk: int) -> HttpResponse:
             "code": access_codes.code_of(found) if is_valid else "",
             "form": CodeForm(initial={"number": found.point.number}) if is_valid else None,
             "is_waiting": found.state == State.WAITING,
+            "corrections": [
+                (made, access_corrections.differences(made)) for made in found.corrections.select_related("by")
+            ],
             "uses": found.inquiries.select_related("by"),
         },
     )

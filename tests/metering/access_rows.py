@@ -175,6 +175,7 @@ PAST_USAGE = {
     "metering:access-request-new": Row("ability", owner="sora.inquiry"),
     "metering:access-request": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
     "metering:access-request-cancel": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora, method="post"),
+    "metering:access-request-correction": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
     "metering:access-request-evidence": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
     "metering:usage-inquiry-new": Row("ability", owner="sora.inquiry"),
     "metering:usage-inquiry": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
