@@ -9,6 +9,8 @@ KINDS = {
     # No move: a reminder, a question between the two sides, a request, work at a meter, a file.
     "application_asked": Told(APPLICATIONS, "application.ask_stop", Cause.COUNTERPART_DEED),
     "application_kept": Told(APPLICATIONS, "application.refuse_stop", Cause.NETWORK_DEED),
+    "application_reminder": Told(APPLICATIONS, "application.remind", Cause.DEADLINE_NEAR),
+    "application_unanswered": Told(APPLICATIONS, "application.answer_overdue", Cause.SILENCE),
     "supply_day_moved": Told(APPLICATIONS, "application.day_moved", Cause.NETWORK_DEED),
     "application_work": Told(APPLICATIONS, "application.work_done", Cause.NETWORK_DEED),
     "point_work": Told(Topic.POINTS, "point.work_done", Cause.NETWORK_DEED),

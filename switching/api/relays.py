@@ -20,7 +20,7 @@ from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.models import Company
 from portal.workdays import jst_date
-from switching import disclosures, registration_queue, relays, sights, threads, traces
+from switching import disclosures, filings, registration_queue, relays, sights, threads, traces
 from switching.api.common import asked_point, by_code, checked
 from switching.forms import RejectForm, RelayForm
 from switching.models import QueuedRegistration, Relay, RelayMessage
@@ -325,7 +325,7 @@ class Termination(Endpoint):
     def post(self, request: Request, number: str) -> Response:
         self.entries(TerminationEntries)
         relay = get_object_or_404(_rows(self).filter(losing_retailer=self.by.company), number=number)
-        relays.file_termination(relay_id=relay.pk, by=self.by, now=self.now)
+        filings.file_termination(relay_id=relay.pk, by=self.by, now=self.now)
         return self.one(shown(_rows(self).get(pk=relay.pk), self.by.company))
 
 
