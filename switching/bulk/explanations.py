@@ -159,8 +159,8 @@ def _check_retailers(rows: Sequence[Row], *, by: User, today: date) -> None:
     """The present retailer is another one that takes part in the area, and a menu is one it has a list for."""
     named = [row for row in rows if not row.is_wrong]
     menus: dict[int, set[str]] = {}
-    for retailer_id, menu in disclosures.menus_on(today, {pk for row in named if (pk := _chosen(row)[0])}):
-        menus.setdefault(retailer_id, set()).add(menu)
+    for company_id, menu in disclosures.menus_on(today, {pk for row in named if (pk := _chosen(row)[0])}):
+        menus.setdefault(company_id, set()).add(menu)
     for row in named:
         retailer_id, menu = _chosen(row)
         known = sorted(menus.get(retailer_id, set()) - {""}) if retailer_id else []

@@ -225,6 +225,9 @@ def test_every_named_constraint_of_the_cases_has_an_attempt():
         *(constraint.name for constraint in QueuedRegistration._meta.constraints),
         # tests/switching/bulk/test_life.py
         *(constraint.name for model in (Upload, UploadRow, Sight) for constraint in model._meta.constraints),
+        # tests/switching/test_actual_days.py, tests/switching/bulk/test_before_opening.py
+        *("an_actual_day_is_another_than_was_believed", "only_what_was_handed_over_has_an_actual_date"),
+        *("an_ended_plan_says_why", "a_company_plans_one_movement_per_point"),
         *("a_day_is_counted_once_per_area", "a_month_is_counted_once_per_company", "only_an_answer_can_be_on_time"),
     }
     assert named - elsewhere == set(ATTEMPTS)

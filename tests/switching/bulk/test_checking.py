@@ -185,8 +185,8 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(play, sora_
         with CaptureQueriesContext(connection) as queries:
             upload = send("relays", data, by=sora_relay, now=now)
         assert states(upload) == ["good"] * size
-        counts.append(len(queries))
-    assert counts[0] == counts[1]
+        counts.append([query["sql"][:60] for query in queries])
+    assert len(counts[0]) == len(counts[1]), [c for c in counts[1] if counts[1].count(c) > counts[0].count(c)]
 
 
 def _verb_says(kind, row_data, *, by, now):
@@ -389,7 +389,7 @@ def test_explanations_rest_on_the_list_of_the_present_retailer_and_menu_named(pl
                 ("Umi Energy", "昼プラン", f"{base} bundle"),
                 ("", "夜プラン", base),
                 ("Nobody Denki", "", base),
-                ("Sora Power", "", base),
+                (cast.sora.name, "", base),
             ],
             strict=True,
         )
@@ -434,5 +434,5 @@ def test_explanations_of_own_lists_cost_no_query_per_row(play, cast, sora_relay,
         ]
         with CaptureQueriesContext(connection) as queries:
             assert states(send("disclosures", csv_of(rows), by=sora_relay, now=now)) == ["good"] * size
-        counts.append(len(queries))
-    assert counts[0] == counts[1]
+        counts.append([query["sql"][:60] for query in queries])
+    assert len(counts[0]) == len(counts[1]), [c for c in counts[1] if counts[1].count(c) > counts[0].count(c)]
