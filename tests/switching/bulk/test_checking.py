@@ -409,30 +409,3 @@ def test_explanations_rest_on_the_list_of_the_present_retailer_and_menu_named(pl
     assert play.relay(points[1], disclosure=told[1]).disclosure == told[1], "a relay rests on it"
     again = send("disclosures", csv_of(list(reversed(rows[:2]))), by=sora_relay, now=now)
     assert states(again) == ["known"] * 2
-
-
-def test_explanations_of_own_lists_cost_no_query_per_row(play, cast, sora_relay, now):
-    play.disclosure(play.point())
-    disclosures.publish_version(
-        [("bundle", "セット割", "Bundle")], retailer=cast.umi, valid_from=date(2026, 3, 1), by=None, now=now
-    )
-    counts = []
-    for size in (1, 3):
-        points = [play.point() for _ in range(size)]
-        inquire(play, points)
-        rows = [
-            {
-                "supply_class": "LV",
-                "supply_point": point.number,
-                "losing_retailer": "Umi Energy",
-                "menu": "",
-                "acknowledged": "charge points menu bundle",
-                "channel": "telephone",
-                "explained_on": "2026-03-31",
-            }
-            for point in points
-        ]
-        with CaptureQueriesContext(connection) as queries:
-            assert states(send("disclosures", csv_of(rows), by=sora_relay, now=now)) == ["good"] * size
-        counts.append([query["sql"][:60] for query in queries])
-    assert len(counts[0]) == len(counts[1]), [c for c in counts[1] if counts[1].count(c) > counts[0].count(c)]
