@@ -260,7 +260,8 @@ def test_from_the_gap_to_the_estimate_in_force(cast, house):
     assert done.url == reverse("metering:estimate", args=[made.pk]) and made.gap == gap
     [day] = usage.days(house, DAY, DAY)
     assert day.values[5] == 250 and day.quality[5] == Quality.AGREED and day.quality[6] == Quality.REFERENCE_DAY
-    assert client.get(done.url).status_code == 200
+    for shown in (page, client.get(done.url)):
+        assert shown.status_code == 200 and "usage.css" in shown.content.decode(), "charts are styled"
     assert LedgerEntry.objects.filter(action="usage read", purpose="estimate").exists()
 
 
