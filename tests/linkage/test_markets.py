@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
+from config.celery import app
 from linkage import cast, markets, middleware, scripts, travel
 from linkage.models import Clock, Market, Script
 from metering.models import SupplyPoint
@@ -177,11 +178,12 @@ def test_a_task_asked_for_in_a_market_is_done_there(market, monkeypatch):
         def run(self):
             seen.append((private_market.name(), SupplyPoint.objects.count() > 0))
 
-    probe = Probe()
+    probe = app.register_task(Probe())
     probe.push_request(private_market="sora")
     probe()
     probe.pop_request()
     probe()
+    app.tasks.unregister(probe.name)
     assert seen == [("sora", True), ("", False)]
 
 
