@@ -21,11 +21,12 @@ STALE = """
     FROM generate_series(greatest(%(first)s::date, (SELECT min(day) FROM metering_usagebatch WHERE layer = %(layer)s)),
                          %(last)s::date, interval '1 day') AS d (day)
     LEFT JOIN (SELECT day, min(counted_at) AS counted_at FROM metering_daycount
-               WHERE day BETWEEN %(first)s AND %(last)s GROUP BY day) c ON c.day = d.day::date
+               WHERE layer = %(layer)s AND day BETWEEN %(first)s AND %(last)s
+               GROUP BY day) c ON c.day = d.day::date
     WHERE c.day IS NULL OR c.counted_at < %(old)s
        OR EXISTS (SELECT FROM metering_usagebatch b JOIN metering_usagefile f ON f.id = b.file_id
                   LEFT JOIN metering_publication p ON p.id = b.publication_id
-                  WHERE b.day = d.day::date
+                  WHERE b.day = d.day::date AND b.layer = %(layer)s
                     AND (f.finished_at >= c.counted_at OR p.published_at >= c.counted_at))
        OR EXISTS (SELECT FROM metering_owedday o WHERE o.day = d.day::date AND o.known_at >= c.counted_at)
        OR EXISTS (SELECT FROM metering_usagefile f JOIN metering_refusedrow r ON r.file_id = f.id
@@ -46,9 +47,9 @@ DUE = """
                WHERE u.day = %(day)s AND u.layer = %(layer)s GROUP BY 1) got ON got.point_id = p.id
 """
 COUNT = f"""
-    INSERT INTO metering_daycount (day, network_operator_id, retailer_id, area, supply_class, due, on_time, late_day,
-        late_days, late_week, late_more, refused, not_sent, held, unsupplied, counted_at)
-    SELECT %(day)s, p.network_operator_id, s.retailer_id, p.area, p.supply_class,
+    INSERT INTO metering_daycount (layer, day, network_operator_id, retailer_id, area, supply_class, due, on_time,
+        late_day, late_days, late_week, late_more, refused, not_sent, held, unsupplied, counted_at)
+    SELECT %(layer)s, %(day)s, p.network_operator_id, s.retailer_id, p.area, p.supply_class,
            count(s.id),
            count(s.id) FILTER (WHERE got.at <= %(deadline)s),
            count(s.id) FILTER (WHERE got.at > %(deadline)s AND got.at <= %(deadline)s + interval '1 day'),
@@ -67,7 +68,7 @@ COUNT = f"""
                FROM metering_refusedrow r JOIN metering_usagefile f ON f.id = r.file_id
                WHERE f.received_at >= %(begin)s AND r.raw LIKE %(written)s) no ON no.number = p.number
     WHERE got.point_id IS NOT NULL OR (s.id IS NOT NULL AND p.half_hourly_collectable AND began.day <= %(day)s)
-    GROUP BY 2, 3, 4, 5
+    GROUP BY 3, 4, 5, 6
 """
 
 
@@ -82,7 +83,7 @@ def count(day: date, *, now: datetime) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"count usage {day}"])
         if not cursor.fetchone()[0]:
             return False
-        cursor.execute("DELETE FROM metering_daycount WHERE day = %s", [day])
+        cursor.execute("DELETE FROM metering_daycount WHERE day = %s AND layer = %s", [day, Layer.DAILY])
         cursor.execute(
             COUNT,
             {

@@ -40,7 +40,8 @@ def run_due(*, now: datetime) -> int:
     if now < completeness.deadline(newest) + settings.USAGE_GAP_AFTER:
         newest -= ONE_DAY
     done = 0
-    counted = DayCount.objects.filter(day__gt=newest - timedelta(days=settings.USAGE_GAP_DAYS), day__lte=newest)
+    first = newest - timedelta(days=settings.USAGE_GAP_DAYS)
+    counted = DayCount.objects.filter(layer=Layer.DAILY, day__gt=first, day__lte=newest)
     for day in counted.order_by("day").values_list("day", flat=True).distinct():
         with jobs.once(JOB, day.isoformat(), now=now) as run:
             if run:
@@ -58,7 +59,7 @@ def check(day: date, *, now: datetime) -> int:
     kept = 0
     with transaction.atomic():
         for row in (
-            DayCount.objects.filter(day=day)
+            DayCount.objects.filter(layer=Layer.DAILY, day=day)
             .values("network_operator", "area", "supply_class")
             .annotate(due=Sum("due"), missing=Sum("not_sent") + Sum("refused"), unsupplied=Sum("unsupplied"))
             .order_by("network_operator", "area", "supply_class")

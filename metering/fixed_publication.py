@@ -1,14 +1,17 @@
 """W5 files out: fixed months, meter exchanges and off-cycle readings, to the retailer of the reading day.
 
 The books are those of day publication (one lock per day, a folder nobody knows of until the commit, numbers without
-gaps). Due is the fourth business day counted from the reading day; what arrived is published at the next run.
+gaps). Due is the fourth business day counted from the reading day; what arrived is published at the next run. When the
+supplier of the reading day turns out to be another one, what was published goes to that one and is withdrawn from the
+other, as it is with days (`metering.recipients`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from itertools import groupby, islice
 
 from django.conf import settings
@@ -16,32 +19,33 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.urls import reverse
 
-from metering import fixed_rows, holds, publication
+from metering import fixed_rows, holds, publication, recipients, withdrawals
 from metering.formats import fixed, names
 from metering.models import FixedRow, Layer, Publication, PublishedFile, UsageBatch
 from metering.outgoing import Key, Outgoing, Parties
 from metering.publication import LAST_REVISION, NIGHTLY, RevisionsUsedUp
-from portal import ledger, outbox, workdays
+from metering.recipients import Moved
+from portal import ledger, outbox
 from portal.access import Ability
 from portal.market import SupplyClass
 from portal.workdays import jst_date
 
 log = logging.getLogger(__name__)
 
-ONE_DAY = timedelta(days=1)
 FETCH_ROWS = 500
 VOLTAGE = {SupplyClass.HV: "10", SupplyClass.LV: "20", SupplyClass.FIT: "20"}
 """The second half of the information code a class of supply travels in."""
 
 
 def publish_waiting(*, now: datetime) -> list[Publication]:
-    """Publish every reading day up to today that brought something since it was last published, the oldest first.
+    """Publish every reading day up to today that brought something or changed hands since it was last published.
 
-    One that fails does not hold up the others; the first failure is raised at the end.
+    The oldest first; one that fails does not hold up the others; the first failure is raised at the end.
     """
     days = UsageBatch.objects.filter(layer=Layer.FIXED, publication__isnull=True, day__lte=jst_date(now))
+    moved = {move.on for move in recipients.moved(Layer.FIXED)}
     published, failure = [], None
-    for day in list(days.order_by("day").values_list("day", flat=True).distinct()):
+    for day in sorted({*days.order_by().values_list("day", flat=True).distinct(), *moved}):
         try:
             if one := publish_reading_day(day, now=now):
                 published.append(one)
@@ -56,6 +60,8 @@ def publish_waiting(*, now: datetime) -> list[Publication]:
 def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
     """Publish what arrived of a reading day and nobody has published: BP 12x0, 13x0 and 14x0 zips and a manifest.
 
+    What was published to a retailer that is no longer entitled goes along to the one that is; the former gets a list of
+    the points withdrawn.
     None when there is nothing, another worker is at the day, or hand-overs due by it are still to be carried out.
     Entitled is who supplies the point on the reading day as known now. Raises RevisionsUsedUp.
     Rules: domain notes, metering §2-§4.
@@ -67,7 +73,8 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
                 return None
         of_day = {"day": day, "layer": Layer.FIXED}
         batches = list(UsageBatch.objects.select_for_update().filter(**of_day, publication__isnull=True).order_by("pk"))
-        if not batches:
+        moves = recipients.moved(Layer.FIXED, day)
+        if not batches and not moves:
             return None
         if any(waits(day) for waits in publication.not_yet_settled):
             log.warning("fixed usage read on %s waits: hand-overs due by that day are not carried out yet", day)
@@ -79,11 +86,17 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
         if revision > LAST_REVISION:
             raise RevisionsUsedUp(f"{day} {Layer.FIXED}")
         made = Publication(**of_day, revision=revision, published_at=now, folder=folder)
-        run = _Run(made, [batch.pk for batch in batches])
+        made.rows = made.readings = 0  # counted as they are written
+        made.save()
+        run = _Run(made, [batch.pk for batch in batches], moves)
         run.write()
-        made.rows_superseded = sum(batch.rows for batch in batches) - made.rows - made.rows_without_supplier
+        made.rows_superseded = (
+            sum(batch.rows for batch in batches) - (made.rows - made.rows_moved) - made.rows_without_supplier
+        )
         made.readings_superseded = (
-            sum(batch.readings for batch in batches) - made.readings - made.readings_without_supplier
+            sum(batch.readings for batch in batches)
+            - (made.readings - made.readings_moved)
+            - made.readings_without_supplier
         )
         made.save()
         UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=made)
@@ -98,74 +111,118 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
             revision=revision,
             rows=made.rows,
             rows_without_supplier=made.rows_without_supplier,
+            rows_moved=made.rows_moved,
+            points_withdrawn=made.points_withdrawn,
             files=len(run.files),
         )
         return made
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A row on its way out: to whom (None: nobody), the point's number, whether it was published before."""
+
+    key: Key | None
+    number: str
+    row: FixedRow
+    is_again: bool
+
+
 class _Run:
     """The writing of one publication: one pass over its rows in the order of the files."""
 
-    def __init__(self, made: Publication, batch_ids: list[int]) -> None:
+    def __init__(self, made: Publication, batch_ids: list[int], moves: list[Moved]) -> None:
         self.made, self.batch_ids, self.parties = made, batch_ids, Parties.known()
-        self.files: list[PublishedFile] = []
+        self.moves = {move.point_id: move for move in moves}
+        self.went_to: dict[int, int | None] = {}
+        """Of the points that moved, who gets them now."""
+        self.outgoing: dict[Key, Outgoing] = {}
+        self.points: dict[Key, int] = {}
         self.next_split: dict[tuple[int, str, str], int] = {}
-        made.rows = made.readings = made.rows_without_supplier = made.readings_without_supplier = 0
+
+    @property
+    def files(self) -> list[PublishedFile]:
+        return [file for outgoing in self.outgoing.values() for file in outgoing.files]
 
     def write(self) -> None:
         made = self.made
-        for key, rows in groupby(self._rows(), key=lambda found: found[0]):
+        for key, rows in groupby(self._rows(), key=lambda found: found.key):
             if key is None:
-                for _, _, row in rows:
-                    made.rows_without_supplier += 1
-                    made.readings_without_supplier += row.wh is not None
+                for found in rows:
+                    made.rows_without_supplier += not found.is_again
+                    made.readings_without_supplier += found.row.wh is not None and not found.is_again
                 continue
-            outgoing = Outgoing(made.folder, key)
+            outgoing = self.outgoing[key] = Outgoing(made.folder, key)
             points: set[int] = set()
-            count = readings = 0
-            for (kind, month), of_message in groupby(rows, key=lambda found: (found[2].kind, found[2].month)):
+            for (kind, month), of_message in groupby(rows, key=lambda found: (found.row.kind, found.row.month)):
                 while part := list(islice(of_message, settings.PUBLISHED_MONTHS_PER_FILE)):
-                    self._zip(outgoing, kind, month, [(number, row) for _, number, row in part])
-                    points |= {row.point_id for _, _, row in part}
-                    count += len(part)
-                    readings += sum(1 for _, _, row in part if row.wh is not None)
-            outgoing.add_manifest(
-                f"manifest_fixed_{key[2]}_{made.day:%Y%m%d}_{made.revision:02}.json",
-                day=made.day.isoformat(),
-                layer=made.layer,
-                revision=made.revision,
-                recipient=self.parties.retailers.get(key[:2], ("", ""))[0],
-                points=len(points),
-                published_at=made.published_at,
-                rows=count,
-                readings=readings,
-            )
-            made.rows += count
-            made.readings += readings
-            self.files += outgoing.files
+                    self._zip(outgoing, kind, month, [(found.number, found.row) for found in part])
+                    points |= {found.row.point_id for found in part}
+                    self._count(part)
+            self.points[key] = len(points)
+        made.points_withdrawn = withdrawals.write(
+            made,
+            (move for pk, move in self.moves.items() if self.went_to.get(pk) != move.from_retailer_id),
+            self.outgoing,
+            stem="withdrawn_fixed",
+        )
+        for key, outgoing in self.outgoing.items():
+            self._manifest(key, outgoing)
 
-    def _rows(self) -> Iterator[tuple[Key | None, str, FixedRow]]:
-        """The rows to publish by recipient, area, class, kind, month, point and meter, only the newest of each."""
-        with connection.cursor() as cursor:
+    def _count(self, part: list[_Found]) -> None:
+        made = self.made
+        readings = [found for found in part if found.row.wh is not None]
+        made.rows += len(part)
+        made.readings += len(readings)
+        made.rows_moved += sum(found.is_again for found in part)
+        made.readings_moved += sum(found.is_again for found in readings)
+
+    def _manifest(self, key: Key, outgoing: Outgoing) -> None:
+        made = self.made
+        zips = [file for file in outgoing.files if file.format == PublishedFile.Format.BP_ZIP]
+        outgoing.add_manifest(
+            f"manifest_fixed_{key[2]}_{made.day:%Y%m%d}_{made.revision:02}.json",
+            day=made.day.isoformat(),
+            layer=made.layer,
+            revision=made.revision,
+            recipient=self.parties.retailers.get(key[:2], ("", ""))[0],
+            points=self.points.get(key, 0),
+            points_withdrawn=withdrawals.count(outgoing.files),
+            published_at=made.published_at,
+            rows=sum(file.rows for file in zips),
+            readings=sum(file.readings for file in zips),
+        )
+
+    def _rows(self) -> Iterator[_Found]:
+        """The rows to publish by recipient, area, class, kind, month, point and meter, only the newest of each.
+
+        Of points that moved also what was published before.
+        """
+        with connection.chunked_cursor() as cursor:
             cursor.execute(
                 """
-                SELECT f.id, s.retailer_id, p.area, p.supply_class, p.number
-                FROM (SELECT DISTINCT ON (point_id, kind, meter) id, point_id, kind, meter, month, read_on
-                      FROM metering_fixedrow
-                      WHERE batch_id = ANY (%s) ORDER BY point_id, kind, meter, revision DESC) f
+                SELECT f.id, s.retailer_id, p.area, p.supply_class, p.number, f.is_again
+                FROM (SELECT DISTINCT ON (x.point_id, x.kind, x.meter) x.id, x.point_id, x.kind, x.meter, x.month,
+                             x.read_on, x.batch_id <> ALL (%(batches)s) AS is_again
+                      FROM metering_fixedrow x JOIN metering_usagebatch b ON b.id = x.batch_id
+                      WHERE x.batch_id = ANY (%(batches)s)
+                         OR (x.point_id = ANY (%(moved)s) AND x.read_on = %(day)s AND b.publication_id IS NOT NULL)
+                      ORDER BY x.point_id, x.kind, x.meter, x.revision DESC) f
                 JOIN metering_supplypoint p ON p.id = f.point_id
                 LEFT JOIN metering_supplyperiod s
                        ON s.point_id = p.id AND s.known_until IS NULL AND s.during @> f.read_on
                 ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class, f.kind, f.month, p.number, f.meter
                 """,
-                [self.batch_ids],
+                {"batches": self.batch_ids, "moved": list(self.moves), "day": self.made.day},
             )
-            found = cursor.fetchall()
-        for at in range(0, len(found), FETCH_ROWS):  # a row is a month of half-hours: few of them at a time
-            part = found[at : at + FETCH_ROWS]
-            rows = FixedRow.objects.in_bulk([row[0] for row in part])
-            for pk, retailer_id, area, supply_class, number in part:
-                yield None if retailer_id is None else (retailer_id, area, supply_class), number, rows[pk]
+            while part := cursor.fetchmany(FETCH_ROWS):  # a row is a month of half-hours: few of them at a time
+                rows = FixedRow.objects.in_bulk([row[0] for row in part])
+                given = [(rows[row[0]].point_id, self.made.day, row[1]) for row in part]
+                recipients.keep(given, self.made)
+                self.went_to |= {point_id: retailer_id for point_id, _, retailer_id in given if point_id in self.moves}
+                for pk, retailer_id, area, supply_class, number, is_again in part:
+                    key = None if retailer_id is None else (retailer_id, area, supply_class)
+                    yield _Found(key, number, rows[pk], is_again)
 
     def _zip(self, outgoing: Outgoing, kind: str, month: date | None, rows: list[tuple[str, FixedRow]]) -> None:
         recipient_id, area, supply_class = outgoing.key
@@ -185,32 +242,22 @@ class _Run:
         outgoing.add(PublishedFile.Format.BP_ZIP, str(name), lambda out: fixed.write_zip(out, name, message, points))
 
 
-def due(day: date, area: str) -> date:
-    """Until when fixed usage of a reading day is to be published: the fourth business day, the reading day counted."""
-    return workdays.of_area(area).add(day - ONE_DAY, settings.FIXED_USAGE_BUSINESS_DAYS)
-
-
 def _announce(files: list[PublishedFile], made: Publication, *, now: datetime) -> None:
     day = made.day.isoformat()
     of_recipient: dict[int, list[PublishedFile]] = {}
     for file in files:
         of_recipient.setdefault(file.recipient_id, []).append(file)
-    outbox.post_many(
-        [
-            outbox.Post(
-                recipient_id=recipient_id,
-                kind="fixed_published",
-                subject=day,
-                link=f"{reverse('metering:published-files')}?day={day}",
-                ability=Ability.COLLECT_USAGE,
-                context={
-                    "day": day,
-                    "revision": made.revision,
-                    "files": len(theirs),
-                    "rows": sum(file.rows for file in theirs if file.format == PublishedFile.Format.BP_ZIP),
-                },
+    posts = []
+    for recipient_id, theirs in of_recipient.items():
+        if rows := sum(file.rows for file in theirs if file.format == PublishedFile.Format.BP_ZIP):
+            posts.append(
+                outbox.Post(
+                    recipient_id=recipient_id,
+                    kind="fixed_published",
+                    subject=day,
+                    link=f"{reverse('metering:published-files')}?day={day}",
+                    ability=Ability.COLLECT_USAGE,
+                    context={"day": day, "revision": made.revision, "files": len(theirs), "rows": rows},
+                )
             )
-            for recipient_id, theirs in of_recipient.items()
-        ],
-        now=now,
-    )
+    outbox.post_many([*posts, *withdrawals.notices(files, made)], now=now)

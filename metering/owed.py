@@ -26,7 +26,7 @@ def note(changes: Iterable[Change], *, now: datetime) -> None:
     """Note the past days of these changes, one row per point and day; call it in the transaction of the change.
 
     Days from today on are not owed: they are published as supply stands then. Of a point nobody supplied before, days
-    without stored usage are not owed either.
+    without usage are not owed either.
     """
     today = jst_date(now)
     past = [
@@ -46,6 +46,7 @@ def note(changes: Iterable[Change], *, now: datetime) -> None:
             CROSS JOIN generate_series(c.first, c.until - 1, interval '1 day') AS d (day)
             WHERE c.from_id IS NOT NULL
                OR EXISTS (SELECT FROM metering_usageday u WHERE u.point_id = c.point_id AND u.day = d.day::date)
+               OR EXISTS (SELECT FROM metering_lastrecipient r WHERE r.point_id = c.point_id AND r."on" = d.day::date)
             ORDER BY c.point_id, d.day
             """,
             [

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q, Sum
 from django.db.utils import OperationalError
 
-from metering import partitions
+from metering import partitions, received_files
 from metering.models import OwedDay, Publication, PublishedFile, UsageBatch
 from portal import ledger, stores
 from portal.workdays import jst_date
@@ -57,6 +57,7 @@ class Removed:
     partitions: list[str]
     files: int = 0
     bytes: int = 0
+    received: int = 0
 
 
 def kept_from(now: datetime) -> date:
@@ -96,6 +97,7 @@ def carry_out(*, now: datetime) -> Removed:
             removed.files += files
             removed.bytes += size
     _delete_marked()
+    removed.received = received_files.remove_before(kept_from(now), now=now)
     return removed
 
 

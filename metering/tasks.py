@@ -9,6 +9,7 @@ from metering import (
     category_publication,
     day_checks,
     drop_folder,
+    fixed_completeness,
     fixed_publication,
     gaps,
     governance,
@@ -96,6 +97,7 @@ def keep_months(at: str | None = None) -> None:
 def check_completeness(at: str | None = None) -> None:
     """Count the days that changed, open and close gaps."""
     gaps.check(now=_moment(at))
+    fixed_completeness.count_due(now=_moment(at))
     day_checks.run_due(now=_moment(at))
 
 

@@ -91,6 +91,7 @@ COLLECTION = [
 COMPLETENESS = [
     path("usage-retention/", retention.months, name="retention"),
     path("usage-completeness/", completeness.board, name="completeness"),
+    path("usage-completeness/<day:day>/months/", completeness.months_missing, name="months-missing"),
     path("usage-gaps/", completeness.gap_list, name="gaps"),
     path("usage-gaps/<int:pk>/", completeness.gap, name="gap"),
     path("usage-gaps/<int:pk>/follow-up/", completeness.gap_follow_up, name="gap-follow-up"),

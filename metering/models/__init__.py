@@ -11,6 +11,7 @@ from metering.models.half_hours import SlotSegment
 from metering.models.inquiries import Consent, FacilityInquiry
 from metering.models.owed import OwedDay
 from metering.models.points import Meter, ReadingDate, SupplyPoint
+from metering.models.recipients import LastRecipient
 from metering.models.registers import RegisterReading
 from metering.models.slices import CutDay, Slice
 from metering.models.supply import Contract, SupplyPeriod
@@ -46,6 +47,7 @@ __all__ = [
     "InquiryCount",
     "InquiryRules",
     "Interruption",
+    "LastRecipient",
     "Layer",
     "Meter",
     "MonthlyUsage",

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from metering.models.points import SupplyPoint
 from metering.models.supply import SupplyPeriod
+from metering.models.usage import Layer
 from portal.access import Ability, within
 from portal.market import Area, SupplyClass
 from portal.models import Company, User
@@ -27,10 +28,12 @@ class DayCountQuerySet(models.QuerySet["DayCount"]):
 class DayCount(models.Model):
     """How complete a day is: points of one network, retailer (null: nobody), area and class, each counted once.
 
-    `due` points are supplied that day and read half-hourly; each arrived on time, late, or is missing because its row
+    `day` is a day of usage, in the fixed layer a reading day. `due` points are supplied that day and read half-hourly,
+    in the fixed layer are of a group that is read that day; each arrived on time, late, or is missing because its row
     was refused or because none came. `held` arrived and is not published; `unsupplied` arrived though nobody supplied.
     """
 
+    layer = models.CharField(_("layer"), max_length=1, choices=Layer, default=Layer.DAILY, db_default=Layer.DAILY)
     day = models.DateField(_("day"))
     network_operator = models.ForeignKey(
         Company, models.PROTECT, related_name="+", verbose_name=_("network operator"), db_index=False
@@ -63,7 +66,7 @@ class DayCount(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "network_operator", "retailer", "area", "supply_class"],
+                fields=["layer", "day", "network_operator", "retailer", "area", "supply_class"],
                 nulls_distinct=False,
                 name="a_day_is_counted_once_per_network_retailer_area_and_class",
             ),
@@ -83,6 +86,7 @@ class DayCount(models.Model):
                 condition=Q(retailer__isnull=True, due=0) | Q(retailer__isnull=False, unsupplied=0),
                 name="due_is_what_somebody_supplies",
             ),
+            models.CheckConstraint(condition=Q(layer__in=["D", "F"]), name="daily_and_fixed_usage_are_counted"),
         ]
 
     def __str__(self) -> str:

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from metering import gaps, holds
-from metering.models import DayCount, Gap
+from metering import fixed_completeness, gaps, holds
+from metering.models import DayCount, Gap, Layer, SupplyPoint
 from portal import clock, lists
 from portal.access import Ability, Role, needs, person
 from portal.lists import Column
@@ -25,6 +25,7 @@ from portal.templatetags.words import NOTHING, badge, class_mark, jst, point_num
 from portal.workdays import jst_date
 
 SHOWN_DAYS = 14
+SHOWN_READING_DAYS = 45
 FIGURES = (
     "due",
     "on_time",
@@ -57,6 +58,12 @@ def _date_input() -> forms.DateInput:
 
 
 class BoardFilter(django_filters.FilterSet):
+    layer = django_filters.ChoiceFilter(
+        label=gettext_lazy("What"),
+        choices=[("D", gettext_lazy("half-hourly days")), ("F", gettext_lazy("fixed months"))],
+        method="grouped",
+        empty_label=None,
+    )
     by = django_filters.ChoiceFilter(
         label=gettext_lazy("A line per"), choices=list(GROUPS.items()), method="grouped", empty_label=None
     )
@@ -81,8 +88,16 @@ def _share(row: dict[str, Any]) -> str:
     return f"{100 * row['on_time'] / row['due']:.1f}" if row["due"] else ""
 
 
-def _head(by: str) -> Column:
+def _head(by: str, layer: str) -> Column:
     """The column that says what a line is about."""
+    if by == "day" and layer == Layer.FIXED:
+        return Column(
+            "day",
+            gettext_lazy("Reading day"),
+            value=lambda row: row["day"],
+            show=jst,
+            link=lambda row: reverse("metering:months-missing", args=[row["day"]]),
+        )
     if by == "day":
         return Column("day", gettext_lazy("Day"), value=lambda row: row["day"], show=jst)
     if by == "supply_class":
@@ -93,14 +108,14 @@ def _head(by: str) -> Column:
     return Column(by, label, value=lambda row: row["name"] or _("nobody"))
 
 
-def _columns(by: str) -> list[Column]:
+def _columns(by: str, layer: str) -> list[Column]:
     words = {name: DayCount._meta.get_field(name).verbose_name for name in FIGURES}  # type: ignore[union-attr]
 
     def figure(name: str) -> Column:
         return Column(name, words[name], value=lambda row: row[name], numeric=True)
 
     return [
-        _head(by),
+        _head(by, layer),
         figure("due"),
         figure("on_time"),
         Column("share", gettext_lazy("% on time"), value=_share, numeric=True),
@@ -111,13 +126,15 @@ def _columns(by: str) -> list[Column]:
 @needs(Ability.SEE_COMPLETENESS)
 @require_GET
 def board(request: HttpRequest) -> HttpResponseBase:
-    """Due, on time, late by age, missing by cause; a line per day, retailer, operator, area or class."""
+    """Due, on time, late by age, missing by cause, of days or fixed months; a line per day, retailer or area."""
     now, user = clock.now(), person(request)
     by = request.GET.get("by", "day")
     by = by if by in GROUPS else "day"
-    rows = DayCount.objects.visible_to(user)
+    layer = Layer.FIXED if request.GET.get("layer") == Layer.FIXED else Layer.DAILY
+    shown_days = SHOWN_READING_DAYS if layer == Layer.FIXED else SHOWN_DAYS
+    rows = DayCount.objects.visible_to(user).filter(layer=layer)
     if not request.GET.get("first") and not request.GET.get("last"):
-        rows = rows.filter(day__gte=jst_date(now) - timedelta(days=SHOWN_DAYS))
+        rows = rows.filter(day__gte=jst_date(now) - timedelta(days=shown_days))
     named = by in ("retailer", "network_operator")
     grouped = (rows.values(by, name=F(f"{by}__name")) if named else rows.values(by)).annotate(
         **{name: Sum(name) for name in FIGURES}
@@ -126,17 +143,58 @@ def board(request: HttpRequest) -> HttpResponseBase:
     return lists.show(
         request,
         grouped.order_by("-day" if by == "day" else "name" if named else by),
-        columns=_columns(by),
+        columns=_columns(by, layer),
         filterset=BoardFilter,
         title=_("Completeness of usage"),
-        empty=_("Nothing is counted yet. A day is counted soon after 06:00 of the next day."),
+        empty=_("Nothing is counted yet. A reading day is counted when its four business days are over.")
+        if layer == Layer.FIXED
+        else _("Nothing is counted yet. A day is counted soon after 06:00 of the next day."),
         template="metering/completeness.html",
         context={
             "held_days": held,
             "open_gaps": Gap.objects.visible_to(user).filter(state=Gap.State.OPEN).count(),
-            "shown_days": SHOWN_DAYS,
+            "shown_days": shown_days,
+            "is_fixed": layer == Layer.FIXED,
             "may_administer": user.may(Ability.ADMINISTER),
         },
+    )
+
+
+MISSING_COLUMNS = [
+    Column("number", gettext_lazy("Supply point"), show=point_number, sort="number"),
+    Column("supply_class", gettext_lazy("Class"), show=class_mark, sort="supply_class"),
+    Column("area", gettext_lazy("Area"), value=lambda point: point.get_area_display(), sort="area"),
+    Column(
+        "network_operator",
+        gettext_lazy("Network operator"),
+        value="network_operator.name",
+        sort="network_operator__name",
+    ),
+    Column("reading_day", gettext_lazy("Reading day group"), sort="reading_day", numeric=True),
+]
+
+
+class MissingFilter(django_filters.FilterSet):
+    number = django_filters.CharFilter(label=gettext_lazy("Supply point"))
+    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
+    supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class"), choices=SupplyClass.choices)
+
+    class Meta:
+        model = SupplyPoint
+        fields: list[str] = []
+
+
+@needs(Ability.SEE_COMPLETENESS)
+@require_GET
+def months_missing(request: HttpRequest, day: date) -> HttpResponseBase:
+    """Points whose fixed month of a reading day was due and has not come."""
+    return lists.show(
+        request,
+        fixed_completeness.missing_visible_to(person(request), day).select_related("network_operator"),
+        columns=MISSING_COLUMNS,
+        filterset=MissingFilter,
+        title=_("Months not delivered, read on %(day)s") % {"day": jst(day)},
+        empty=_("No month is missing: of every point that was due a fixed month came, or nothing was due."),
     )
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from metering import answers, charts, supply, usage
+from metering import answers, charts, slots, supply, usage
 from metering.charts import HalfHours, Month
 from metering.inquiries import answer_about
 from metering.models import Consent, Contract, Meter, SupplyPeriod, SupplyPoint
@@ -28,6 +28,7 @@ from portal.templatetags.words import badge, class_mark, point_number
 from portal.workdays import jst_date
 
 MONTHS, DAYS = 14, 35
+SLOT_NAMES = [f"{slot // 2:02d}:{slot % 2 * 30:02d}" for slot in range(48)]
 TONES: dict[str, str] = {
     SupplyPoint.ContractState.ENERGISED: "done",
     SupplyPoint.ContractState.IDLE: "stopped",
@@ -132,7 +133,7 @@ def points(request: HttpRequest) -> HttpResponseBase:
 
 @needs(Ability.SEE_POINTS)
 def point(request: HttpRequest, number: str) -> HttpResponse:
-    """One own point: equipment, who supplies from when to when, the own contract, months and half-hours."""
+    """One own point: equipment, who supplies from when to when, the own contract, months, half-hours, today so far."""
     user, now = _person(request), clock.now()
     found = get_object_or_404(SupplyPoint.objects.visible_to(user).select_related("network_operator"), number=number)
     today = jst_date(now)
@@ -183,8 +184,17 @@ class _Days:
     chart: str
 
 
+@dataclass(frozen=True)
+class _Today:
+    """A meter's preliminary half-hours of today: the beginning of each with its value, and their line."""
+
+    meter: str
+    rows: list[tuple[str, int | None]]
+    chart: str
+
+
 def _usage(point: SupplyPoint, *, since: date | None, is_all: bool, today: date) -> dict[str, Any]:
-    """Months and days the company is entitled to: a retailer only from the day its own supply and holder began."""
+    """Months, days and today, as the company is entitled to: a retailer since its own supply and holder began."""
     if not is_all and since is None:
         return {"months": [], "meters_days": []}
     earliest = since or date.min
@@ -201,7 +211,11 @@ def _usage(point: SupplyPoint, *, since: date | None, is_all: bool, today: date)
             _Days(meter, rows, charts.heat_map([HalfHours(row.day, row.values) for row in rows]))
             for meter, rows in sorted(by_meter.items())
         ],
-        "slots": [f"{slot // 2:02d}:{slot % 2 * 30:02d}" for slot in range(48)],
+        "preliminary": [
+            _Today(meter, list(zip(SLOT_NAMES, values, strict=True)), charts.day_line(HalfHours(today, values)))
+            for meter, values in sorted(slots.day_of(point, today).items())
+        ],
+        "slots": SLOT_NAMES,
     }
 
 

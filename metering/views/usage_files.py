@@ -233,11 +233,12 @@ def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is.
 
     Those of a file of JSON lines come as JSON lines, those of half-hours and W5 files as the message itself under the
-    next revision's name, both without reasons: the page lists these.
+    next revision's name, both without reasons: the page lists these. Where the message is no longer kept, its refused
+    rows are listed with their reasons all the same.
     """
     file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
     language = translation.get_language() or "ja"
-    if file.format in resending.AS_MESSAGE and file.rows_refused:
+    if file.format in resending.AS_MESSAGE and file.rows_refused and file.content:
         name, content = resending.message(file)
         message = HttpResponse(content, content_type="application/zip")
         message["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -415,12 +415,6 @@ def test_many_months_are_cut_into_splits(cast, settings):
     assert [(names.parse(name).split, rows) for name, rows in found] == [(0, 2), (1, 2), (2, 1)]
 
 
-def test_fixed_usage_is_due_on_the_fourth_business_day_counted_from_the_reading_day(db):
-    assert fixed_publication.due(date(2026, 3, 31), "03") == date(2026, 4, 3)  # Tuesday to Friday
-    assert fixed_publication.due(date(2026, 4, 3), "03") == date(2026, 4, 8)  # a weekend between
-    assert fixed_publication.due(date(2026, 4, 4), "03") == date(2026, 4, 9)  # read on a Saturday
-
-
 # --- What the database promises -----------------------------------------------------------------------------------
 
 
