@@ -26,8 +26,14 @@ class Here(httpx.HTTPTransport):
     """Names below .localhost are this machine, whatever its resolver says."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = request.url.copy_with(host="127.0.0.1")
-        return super().handle_request(request)
+        here = httpx.Request(  # a request of its own: cookies stay with the name that was asked for
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return super().handle_request(here)
 
 
 def free_port() -> int:
