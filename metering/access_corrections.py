@@ -1,9 +1,10 @@
 """Corrections of a request for past usage while it waits for its code: what the customer told, each one kept."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
 from metering.access_codes import HolderMissing, NotWaiting, State, subject_of
@@ -86,7 +87,7 @@ def correct(
 
 def differences(correction: AccessCorrection) -> list[tuple[str, Any, Any]]:
     """What it changed, in the order of the fields: the field's words, before, after."""
-    fields = {name: UsageAccessRequest._meta.get_field(name) for name in FIELDS}
+    fields = {name: cast("Field[Any, Any]", UsageAccessRequest._meta.get_field(name)) for name in FIELDS}
     words = {int(value): label for value, label in UsageAccessRequest.Validity.choices}
     return [
         (

@@ -232,7 +232,7 @@ class _Run:
                 },
             )
             while part := cursor.fetchmany(FETCH_ROWS):
-                rows = model.objects.in_bulk([row[0] for row in part])  # type: ignore[attr-defined]
+                rows = model.objects.in_bulk([row[0] for row in part])
                 given = [(rows[row[0]].point_id, rows[row[0]].on, row[1]) for row in part]
                 recipients.keep(given, self.made)
                 self.went_to |= {(at, on): retailer_id for at, on, retailer_id in given if (at, on) in self.moves}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -139,7 +140,7 @@ def missing_visible_to(user: User, day: date) -> QuerySet[SupplyPoint]:
     return points.filter(Q(network_operator=user.company) | Exists(supplied))
 
 
-def _of(day: date) -> dict[str, object]:
+def _of(day: date) -> dict[str, Any]:
     return {"day": day, "layer": Layer.FIXED, "kind": FixedRow.Kind.FIXED}
 
 
