@@ -325,8 +325,11 @@ def test_the_same_names_and_serial_number_do_not_make_the_same_certificate(cast,
     assert found == Standing.UNKNOWN
 
 
-def test_the_api_always_needs_one_and_the_web_as_the_company_wants(cast, admin):
-    assert certificates.is_required(cast.sora, "api") and not certificates.is_required(cast.sora, "web")
+def test_the_api_needs_one_where_the_site_says_so_and_the_web_as_the_company_wants(cast, admin, settings):
+    for says_so in (False, True):
+        settings.API_CERTIFICATE_REQUIRED = says_so
+        assert certificates.is_required(cast.sora, "api") == says_so
+        assert not certificates.is_required(cast.sora, "web")
     with pytest.raises(certificates.NobodyWouldGetIn):
         certificates.require_for_web(cast.sora, required=True, by=admin, now=NOW)
     issued(admin)
