@@ -185,7 +185,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(play, sora_
         with CaptureQueriesContext(connection) as queries:
             upload = send("relays", data, by=sora_relay, now=now)
         assert states(upload) == ["good"] * size
-        counts.append([query["sql"][:60] for query in queries])
+        counts.append([str(query["sql"])[:60] for query in queries])
     assert len(counts[0]) == len(counts[1]), [c for c in counts[1] if counts[1].count(c) > counts[0].count(c)]
 
 

@@ -104,7 +104,11 @@ def test_each_kind_tells_its_columns_and_gives_templates_that_can_be_read_back(
 ):
     play.disclosure(play.point())
     kind = KINDS[content]
-    clerks = {"file_application": "sora.application", "answer_application": "kaze.application"}
+    clerks = {
+        "file_application": "sora.application",
+        "answer_application": "kaze.application",
+        "inquire": "sora.inquiry",
+    }
     by = cast[clerks.get(kind.ability, "sora.relay")]
     client = client_of(by)
     client.post(reverse("portal:language"), {"language": language, "next": "/"})
