@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import current_app
-from django.conf import settings as site
 from django.db import connection
 
 from metering import publication
@@ -33,13 +31,9 @@ WORKER = [
 WROTE = re.compile(r"wrote slice (\d+) ")
 
 
-@contextmanager
-def host(name: str, folder: Path, files: dict[str, str]) -> Iterator[tuple[subprocess.Popen, Path]]:
-    """A worker of usage in a process group of its own, with data and temporary files of its own."""
-    own = folder / name
-    (own / "tmp").mkdir(parents=True)
-    log = own / "worker.log"
-    environment = {
+def environment_of(own: Path, folder: Path, files: dict[str, str]) -> dict[str, str]:
+    """What a host is started with: the database, the broker, the files, and folders of its own."""
+    return {
         **site_environment(folder),
         "KIRIKAE_DATA": str(own),
         "TMPDIR": str(own / "tmp"),
@@ -47,6 +41,23 @@ def host(name: str, folder: Path, files: dict[str, str]) -> Iterator[tuple[subpr
         "DJANGO_SETTINGS_MODULE": "config.settings",
         **files,
     }
+
+
+def wake(folder: Path, files: dict[str, str], times: int = 1) -> None:
+    """What publication and the periodic sweep do: ask for helpers, from a process with the hosts' broker settings."""
+    send = "from config.celery import app\n" + "app.send_task('metering.tasks.write_slices')\n" * times
+    subprocess.run(
+        [sys.executable, "-c", send], env=environment_of(folder / "waker", folder, files), cwd=ROOT, check=True
+    )
+
+
+@contextmanager
+def host(name: str, folder: Path, files: dict[str, str]) -> Iterator[tuple[subprocess.Popen, Path]]:
+    """A worker of usage in a process group of its own, with data and temporary files of its own."""
+    own = folder / name
+    (own / "tmp").mkdir(parents=True)
+    log = own / "worker.log"
+    environment = environment_of(own, folder, files)
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*WORKER, "-n", name],
@@ -97,14 +108,14 @@ def test_two_hosts_share_a_day_and_one_may_die(cast, settings, tmp_path, files):
     ]
     deliver(cast, csv_of(block_of(points)))
     settings.PUBLICATION_CUT_FROM_ROWS, settings.PUBLICATION_ROWS_PER_SLICE = 1, 100
-    prefix = f"{connection.settings_dict['NAME']}."
-    current_app.conf.broker_transport_options = {**site.CELERY_BROKER_TRANSPORT_OPTIONS, "global_keyprefix": prefix}
     with host("east", tmp_path, files) as (east, east_log), host("west", tmp_path, files) as (_west, west_log):
         wait(lambda: all("ready." in log.read_text() for log in (east_log, west_log)), east_log, west_log)
-        publication._publish(DAY, "D", now=NOW)  # lays it out and wakes the workers
+        publication._publish(DAY, "D", now=NOW)  # lays it out
         assert CutDay.objects.exists() and Slice.objects.count() > 10
+        wake(tmp_path, files, times=2)
         wait(lambda: WROTE.search(east_log.read_text()), east_log, west_log)
         os.killpg(east.pid, signal.SIGKILL)  # in the middle of a slice, or between two
+        wake(tmp_path, files)
         wait(lambda: Publication.objects.exists(), east_log, west_log)
     wrote = [number for log in (east_log, west_log) for number in WROTE.findall(log.read_text())]
     assert WROTE.search(west_log.read_text()), "both took part"
