@@ -116,7 +116,7 @@ def _sender(environment: dict[str, str]) -> Callable[[str, datetime], None]:
     """Send a task to that worker, by name, as of a moment, from a process with the worker's own settings; wait."""
     script = (
         "import sys; from config.celery import app;"
-        "app.send_task(sys.argv[1], kwargs={'at': sys.argv[2]}, ignore_result=False).get(timeout=60)"
+        "app.send_task(sys.argv[1], kwargs={'at': sys.argv[2]}, ignore_result=False).get(timeout=180)"
     )
 
     def send(task: str, at: datetime) -> None:

@@ -229,7 +229,7 @@ def test_filing_while_another_termination_is_open_is_refused_and_still_owed(cast
     other = play.relay(play.point())
     applications.file_terminations([other], by=None, now=NOW)
     Application.objects.filter(relay=other).update(point=point)
-    with pytest.raises(applications.PointBusy):
+    with pytest.raises(relays.OutOfOwnSequence):
         file(cast, relay)
     relay.refresh_from_db()
     assert relay.owes_termination
