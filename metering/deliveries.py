@@ -47,24 +47,26 @@ class Nothing(Refused):
 class NoLongerKept(Refused):
     """The file was removed when its time was over; its line in the statement stays."""
 
-    sentence = _(
+    sentence: str | Promise = _(
         "%(name)s is no longer kept: usage is kept for %(months)s months. Its statement still names size and hash."
     )
 
     def __init__(self, file: PublishedFile) -> None:
         super().__init__(file.name)
-        self.sentence = self.sentence % {"name": file.name, "months": settings.USAGE_MONTHS_KEPT}
+        self.sentence = str(self.sentence) % {"name": file.name, "months": settings.USAGE_MONTHS_KEPT}
 
 
 class NoSuchNumbers(Refused):
     """The range of delivery numbers does not lie within what was published."""
 
-    sentence = _("Your delivery numbers run from 1 to %(highest)s. Please give a first and a last number within them.")
+    sentence: str | Promise = _(
+        "Your delivery numbers run from 1 to %(highest)s. Please give a first and a last number within them."
+    )
 
     def __init__(self, highest: int) -> None:
         super().__init__(highest)
         self.sentence = (
-            self.sentence % {"highest": f"{highest:,}"}
+            str(self.sentence) % {"highest": f"{highest:,}"}
             if highest
             else _("Nothing was published for you yet, so there is no delivery number to send again.")
         )
