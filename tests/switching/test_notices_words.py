@@ -11,6 +11,7 @@ from django.utils import translation
 from portal import outbox
 from portal.models import Notice
 from switching import (
+    actual_days,
     answer_duties,
     answers,
     applications,
@@ -200,6 +201,8 @@ def an_example(kind: type[Exception]) -> Exception:
         relays.ThrottledCompany: (31, 7),
         relays.Overdue: (NOW,),
         meter_works.DoneLongAgo: (date(2026, 1, 1),),
+        actual_days.LongAgo: (date(2026, 1, 1),),
+        relays.OutOfOwnSequence: (Movement("termination", date(2026, 4, 15), False, "A0000000019"), Order.BEFORE),
         relays.CarriesData: (guard.Finding.NAME,),
         threads.CarriesData: (guard.Finding.FIGURE,),
         threads.NotWaiting: (RelayState.WITHDRAWN,),
