@@ -65,7 +65,9 @@ def test_what_has_ended_does_not_move_any_more():
         ApplicationState.SUPERSEDED,
         ApplicationState.CANCELLED,
     }
-    assert not [key for key in APPLICATION_MOVES if key[0] in ended]
+    # The actual day may be reported of a completed one as well; it stays completed.
+    moving = {key for key, to in APPLICATION_MOVES.items() if key[0] in ended and to != key[0]}
+    assert not moving
     assert set(ApplicationState) - ended == OPEN_APPLICATIONS | {ApplicationState.DRAFT, ApplicationState.IN_EFFECT}
 
 
