@@ -120,7 +120,7 @@ def _half_hour(sender: Sender, code: str, sites: Sequence[Site], day: date, slot
 
 def fill_gap(sender: Sender, clock: Clock) -> Story:
     """The two days of the meter that was silent: a gap is opened, given to somebody and estimated."""
-    now = yield clock.at(clock.today - timedelta(days=1), 9)  # the registers have come
+    now = yield clock.at(clock.today - timedelta(days=ABSENT_FROM - ABSENT_DAYS - 1), 7)
     gaps.check(now=now)
     gap = Gap.objects.filter(point=sender.absent.row, state=Gap.State.OPEN).first() if sender.absent else None
     if gap is None:
@@ -134,7 +134,7 @@ def fill_gap(sender: Sender, clock: Clock) -> Story:
         by=clerk,
         now=now + timedelta(hours=2),
     )
-    now = yield now + timedelta(days=1, hours=2, minutes=20)
+    now = yield clock.at(clock.today - timedelta(days=1), 9, 20)  # the registers have come
     proposal = estimates.propose(gap.point, min(sender.absent_days), max(sender.absent_days), by=clerk, now=now)
     estimates.make(
         gap.point,
