@@ -409,3 +409,32 @@ def test_explanations_rest_on_the_list_of_the_present_retailer_and_menu_named(pl
     assert play.relay(points[1], disclosure=told[1]).disclosure == told[1], "a relay rests on it"
     again = send("disclosures", csv_of(list(reversed(rows[:2]))), by=sora_relay, now=now)
     assert states(again) == ["known"] * 2
+
+
+def test_explanations_on_a_list_of_their_own_cost_no_query_per_row(play, cast, sora_relay, now):
+    play.disclosure(play.point())
+    disclosures.publish_version(
+        [("bundle", "セット割", "Bundle")], retailer=cast.umi, valid_from=date(2026, 3, 1), by=None, now=now
+    )
+    counts = []
+    for size in (2, 1, 8):  # the first one is asked what is asked once in a process's life
+        points = [play.point() for _ in range(size)]
+        inquire(play, points)
+        rows = [
+            {
+                "supply_class": "LV",
+                "supply_point": point.number,
+                "losing_retailer": "Umi Energy",
+                "menu": "",
+                "acknowledged": "charge points menu bundle",
+                "channel": "telephone",
+                "explained_on": "2026-03-31",
+            }
+            for point in points
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            upload = send("disclosures", csv_of(rows), by=sora_relay, now=now)
+        assert states(upload) == ["good"] * size
+        counts.append([str(query["sql"])[:110] for query in queries])
+    _, one, eight = counts
+    assert len(one) == len(eight), [query for query in eight if eight.count(query) > one.count(query)]
