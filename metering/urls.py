@@ -1,10 +1,8 @@
 """Addresses of the metering room."""
 
-from datetime import date
+from django.urls import path
 
-from django.urls import path, register_converter
-from django.urls.converters import StringConverter
-
+import portal.converters  # noqa: F401
 from metering.views import (
     access_corrections,
     access_log,
@@ -24,28 +22,6 @@ from metering.views import (
     statements,
     usage_files,
 )
-
-
-class PointNumberConverter(StringConverter):
-    """The 22 digits of a supply point number."""
-
-    regex = "[0-9]{22}"
-
-
-class DayConverter(StringConverter):
-    """A day as 2026-04-01."""
-
-    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-
-    def to_python(self, value: str) -> date:  # type: ignore[override]
-        return date.fromisoformat(value)
-
-    def to_url(self, value: date) -> str:  # type: ignore[override]
-        return value.isoformat()
-
-
-register_converter(PointNumberConverter, "point_number")
-register_converter(DayConverter, "day")
 
 app_name = "metering"
 

@@ -1,5 +1,7 @@
 """What stands in the room's addresses: case numbers and ids that could exist; anything else is no address at all."""
 
+from django.urls import register_converter
+
 
 class RelayNumber:
     """R and ten digits, as the hub issues them."""
@@ -55,13 +57,9 @@ class UndoNumber(RelayNumber):
     regex = "U[0-9]{10}"
 
 
-class Id:
-    """An id that fits a database's bigint."""
-
-    regex = "[0-9]{1,18}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int | str) -> str:
-        return str(value)
+register_converter(RelayNumber, "relay_number")
+register_converter(ApplicationNumber, "application_number")
+register_converter(QueueNumber, "queue_number")
+register_converter(ApplicationKind, "application_kind")
+register_converter(SupplyClassCode, "supply_class")
+register_converter(UndoNumber, "undo_number")

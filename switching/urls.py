@@ -1,16 +1,9 @@
 """The room's addresses (domain notes, switching §12)."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from switching.converters import (
-    ApplicationKind,
-    ApplicationNumber,
-    Id,
-    QueueNumber,
-    RelayNumber,
-    SupplyClassCode,
-    UndoNumber,
-)
+import portal.converters  # noqa: F401
+import switching.converters  # noqa: F401
 from switching.views import (
     actual_days,
     applications,
@@ -37,14 +30,6 @@ from switching.views import (
     uploads,
 )
 
-register_converter(RelayNumber, "relay_number")
-register_converter(ApplicationNumber, "application_number")
-register_converter(QueueNumber, "queue_number")
-register_converter(ApplicationKind, "application_kind")
-register_converter(SupplyClassCode, "supply_class")
-register_converter(UndoNumber, "undo_number")
-register_converter(Id, "case_id")
-
 app_name = "switching"
 urlpatterns = [
     path("relays/", relays.listing, name="relays"),
@@ -56,16 +41,16 @@ urlpatterns = [
     path("relays/<relay_number:number>/termination/", filings.page, name="filing"),
     path("relay-rules/", policies.page, name="relay-rules"),
     path("escalations/", escalations.listing, name="escalations"),
-    path("escalations/<case_id:pk>/", escalations.page, name="escalation"),
+    path("escalations/<record_id:pk>/", escalations.page, name="escalation"),
     path("relays/<relay_number:number>/evidence/", evidence.of_relay, name="relay-evidence"),
-    path("disclosures/<case_id:pk>/evidence/", evidence.of_disclosure, name="disclosure-evidence"),
-    path("evidence/<case_id:pk>/", evidence.download, name="evidence"),
+    path("disclosures/<record_id:pk>/evidence/", evidence.of_disclosure, name="disclosure-evidence"),
+    path("evidence/<record_id:pk>/", evidence.download, name="evidence"),
     path("disclosure-lists/", disclosure_lists.listing, name="disclosure-lists"),
     path("disclosure-lists/new/", disclosure_lists.draft_new, name="disclosure-draft-new"),
-    path("disclosure-lists/drafts/<case_id:pk>/", disclosure_lists.draft, name="disclosure-draft"),
-    path("disclosure-lists/<case_id:pk>/", disclosure_lists.page, name="disclosure-list"),
+    path("disclosure-lists/drafts/<record_id:pk>/", disclosure_lists.draft, name="disclosure-draft"),
+    path("disclosure-lists/<record_id:pk>/", disclosure_lists.page, name="disclosure-list"),
     path("disclosures/new/", disclosures.new, name="disclosure-new"),
-    path("disclosures/<case_id:pk>/", disclosures.page, name="disclosure"),
+    path("disclosures/<record_id:pk>/", disclosures.page, name="disclosure"),
     path("applications/", applications.listing, name="applications"),
     path("applications/new/switch-start/", applications.start_new, name="start-new"),
     path("applications/new/", kinds.choose, name="application-kinds"),
@@ -87,24 +72,24 @@ urlpatterns = [
     path("network-work/", network_work.listing, name="network-work"),
     path("meter-works/", meter_works.listing, name="meter-works"),
     path("meter-works/new/", meter_works.new, name="meter-work-new"),
-    path("meter-works/<case_id:pk>/", meter_works.page, name="meter-work"),
-    path("meter-works/<case_id:pk>/calling-off/", meter_works.calling_off, name="meter-work-calling-off"),
+    path("meter-works/<record_id:pk>/", meter_works.page, name="meter-work"),
+    path("meter-works/<record_id:pk>/calling-off/", meter_works.calling_off, name="meter-work-calling-off"),
     path("queue/", queue.listing, name="queue"),
     path("queue/<queue_number:number>/", queue.page, name="queued"),
     path("queue/<queue_number:number>/withdrawal/", queue.withdrawal, name="queue-withdrawal"),
     path("as-of/", as_of.page, name="as-of"),
     path("movements/", movements.listing, name="movements"),
-    path("movements/<case_id:pk>/withdrawal/", movements.withdrawal, name="movement-withdrawal"),
+    path("movements/<record_id:pk>/withdrawal/", movements.withdrawal, name="movement-withdrawal"),
     path("uploads/", uploads.listing, name="uploads"),
     path("uploads/new/<slug:content>/work-list.<slug:format>", uploads.work_list, name="upload-work-list"),
     path("uploads/new/<slug:content>/", uploads.new, name="upload-new"),
     path("uploads/new/<slug:content>/template.<slug:format>", uploads.template, name="upload-template"),
-    path("uploads/<case_id:pk>/", uploads.page, name="upload"),
-    path("uploads/<case_id:pk>/confirmation/", uploads.confirmation, name="upload-confirm"),
-    path("uploads/<case_id:pk>/discarding/", uploads.discard, name="upload-discard"),
-    path("uploads/<case_id:pk>/recall/", uploads.recall, name="upload-recall"),
-    path("uploads/<case_id:pk>/answers.csv", uploads.answers, name="upload-answers"),
-    path("uploads/<case_id:pk>/wrong-rows/", uploads.wrong_rows, name="upload-wrong-rows"),
+    path("uploads/<record_id:pk>/", uploads.page, name="upload"),
+    path("uploads/<record_id:pk>/confirmation/", uploads.confirmation, name="upload-confirm"),
+    path("uploads/<record_id:pk>/discarding/", uploads.discard, name="upload-discard"),
+    path("uploads/<record_id:pk>/recall/", uploads.recall, name="upload-recall"),
+    path("uploads/<record_id:pk>/answers.csv", uploads.answers, name="upload-answers"),
+    path("uploads/<record_id:pk>/wrong-rows/", uploads.wrong_rows, name="upload-wrong-rows"),
     path("rule-tables/", rule_tables.page, name="rule-tables"),
     path("identity-check/", identity.rules, name="identity-rules"),
     path("statistics/", statistics.page, name="statistics"),

@@ -193,10 +193,10 @@ def roles(request: HttpRequest, client_id: str) -> HttpResponse:
             return redirect(_page(client))
     return render(
         request,
-        "portal/api_client_roles.html",
+        "portal/person_roles.html",
         {
             "title": _("Roles of %(name)s") % {"name": client.user.name},
-            "client": client,
+            "trail": [(_("API clients"), reverse("portal:api-clients")), (client.user.name, _page(client))],
             "formset": formset,
             "refusal": refusal,
             "cancel_url": _page(client),

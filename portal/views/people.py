@@ -161,9 +161,13 @@ def roles(request: HttpRequest, username: str) -> HttpResponse:
         "portal/person_roles.html",
         {
             "title": _("Roles of %(name)s") % {"name": user},
-            "account": user,
+            "trail": [
+                (_("Accounts"), reverse("portal:people")),
+                (user, _page(user)),
+            ],
             "formset": formset,
             "refusal": refusal,
+            "cancel_url": _page(user),
         },
         status=422 if request.method == "POST" else 200,
     )

@@ -1,19 +1,18 @@
 """The room's endpoints."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
+import portal.converters  # noqa: F401
+import switching.converters  # noqa: F401
 from switching.api import applications, catalogue, disclosures, relays
-from switching.converters import ApplicationNumber, Id, RelayNumber
 
 __all__ = ["catalogue", "routes"]
-for _converter, _name in ((RelayNumber, "relay_number"), (ApplicationNumber, "application_number"), (Id, "case_id")):
-    register_converter(_converter, _name)
 
 RELAY, APPLICATION = "relays/<relay_number:number>", "applications/<application_number:number>"
 routes = [
     path("disclosures", disclosures.Disclosures.as_view(), name="disclosures"),
     path("disclosures/lists", disclosures.DisclosureLists.as_view(), name="disclosure-lists"),
-    path("disclosures/<case_id:pk>", disclosures.OneDisclosure.as_view(), name="disclosure"),
+    path("disclosures/<record_id:pk>", disclosures.OneDisclosure.as_view(), name="disclosure"),
     path("relays", relays.Relays.as_view(), name="relays"),
     path(RELAY, relays.OneRelay.as_view(), name="relay"),
     path(f"{RELAY}/judgement", relays.Judgement.as_view(), name="judgement"),
