@@ -1,7 +1,8 @@
 """The life of a company in the registry: registered, changed, taking part in areas, suspended, thawed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -126,8 +127,11 @@ def register(
             name=company.name,
             **({"starts_on": starts_on.isoformat()} if starts_on else {}),
         )
-        for part in participations:
-            take_part(company, part, by=by, now=now)
+        parts = {(part.market_role, part.area): part for part in participations}.values()
+        rows = [Participation(company=company, market_role=p.market_role, area=p.area, code=_code(p)) for p in parts]
+        with _one_code_and_one_network_operator():
+            Participation.objects.bulk_create(rows)
+        ledger.record_many([_takes_part(company, part) for part in rows], by=by, now=now)
     return company
 
 
@@ -158,9 +162,7 @@ def take_part(company: Company, part: TakesPart, *, by: User | None, now: dateti
     Raises NotAllowed, BadCode, CodeTaken, AreaTaken (an area has one network operator).
     """
     _only_the_hub(by)
-    code = part.code.strip()
-    if not re.fullmatch(r"[0-9A-Z]{5}", code):
-        raise BadCode
+    code = _code(part)
     with transaction.atomic():
         company = _locked(company)
         before = company.participations.filter(market_role=part.market_role, area=part.area).first()
@@ -168,21 +170,33 @@ def take_part(company: Company, part: TakesPart, *, by: User | None, now: dateti
             return before
         participation = before or Participation(company=company, market_role=part.market_role, area=part.area)
         participation.code = code
-        try:
-            with transaction.atomic():
-                participation.save()
-        except IntegrityError as error:
-            raise AreaTaken if "one_network_operator_per_area" in str(error) else CodeTaken from error
-        ledger.record(
-            "company takes part",
-            _subject(company),
-            by=by,
-            now=now,
-            market_role=str(part.market_role),
-            area=str(part.area),
-            code=code,
-        )
+        with _one_code_and_one_network_operator():
+            participation.save()
+        ledger.record_many([_takes_part(company, participation)], by=by, now=now)
     return participation
+
+
+def _code(part: TakesPart) -> str:
+    """The participant code as it is kept. Raises BadCode."""
+    code = part.code.strip()
+    if not re.fullmatch(r"[0-9A-Z]{5}", code):
+        raise BadCode
+    return code
+
+
+@contextmanager
+def _one_code_and_one_network_operator() -> Iterator[None]:
+    """What the database refuses of participations, by its name."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise AreaTaken if "one_network_operator_per_area" in str(error) else CodeTaken from error
+
+
+def _takes_part(company: Company, part: Participation) -> ledger.Entry:
+    detail = {"market_role": str(part.market_role), "area": str(part.area), "code": part.code}
+    return ledger.Entry("company takes part", _subject(company), detail=detail)
 
 
 def leave(company: Company, *, market_role: MarketRole | str, area: Area | str, by: User | None, now: datetime) -> None:
