@@ -151,6 +151,18 @@ def cancel(request: UsageAccessRequest, *, by: User, now: datetime) -> UsageAcce
     return found
 
 
+def note_evidence_read(request: UsageAccessRequest, *, by: User, now: datetime) -> None:
+    """Write down that the file of the consent was handed to a person of the own company."""
+    ledger.record(
+        "evidence.read",
+        subject_of(request),
+        by=by,
+        now=now,
+        purpose="download of evidence",
+        sha256=request.sha256,
+    )
+
+
 def issue_due(*, now: datetime, limit: int = 500) -> int:
     """Decide the requests whose day has come, the details compared with the contract of today; returns how many.
 
@@ -202,6 +214,7 @@ def issue_due(*, now: datetime, limit: int = 500) -> int:
                     kind="access_code_issued" if request.state == State.ISSUED else "access_code_refused",
                     subject=subject_of(request),
                     link=reverse("metering:access-request", args=[request.pk]),
+                    resource=reverse("api:usage-access-request", args=[request.pk]),
                     area=request.point.area,
                     ability=Ability.INQUIRE,
                     context={

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 
 from portal import api_clients
@@ -65,6 +66,11 @@ class Caller:
 
     def post(self, path: str, body: Any = None, **more: Any) -> Any:
         return self.call("post", path, {} if body is None else body, **more)
+
+    def send(self, path: str, entries: dict[str, Any], **more: Any) -> Any:
+        """Post a form of several parts; files are uploaded files."""
+        body = encode_multipart(BOUNDARY, entries)
+        return self.call("post", path, body, content_type=MULTIPART_CONTENT, **more)
 
     def put(self, path: str, body: Any = None, **more: Any) -> Any:
         return self.call("put", path, body, **more)

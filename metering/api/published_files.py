@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,8 +15,8 @@ from metering.models import PublishedFile
 from metering.views.handing_out import hand_out
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
+from portal.api.files import CONTENT, AsItIs
 from portal.api.paging import PageQuery
-from portal.api.parsing import AlwaysJson
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 
@@ -106,29 +105,15 @@ class PublishedFileOne(_OfOwnFiles):
         return self.one(FileShown(self.file(number)).data)
 
 
-class _Bytes(BaseRenderer):
-    media_type, format, charset = "application/octet-stream", "bin", None
-
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
-        return data
-
-
-class _AsItIs(AlwaysJson):
-    """A file is what it is, whatever a client says that it likes."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class PublishedFileContent(_OfOwnFiles):
     """The bytes of a file. ETag is its SHA-256; `Range` (with `If-Range`) goes on where a fetch broke off."""
 
     needs = {"get": Ability.COLLECT_USAGE}
-    content_negotiation_class = _AsItIs
+    content_negotiation_class = AsItIs
 
     @operation(
         _("Fetch a published file"),
-        shows={"type": "string", "format": "binary"},
+        shows=CONTENT,
         media="application/octet-stream",
         tag=TAG,
     )

@@ -3,15 +3,34 @@
 from django.urls import path
 
 import portal.converters  # noqa: F401
-from metering.api import catalogue, inquiries, inquiry_catalogue, points, published_files
+from metering.api import (
+    access_catalogue,
+    catalogue,
+    inquiries,
+    inquiry_catalogue,
+    past_usage,
+    points,
+    published_files,
+    usage_access,
+)
 
-__all__ = ["catalogue", "inquiry_catalogue", "routes"]
+__all__ = ["access_catalogue", "catalogue", "inquiry_catalogue", "routes"]
+
+ACCESS, PAST = "usage-access-requests/<record_id:pk>", "usage-inquiries/<record_id:pk>"
 routes = [
     path("consents", inquiries.Consents.as_view(), name="consents"),
     path("facility-inquiries", inquiries.Inquiries.as_view(), name="inquiries"),
     path("facility-inquiries/<record_id:pk>", inquiries.Inquiry.as_view(), name="inquiry"),
     path("searches/by-address", inquiries.AddressSearch.as_view(), name="address-search"),
     path("searches/by-meter", inquiries.MeterSearch.as_view(), name="meter-search"),
+    path("usage-access-requests", usage_access.AccessRequests.as_view(), name="usage-access-requests"),
+    path(ACCESS, usage_access.AccessRequest.as_view(), name="usage-access-request"),
+    path(f"{ACCESS}/cancellation", usage_access.AccessCancellation.as_view(), name="usage-access-cancellation"),
+    path(f"{ACCESS}/evidence", usage_access.AccessEvidence.as_view(), name="usage-access-evidence"),
+    path("usage-inquiries", past_usage.UsageInquiries.as_view(), name="usage-inquiries"),
+    path(PAST, past_usage.UsageMonths.as_view(), name="usage-inquiry"),
+    path(f"{PAST}/half-hours", past_usage.UsageHalfHours.as_view(), name="usage-half-hours"),
+    path(f"{PAST}/half-hours.csv", past_usage.UsageCsv.as_view(), name="usage-csv"),
     path("supply-points", points.Points.as_view(), name="points"),
     path("supply-points/<point_number:number>", points.Point.as_view(), name="point"),
     path("published-files", published_files.PublishedFiles.as_view(), name="published-files"),

@@ -4,7 +4,6 @@ from typing import Any
 
 import django_filters
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,6 +21,7 @@ from portal.access import Ability, needs, person
 from portal.lists import Column
 from portal.market import Area, SupplyClass
 from portal.templatetags.words import badge, class_mark, jst, point_number
+from portal.views.documents import stored
 from portal.workdays import jst_date
 
 State = UsageAccessRequest.State
@@ -176,17 +176,8 @@ def evidence(request: HttpRequest, pk: int) -> FileResponse:
     found = _own(request, pk)
     if not found.path:
         raise Http404
-    ledger.record(
-        "evidence.read",
-        access_codes.subject_of(found),
-        by=person(request),
-        now=clock.now(),
-        purpose="download of evidence",
-        sha256=found.sha256,
-    )
-    return FileResponse(
-        default_storage.open(found.path), as_attachment=True, filename=found.name, content_type=found.content_type
-    )
+    access_codes.note_evidence_read(found, by=person(request), now=clock.now())
+    return stored(found)
 
 
 def _own(request: HttpRequest, pk: int) -> UsageAccessRequest:

@@ -1,13 +1,16 @@
-"""A published file as an HTTP answer, the same at every door: ETag, parts of it, length and hash."""
+"""Usage as an HTTP answer, the same at every door: a published file (ETag, parts, hash), past half-hours as CSV."""
 
+import csv
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, http_date
 
-from metering import deliveries
+from metering import deliveries, usage_inquiries
 from metering.models import PublishedFile
+from metering.usage_inquiries import Past
 from portal import ranges
 from portal.models import User
 
@@ -59,3 +62,26 @@ def _headed(response: HttpResponseBase, file: PublishedFile, etag: str) -> HttpR
 
 def _type_of(file: PublishedFile) -> str:
     return CONTENT_TYPES.get(PublishedFile.Format(file.format), "application/octet-stream")
+
+
+class _Echo:
+    """Hands a line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def usage_as_csv(past: Past, number: str) -> StreamingHttpResponse:
+    """Every half-hour of the window, streamed; `number` is the supply point's."""
+
+    def streamed() -> Iterator[str]:
+        writer = csv.writer(_Echo())
+        yield "\ufeff"
+        for line in usage_inquiries.lines(past):
+            yield writer.writerow(line)
+
+    return StreamingHttpResponse(
+        streamed(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="usage-{number}-{past.window.last:%Y%m%d}.csv"'},
+    )

@@ -1,11 +1,9 @@
 """Pages of a usage inquiry: entering the code, thirteen months as pictures and tables, the half-hours as CSV."""
 
-import csv
-from collections.abc import Iterator
 from datetime import date
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
@@ -14,16 +12,10 @@ from metering.charts import HalfHours, Month
 from metering.forms_access import CodeForm
 from metering.inquiries import Refused
 from metering.models import UsageAccessRequest, UsageInquiry
+from metering.views.handing_out import usage_as_csv
 from portal import clock
 from portal.access import Ability, needs, person
 from portal.workdays import ONE_DAY
-
-
-class _Echo:
-    """Hands a line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 @needs(Ability.INQUIRE)
@@ -85,19 +77,7 @@ def as_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
         past = usage_inquiries.read(found, by=person(request), now=clock.now(), way="csv")
     except Refused as refusal:
         return _closed(request, found, refusal)
-
-    def streamed() -> Iterator[str]:
-        writer = csv.writer(_Echo())
-        yield "\ufeff"
-        for line in usage_inquiries.lines(past):
-            yield writer.writerow(line)
-
-    name = f"usage-{found.request.point.number}-{past.window.last:%Y%m%d}.csv"
-    return StreamingHttpResponse(
-        streamed(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return usage_as_csv(past, found.request.point.number)
 
 
 def _own(request: HttpRequest, pk: int) -> UsageInquiry:

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal import api_clients, certificate_files, certificates, gates, quotas
+from portal import api_clients, attachments, certificate_files, certificates, gates, quotas
 from portal.api import problems
 from portal.api.problems import Kind
 from portal.clock import now as moment
@@ -60,4 +60,32 @@ problems.of_verbs(
         certificate_files.WeakKey: _("The key has too few bits; an RSA key needs at least 2048."),
         certificate_files.WrongOrganisation: _("The subject's organisation (O) is not your company's name."),
     },
+)
+problems.of_verbs(
+    "files",
+    {
+        attachments.Empty: 422,
+        attachments.TooLarge: 413,
+        attachments.UnknownKind: 422,
+        attachments.OtherContent: 422,
+        attachments.Infected: 422,
+    },
+    fields=dict.fromkeys(
+        (
+            *(attachments.Empty, attachments.TooLarge, attachments.UnknownKind),
+            *(attachments.OtherContent, attachments.Infected),
+        ),
+        "file",
+    ),
+)
+problems.register(
+    Kind(
+        "files.not_scanned",
+        503,
+        attachments.NotScanned.sentence,
+        (attachments.NotScanned,),
+        say=str,
+        fields=lambda error: ["file"],
+        retry_after=lambda error: 120,
+    )
 )

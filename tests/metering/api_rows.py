@@ -6,7 +6,7 @@ from metering.models import PublishedFile
 from metering.publication import publish_day
 from tests.api_rows import ApiRow
 from tests.cast import NOW, Cast, make_points
-from tests.metering import api_rows_asking
+from tests.metering import api_rows_access, api_rows_asking
 from tests.metering.delivering import DAY, block_of, csv_of, deliver
 
 
@@ -30,6 +30,7 @@ def a_day(cast: Cast) -> dict[str, Any]:
 UMI = "umi.usage"
 ROWS = {
     **api_rows_asking.ROWS,
+    **api_rows_access.ROWS,
     "api:published-files": ApiRow({"get": UMI}),
     "api:published-files-again": ApiRow({"post": UMI}, bodies={"post": {"first": 1, "last": 1}}, good=()),
     "api:published-file": ApiRow({"get": UMI}, kwargs=a_number_of_umi),
