@@ -13,6 +13,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection, connections
 
+SECONDS = 120  # no piece of work under test takes a tenth of it
 ROOMS = tuple(str(settings.BASE_DIR / room) for room in ("portal", "metering", "switching"))
 
 
@@ -21,7 +22,7 @@ def lines_of(work: Callable[[], Any]) -> int:
     reader, writer = os.pipe()
     pid = _fork(lambda: os.write(writer, str(_traced(work, None)).encode()))
     os.close(writer)
-    _, status = os.waitpid(pid, 0)
+    status = _status_of(pid)
     count = os.read(reader, 20)
     os.close(reader)
     assert status == 0, "the work itself failed"
@@ -92,9 +93,23 @@ def _traced(work: Callable[[], Any], kill_before: int | None) -> int:
     return passed
 
 
+def _status_of(pid: int) -> int:
+    """How the process ended; one that does not end within its time is killed and fails the test."""
+    end = time.monotonic() + SECONDS
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise AssertionError(f"the work was not done within {SECONDS} s")
+        time.sleep(0.002)
+
+
 def _ended(pid: int) -> bool:
     """Wait for the process, and for the database to have undone or finished what it was at."""
-    _, status = os.waitpid(pid, 0)
+    status = _status_of(pid)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the work failed before it was killed"
     end = time.monotonic() + 60
     with connection.cursor() as cursor:
