@@ -13,7 +13,18 @@ from metering import inquiries
 from metering.models import Consent
 from portal.market import Area, SupplyClass
 from portal.models import User
-from switching import applications, deadlines, disclosures, effects, evidence, matching, relays, threads
+from switching import (
+    answer_duties,
+    applications,
+    deadlines,
+    disclosures,
+    effects,
+    evidence,
+    filings,
+    matching,
+    relays,
+    threads,
+)
 from switching.demo import holders, places
 from switching.demo.clock import Clock
 from switching.demo.estate import Site, Wanted
@@ -24,6 +35,7 @@ from switching.models import Application, Disclosure, Evidence, Relay
 from switching.reasons import Reason
 from switching.relays import Request, Verdict
 from switching.states import RelayState
+from switching.tasks import UNDOING
 
 DAYS_TOLD = 64
 """How far back the oldest story begins."""
@@ -403,31 +415,34 @@ class Teller:
                 continue  # the refusal stands in the ledger, as it would
 
 
+AT_MIDNIGHT = (
+    matching.hand_over_due,
+    effects.take_effect_due,
+    filings.close_unfiled,
+    matching.close_unmatched,
+    *UNDOING,
+)
+AT_NOON = (relays.remind_due, answer_duties.remind_due, matching.match_waiting)
+AT_CLOSING = (relays.expire_overdue, filings.escalate_filings, answer_duties.escalate_overdue)
+
+
 def work_of_the_hub(clock: Clock) -> Story:
-    """What the hub's workers do by themselves: after midnight, at noon and when judgements fall due."""
+    """What the hub's workers do by themselves: after midnight, at noon and when answers fall due."""
     day = clock.today - timedelta(days=DAYS_TOLD)
     while day <= clock.today:
         now = yield clock.at(day, 0, 1)
-        work(matching.hand_over_due, effects.take_effect_due, matching.close_unmatched, now=now)
+        work(*AT_MIDNIGHT, now=now)
         if clock.workdays.is_open(day):
             now = yield clock.at(day, 12, 45)
-            work(relays.remind_due, matching.match_waiting, now=now)
+            work(*AT_NOON, now=now)
             now = yield clock.at(day, 17, 1)
-            work(relays.expire_overdue, now=now)
+            work(*AT_CLOSING, now=now)
         day += timedelta(days=1)
 
 
 def sweep(now: datetime) -> None:
-    """Everything that is due now: hand-overs, reminders, expiry, matching, cut-offs."""
-    work(
-        matching.hand_over_due,
-        effects.take_effect_due,
-        relays.remind_due,
-        relays.expire_overdue,
-        matching.match_waiting,
-        matching.close_unmatched,
-        now=now,
-    )
+    """Everything that is due now."""
+    work(*AT_MIDNIGHT, *AT_NOON, *AT_CLOSING, now=now)
 
 
 def work(*verbs: Callable[..., int], now: datetime) -> None:

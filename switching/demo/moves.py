@@ -52,6 +52,7 @@ PLANS: tuple[Plan, ...] = (
     Plan(Kind.TERMINATION, "umi", LV, "submitted", 1, 5, {"work_contact": "海 管理人室"}),
     Plan(Kind.TERMINATION, "sora", LV, "draft", 1, 12),
     Plan(Kind.TERMINATION, "umi", LV, "accepted", 3, 14, {"removal": True}),
+    Plan(Kind.TERMINATION, "sora", LV, "accepted", 2, 20),
     Plan(Kind.RECONNECTION, "sora", LV, "in_effect", 4, -6),
     Plan(Kind.RECONNECTION, "umi", LV, "rejected", 3, 2),
     Plan(Kind.AMPERE_CHANGE, "umi", LV, "completed", 9, 7),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from django.conf import settings
@@ -29,7 +29,20 @@ from portal import jobs
 from portal.models import Company, LedgerEntry, Notice, User
 from portal.workdays import JST
 from switching import statistics
-from switching.demo import access, cases, desk, estate, files, moves, newcomers, usage_checks, usage_files, watch
+from switching.demo import (
+    access,
+    cases,
+    desk,
+    estate,
+    files,
+    moves,
+    network,
+    newcomers,
+    undoing,
+    usage_checks,
+    usage_files,
+    watch,
+)
 from switching.demo import market as people_and_companies
 from switching.demo import readings as half_hours
 from switching.demo.clock import Clock
@@ -39,7 +52,7 @@ from switching.demo.usage_files import Story
 from switching.models import Application, Relay
 
 JOB, VERSION = "seed_demo", "1"
-FEWEST_POINTS = 80
+FEWEST_POINTS = 110
 DAYS_BEFORE = 520
 """How long before today the market opened: early enough for 14 months of usage."""
 NEWER_DISCLOSURE = 24
@@ -125,14 +138,17 @@ class _Walk:
         stories: list[Story] = [self._fixed_usage(), self._second_edition(), cases.work_of_the_hub(clock)]
         for at, (plan, site) in enumerate(zip(cases.PLANS, self.sites, strict=False)):
             stories.append(teller.tell(plan, site, minute=at * 13))
-        first = len(cases.PLANS)
-        stories += moves.stories(teller, self.sites[first : first + len(moves.WANTED)])
+        left = iter(self.sites[len(cases.PLANS) :])
+        stories += moves.stories(teller, list(islice(left, len(moves.WANTED))))
+        stories += undoing.stories(teller, list(islice(left, len(undoing.WANTED))))
+        stories += network.stories(teller, list(islice(left, len(network.WANTED))))
+        others = list(left)
         supplied = [site for site in self.sites if site.wanted.retailer in ("sora", "umi")]
         stories.append(teller.ask_around(supplied[-18:]))
         senders = usage_files.senders(self.market, self.sites, self.readings, today)
         stories += [usage_files.deliver(sender, clock) for sender in senders]
         kaze = next(sender for sender in senders if sender.key == "kaze")
-        usage_checks.leave_out(kaze, self.sites[first + len(moves.WANTED) :], clock)
+        usage_checks.leave_out(kaze, others, clock)
         stories += [
             usage_checks.trickle(kaze, clock),
             usage_checks.read_registers(kaze, clock),
@@ -148,7 +164,7 @@ class _Walk:
             files.send(self.market, self.sites, clock),
             access.change_staff(self.market, clock),
             access.bring_certificates(self.market, clock),
-            access.pass_the_quota(teller, access.free_sites(self.sites[len(cases.PLANS) :], market=self.market)),
+            access.pass_the_quota(teller, access.free_sites(others, market=self.market)),
         ]
         stories.append(newcomers.apply(self.market, clock))
         play(stories, until=clock.end)
@@ -161,7 +177,11 @@ class _Walk:
         self.readings: Readings = (
             half_hours.read(self.sources.half_hours) if self.sources.half_hours else half_hours.generate(SEED)
         )
-        wanted = estate.fill([*(plan.wanted for plan in cases.PLANS), *moves.WANTED], self.points_wanted, self.rng)
+        wanted = estate.fill(
+            [*(plan.wanted for plan in cases.PLANS), *moves.WANTED, *undoing.WANTED, *network.WANTED],
+            self.points_wanted,
+            self.rng,
+        )
         places = Places(self.rng, self.sources.addresses)
         self.sites = estate.draw(wanted, places=places, readings=self.readings, today=today, rng=self.rng)
         calendar: dict[tuple[str, int], list[date]] = defaultdict(list)

@@ -50,7 +50,22 @@ from switching.demo.clock import Clock
 from switching.demo.places import Places
 from switching.identity import Verdict
 from switching.management.commands.seed_demo import SHARED
-from switching.models import Application, DisclosureVersion, Match, QueuedRegistration, Relay, RetailerPolicy, Step
+from switching.models import (
+    ActualDay,
+    Application,
+    Cancellation,
+    Content,
+    DisclosureVersion,
+    Escalation,
+    Match,
+    MeterWork,
+    QueuedRegistration,
+    Relay,
+    RetailerPolicy,
+    Step,
+    UndoCase,
+    Upload,
+)
 from switching.states import ApplicationState, RelayState
 
 NOW = datetime(2026, 11, 24, 10, 50, tzinfo=JST)  # the Tuesday after a long weekend
@@ -131,11 +146,44 @@ def test_contract_numbers_follow_their_retailers_own_rule(market: None) -> None:
 
 def test_relays_and_applications_stand_in_every_state(market: None) -> None:
     assert set(Relay.objects.values_list("state", flat=True)) == set(RelayState.values)
-    rare = {ApplicationState.SCHEDULED, ApplicationState.SUPERSEDED}
+    rare = {ApplicationState.SUPERSEDED}
     assert set(Application.objects.values_list("state", flat=True)) >= set(ApplicationState) - rare
     assert set(Relay.objects.values_list("point__supply_class", flat=True)) == {"LV", "HV", "FIT"}
     assert not Match.objects.exclude(stuck_because="").exists()
     assert Step.objects.filter(at__gt=NOW).count() == 0
+
+
+def test_switches_are_being_undone_in_every_way(market: None) -> None:
+    assert set(UndoCase.objects.values_list("kind", "state")) >= {
+        ("cooling_off", "done"),
+        ("cooling_off", "asked"),
+        ("cooling_off", "going"),
+        ("reversal", "asked"),
+        ("reversal", "done"),
+        ("reversal", "escalated"),
+        ("fraud", "asked"),
+        ("dark_point", "kept"),
+    }
+    asked = set(Cancellation.objects.values_list("status", flat=True))
+    assert asked == {Cancellation.Status.REQUESTED, Cancellation.Status.REFUSED}
+
+
+def test_the_network_operator_has_work_in_every_state(market: None) -> None:
+    exchanges = MeterWork.objects.filter(application=None)
+    assert exchanges.filter(done_on__isnull=False).count() == 1
+    assert exchanges.filter(cancelled_at__isnull=False).count() == 1
+    open_days = set(exchanges.filter(done_on=None, cancelled_at=None).values_list("planned_on", flat=True))
+    assert min(open_days) < TODAY < max(open_days)
+    assert MeterWork.objects.filter(kind=MeterWork.Kind.REMOVE, application__state="scheduled").exists()
+    assert ActualDay.objects.count() == 1
+    file = Upload.objects.get(content=Content.NETWORK_ANSWERS)
+    assert (file.rows_good, file.rows_wrong) == (2, 1) and file.state == Upload.State.CHECKED
+
+
+def test_the_first_sweep_after_it_finds_nothing_left(market: None) -> None:
+    before = Escalation.objects.count()
+    cases.sweep(NOW)
+    assert Escalation.objects.count() == before
 
 
 def test_relays_wait_with_several_deadlines_and_every_verdict(market: None) -> None:
@@ -330,7 +378,11 @@ def test_a_crash_leaves_the_database_empty(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--points", "12"], "少なくとも80件"), (["--today", "1 April"], "1 April"), (["--points", "many"], "many")],
+    [
+        (["--points", "12"], f"少なくとも{seed.FEWEST_POINTS}件"),
+        (["--today", "1 April"], "1 April"),
+        (["--points", "many"], "many"),
+    ],
 )
 def test_bad_arguments_get_a_sentence(arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
@@ -420,7 +472,9 @@ def test_the_shared_folder_is_looked_for_beside_the_repository() -> None:
 
 
 def test_every_other_kind_of_application_is_told(market):
-    others = Application.objects.exclude(kind__in=["switch_start", "switch_termination"])
+    others = Application.objects.exclude(kind__in=["switch_start", "switch_termination"]).exclude(
+        point__in=UndoCase.objects.values("point")  # a return is filed by its undoing
+    )
     found = others.filter(upload_rows=None)  # those of a file are told by the file
     assert sorted(found.values_list("kind", flat=True)) == sorted(str(plan.kind) for plan in moves.PLANS)
     states = set(found.values_list("state", flat=True))
