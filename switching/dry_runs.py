@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from metering import meters
 from portal import ledger
 from portal.models import User
 from switching.sentences import sentence
@@ -42,4 +43,5 @@ def outcome(
     )
     if refusal is None:
         return Outcome(True, _("Every rule is met. Nothing was filed, and nobody was told."), notes)
-    return Outcome(False, _("As it stands it would be refused: %(sentence)s") % {"sentence": sentence(refusal)}, notes)
+    said = str(refusal) if isinstance(refusal, meters.NotPossible) else sentence(refusal)
+    return Outcome(False, _("As it stands it would be refused: %(sentence)s") % {"sentence": said}, notes)

@@ -9,15 +9,18 @@ from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, CharField, QuerySet, TextChoices, Value, When
+from django.utils.translation import gettext_lazy as _
 
 from metering import history_checks, meters, registers
 from metering.models import SupplyPoint
 from metering.supply import period_of
 from portal import ahead, gates, ledger, outbox
-from portal.access import Ability, covers
+from portal.access import Ability, covers, within
 from portal.models import Function, User
 from portal.workdays import jst_date
 from switching import notices, traces
@@ -91,6 +94,29 @@ class Done:
     new_meter: meters.NewMeter | None = None
     old_reading_wh: int | None = None
     new_reading_wh: int | None = None
+
+
+class Standing(TextChoices):
+    """Where work at a meter stands."""
+
+    PLANNED = "planned", _("planned")
+    DONE = "done", _("done")
+    CALLED_OFF = "called_off", _("called off")
+
+
+def on_network_of(user: User) -> QuerySet[Any]:
+    """Work at the meters of the person's network, inside the areas and classes, with where it `stands`."""
+    return MeterWork.objects.filter(
+        within(user, Ability.ANSWER_APPLICATION, area="point__area", supply_class="point__supply_class"),
+        point__network_operator=user.company,
+    ).annotate(
+        stands=Case(
+            When(done_on__isnull=False, then=Value(Standing.DONE.value)),
+            When(cancelled_at__isnull=False, then=Value(Standing.CALLED_OFF.value)),
+            default=Value(Standing.PLANNED.value),
+            output_field=CharField(),
+        )
+    )
 
 
 def plan(

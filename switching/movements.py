@@ -43,9 +43,9 @@ class DateNotPossible(NotPossible):
 
     field = "wished_on"
 
-    def __init__(self, first: date, last: date) -> None:
-        super().__init__(f"{first} to {last}")
-        self.first, self.last = first, last
+    def __init__(self, earliest: date, latest: date) -> None:
+        super().__init__(f"{earliest} to {latest}")
+        self.earliest, self.latest = earliest, latest
 
 
 class AlreadyOurs(NotPossible):

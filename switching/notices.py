@@ -23,6 +23,7 @@ def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object)
         kind=kind,
         subject=relay.number,
         link=reverse("switching:relay", args=[relay.number]),
+        resource=f"/api/v1/relays/{relay.number}",
         area=relay.point.area,
         ability=Ability.SEE_RELAYS,
         context={
@@ -47,7 +48,7 @@ def to_the_hub(case: Relay | Application, kind: str, hub_id: int, **context: obj
     else:
         [post] = about_application(case, kind, hub_id, **context)
     link = f"{reverse('switching:escalations')}?q={case.number}"
-    return replace(post, ability=Ability.WORK_ESCALATIONS, link=link)
+    return replace(post, ability=Ability.WORK_ESCALATIONS, link=link, resource="")
 
 
 def about_application(application: Application, kind: str, *recipient_ids: int, **context: object) -> list[Post]:
@@ -59,6 +60,7 @@ def about_application(application: Application, kind: str, *recipient_ids: int, 
         kind=kind,
         subject=application.number,
         link=reverse("switching:application", args=[application.number]),
+        resource=f"/api/v1/applications/{application.number}",
         area=application.point.area,
         ability=Ability.SEE_APPLICATIONS,
         context={
@@ -80,6 +82,7 @@ def about_point(point: SupplyPoint, kind: str, *recipient_ids: int, **context: o
             kind=kind,
             subject=point.number,
             link=reverse("metering:point", args=[point.number]),
+            resource=f"/api/v1/supply-points/{point.number}",
             area=point.area,
             ability=Ability.SEE_POINTS,
             context={key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},

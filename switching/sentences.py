@@ -21,6 +21,7 @@ from switching import (
     exits,
     frauds,
     meter_works,
+    movements,
     policies,
     registration_queue,
     relays,
@@ -42,6 +43,7 @@ Refusal = (
     | escalations.NotPossible
     | undoing.NotPossible
     | evidence.NotPossible
+    | movements.NotPossible
 )
 
 
@@ -272,6 +274,18 @@ SENTENCES: dict[type[Exception], str | Promise] = {
         "and a reading belongs to a meter that is named. Please complete the meter numbers."
     ),
     meter_works.WorkIsOver: _("This work has been reported or called off already. Nothing was changed."),
+    # Movement information
+    movements.NotPossible: _("The plan cannot be taken this way. Please compare it with the list of movements."),
+    movements.NotYours: _("Your role does not cover this area and class of supply."),
+    movements.NoPartInArea: _("Your company has no participant code as a retailer in the area of this number."),
+    movements.DateNotPossible: _("The wished date must lie from %(earliest)s to %(latest)s."),
+    movements.AlreadyOurs: _("Your company supplies this point already; there is nothing to switch."),
+    movements.NobodySupplies: _("Nobody supplies this point. Please plan a reconnection instead of a switch."),
+    movements.SomebodySupplies: _("Somebody supplies this point. Please plan a switch instead of a reconnection."),
+    movements.NotOurs: _("An ampere change is planned by who supplies the point, and that is not your company."),
+    movements.PointRemoved: _("The equipment at this point was removed."),
+    movements.ToldAlready: _("This very plan is told already; nothing is done."),
+    movements.Over: _("This plan has ended already."),
     # Disclosures
     disclosures.NotPossible: _("The explanation cannot be recorded. Please begin again from the facility inquiry."),
     disclosures.NotYours: _NOT_YOUR_ROLE,
@@ -431,6 +445,7 @@ _VALUES: dict[type[Exception], Callable[[Any], dict[str, str]]] = {
     applications.AlreadyMoved: _state,
     actual_days.LongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
     meter_works.DoneLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},
+    movements.DateNotPossible: _dates,
     disclosures.NotAllAcknowledged: _missing,
     disclosures.OutdatedVersion: lambda refusal: {"version": str(refusal.current.version)},
     disclosures.ExplainedTooLongAgo: lambda refusal: {"oldest": jst(refusal.oldest)},

@@ -3,6 +3,7 @@
 api = calling.caller(cast, "sora", "relay", "inquiry")      the roles sora's program holds
 api.get("/relays"), api.post("/relays", {...})              below /api/v1; answers have .json()
 api.post("/relays", {...}, key="k1", headers={"If-Match": tag})
+good(answer), refused(answer, 409, "relays.point_busy")     what it says, or the problem
 """
 
 import json
@@ -88,3 +89,16 @@ def caller(cast: Cast, company: str, *roles: str | Hold, now: datetime = NOW, la
 def nobody() -> Caller:
     """Calls without any token."""
     return Caller(None)
+
+
+def good(answer: Any, status: int = 200) -> Any:
+    """What a call that succeeded says."""
+    assert answer.status_code == status, answer.content.decode()
+    return answer.json()
+
+
+def refused(answer: Any, status: int, code: str) -> Any:
+    """The problem of a call that was refused so."""
+    said = answer.json()
+    assert (answer.status_code, said.get("code")) == (status, code), said
+    return said

@@ -1,5 +1,6 @@
 """Applications of every kind: checked, kept as drafts, filed, corrected, cancelled, completed, listed and read."""
 
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from portal.api.paging import PageQuery
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching import applications, entries, kinds, registration_queue, sights, traces
-from switching.api.common import asked_point, checked, number_in
+from switching.api.common import DeedEntries, act, asked_point, checked, number_in
 from switching.api.relays import QueuedShown
 from switching.entries import PHASES
 from switching.kinds import Filer
@@ -69,6 +70,9 @@ class ApplicationShown(serializers.Serializer):
     is_own = serializers.BooleanField(help_text="False: on your network.")
     relay = serializers.CharField(allow_null=True)
     desired_date = serializers.DateField()
+    answer_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the network operator's answer is due, where it was asked for one."
+    )
     matching_deadline = serializers.DateField(allow_null=True)
     switch_date = serializers.DateField(allow_null=True)
     planned_on = serializers.DateField(allow_null=True)
@@ -78,9 +82,43 @@ class ApplicationShown(serializers.Serializer):
     is_stuck = serializers.BooleanField()
 
 
+class AnswerShown(serializers.Serializer):
+    verdict = serializers.CharField()
+    codes = serializers.ListField(child=serializers.CharField())
+    text = serializers.CharField(allow_blank=True)
+    at = serializers.DateTimeField()
+
+
+class StopShown(serializers.Serializer):
+    status = serializers.CharField(help_text="`requested`, `done` (stopped) or `refused`.")
+    reason = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    answer = serializers.CharField(allow_blank=True)
+
+
+class WorkOfApplication(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    kind = serializers.CharField()
+    planned_on = serializers.DateField()
+    done_on = serializers.DateField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+
+
+class ActualDayShown(serializers.Serializer):
+    believed = serializers.DateField(help_text="The day the hub held until then.")
+    actual = serializers.DateField()
+    cause = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class ApplicationDetails(ApplicationShown):
     entries = serializers.DictField()
     revision = serializers.IntegerField(help_text="The number of the newest revision.")
+    answers = AnswerShown(many=True, help_text="Of the network operator.")
+    stop_requests = StopShown(many=True, help_text="Newest first.")
+    meter_works = WorkOfApplication(many=True, help_text="Newest first.")
+    actual_days = ActualDayShown(many=True)
 
 
 class ApplicationQuery(PageQuery):
@@ -90,7 +128,7 @@ class ApplicationQuery(PageQuery):
     area = serializers.ChoiceField(choices=Area.choices, required=False)
 
 
-def _rows(view: Endpoint) -> QuerySet[Application]:
+def visible(view: Endpoint) -> QuerySet[Application]:
     return Application.objects.visible_to(view.by).select_related(
         "point__network_operator", "retailer", "relay", "match"
     )
@@ -104,8 +142,8 @@ def shown(application: Application, view: Endpoint, *, in_list: bool = False) ->
     said: dict[str, Any] = {
         name: getattr(application, name)
         for name in (
-            *("number", "kind", "state", "desired_date", "matching_deadline", "planned_on", "in_effect_on"),
-            *("filed_at", "completed_at"),
+            *("number", "kind", "state", "desired_date", "answer_due_at", "matching_deadline", "planned_on"),
+            *("in_effect_on", "filed_at", "completed_at"),
         )
     }
     said |= {
@@ -123,6 +161,8 @@ def shown(application: Application, view: Endpoint, *, in_list: bool = False) ->
     newest = application.revisions.order_by("-number").first()
     said["entries"] = entries.of(application, rule) if rule else {}
     said["revision"] = newest.number if newest else 0
+    said["answers"], said["actual_days"] = application.answers.all(), application.actual_days.all()
+    said["stop_requests"], said["meter_works"] = application.cancellations.all(), application.meter_works.all()
     return ApplicationDetails(said).data
 
 
@@ -135,7 +175,7 @@ class Applications(Endpoint):
     def get(self, request: Request) -> Response:
         query = self.query(ApplicationQuery)
         paths = {"kind": "kind", "state": "state", "supply_class": "point__supply_class", "area": "point__area"}
-        rows = _rows(self).filter(**{path: query[name] for name, path in paths.items() if name in query})
+        rows = visible(self).filter(**{path: query[name] for name, path in paths.items() if name in query})
         return self.page(rows, lambda found: shown(found, self, in_list=True), query)
 
     @operation(
@@ -197,7 +237,7 @@ class Applications(Endpoint):
         if isinstance(made, QueuedRegistration):
             said = {"queue_number": made.number, "point": point.number, "entered_at": made.entered_at}
             return Response(QueuedShown(said).data, status=202)
-        return self.created(shown(_one(self, made.number), self), "api:application", made.number)
+        return self.created(shown(one(self, made.number), self), "api:application", made.number)
 
     def _point(self, kind: str, text: str) -> SupplyPoint:
         """The own point, or for who comes new to it the point of a facility inquiry."""
@@ -223,12 +263,12 @@ def _class_of(number: str) -> str:
     return SupplyPoint.objects.filter(number=number).values_list("supply_class", flat=True).first() or ""
 
 
-def _one(view: Endpoint, number: str) -> Application:
-    return get_object_or_404(_rows(view), number=number)
+def one(view: Endpoint, number: str) -> Application:
+    return get_object_or_404(visible(view), number=number)
 
 
-def _own(view: Endpoint, number: str) -> Application:
-    rows = _rows(view).filter(retailer=view.by.company).exclude(kind=Kind.SWITCH_TERMINATION)
+def own(view: Endpoint, number: str) -> Application:
+    rows = visible(view).filter(retailer=view.by.company).exclude(kind=Kind.SWITCH_TERMINATION)
     return get_object_or_404(rows, number=number)
 
 
@@ -246,9 +286,9 @@ class OneApplication(Endpoint):
 
     @operation(_("Read an application"), shows=ApplicationDetails)
     def get(self, request: Request, number: str) -> Response:
-        found = _one(self, number)
+        found = one(self, number)
         if sights.note(found, by=self.by, now=self.now):
-            found = _one(self, number)
+            found = one(self, number)
         if found.holder_name and found.retailer_id != self.by.company_id:
             ledger.record(
                 "application.read",
@@ -264,9 +304,9 @@ class OneApplication(Endpoint):
     )
     def put(self, request: Request, number: str) -> Response:
         entered = self.entries(CorrectionEntries)
-        found = _own(self, number)
+        found = own(self, number)
         Application.objects.select_for_update(of=("self",)).get(pk=found.pk)
-        found = _own(self, number)
+        found = own(self, number)
         self.must_match(shown(found, self))
 
         def correct(*, dry_run: bool) -> Application:
@@ -290,33 +330,30 @@ class OneApplication(Endpoint):
                 trace_id=self.trace_id,
             )
         correct(dry_run=False)
-        return self.one(shown(_one(self, number), self))
+        return self.one(shown(one(self, number), self))
 
 
-class MoveEntries(Entries):
-    dry_run = serializers.BooleanField(default=False)
-
-
-class CancellationEntries(MoveEntries):
+class CancellationEntries(DeedEntries):
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class Move(Endpoint):
     """A deed on one application that needs no more than its name."""
 
-    def moved(self, found: Application, deed: Any, *, name: str, dry_run: bool) -> Response:
+    def moved(self, found: Application, verb: Any, *, name: str, dry_run: bool) -> Response:
         """Ask the verb, or do it and show the application as it stands then."""
-        if dry_run:
-            return checked(
-                lambda: deed(dry_run=True),
-                name=f"application.{name}",
-                subject=traces.subject_of(found),
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
-            )
-        deed(dry_run=False)
-        return self.one(shown(_one(self, found.number), self))
+        return act(
+            self,
+            verb,
+            name=f"application.{name}",
+            subject=traces.subject_of(found),
+            dry_run=dry_run,
+            then=lambda done: self.one(shown(one(self, found.number), self)),
+        )
+
+    def on_network(self, number: str) -> Application:
+        """An application on the caller's own network. Raises Http404."""
+        return get_object_or_404(visible(self).filter(point__network_operator=self.by.company), number=number)
 
 
 class Cancellation(Move):
@@ -332,15 +369,15 @@ class Cancellation(Move):
         tag="applications",
     )
     def post(self, request: Request, number: str) -> Response:
-        entered, found = self.entries(CancellationEntries), _own(self, number)
+        entered, found = self.entries(CancellationEntries), own(self, number)
         return self.moved(
             found,
-            lambda dry_run: applications.cancel(
+            partial(
+                applications.cancel,
                 application_id=found.pk,
                 by=self.by,
                 now=self.now,
                 reason=entered.get("reason", ""),
-                dry_run=dry_run,
             ),
             name="cancel",
             dry_run=entered["dry_run"],
@@ -352,12 +389,12 @@ class Filing(Move):
 
     needs = {"post": Ability.FILE_APPLICATION}
 
-    @operation(_("File a draft"), entries=MoveEntries, shows=ApplicationDetails, checks=True, tag="applications")
+    @operation(_("File a draft"), entries=DeedEntries, shows=ApplicationDetails, checks=True, tag="applications")
     def post(self, request: Request, number: str) -> Response:
-        entered, found = self.entries(MoveEntries), _own(self, number)
+        entered, found = self.entries(DeedEntries), own(self, number)
         return self.moved(
             found,
-            lambda dry_run: applications.file_draft(application_id=found.pk, by=self.by, now=self.now, dry_run=dry_run),
+            partial(applications.file_draft, application_id=found.pk, by=self.by, now=self.now),
             name="file_draft",
             dry_run=entered["dry_run"],
         )
@@ -370,19 +407,16 @@ class Completion(Move):
 
     @operation(
         _("Report the paperwork completed"),
-        entries=MoveEntries,
+        entries=DeedEntries,
         shows=ApplicationDetails,
         checks=True,
         tag="applications",
     )
     def post(self, request: Request, number: str) -> Response:
-        entered, found = self.entries(MoveEntries), self._on_network(number)
+        entered, found = self.entries(DeedEntries), self.on_network(number)
         return self.moved(
             found,
-            lambda dry_run: applications.complete(application_id=found.pk, by=self.by, now=self.now, dry_run=dry_run),
+            partial(applications.complete, application_id=found.pk, by=self.by, now=self.now),
             name="complete",
             dry_run=entered["dry_run"],
         )
-
-    def _on_network(self, number: str) -> Application:
-        return get_object_or_404(_rows(self).filter(point__network_operator=self.by.company), number=number)

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
+from metering import meters
 from portal.api import problems
 from portal.api.problems import Kind
-from switching import applications, relays
+from switching import actual_days, applications, dark_points, meter_works, movements, relays, undoing
 from switching.sentences import SENTENCES, named_field, sentence
 
 NOT_OURS = {"NotYours", "NotYourList", "NoPartInArea", "NotAllowed"}
@@ -17,6 +20,8 @@ STATE = {
     *("OutOfSequence", "OutOfOwnSequence", "StateDoesNotFit", "AskedAlready", "Answered", "UndoneOtherwise", "TooMany"),
     *("DraftGone", "ThreadFull", "NotWaiting", "NothingAsked", "PersonGone", "FormerHasLeft", "NoNetworkOperator"),
     *("NotARetailer", "DisclosureMissing", "DisclosureOfAnother", "OutdatedVersion", "NothingChanged"),
+    *("NobodySupplies", "SomebodySupplies", "PointRemoved", "ToldAlready", "Over", "BeingUndone", "SupplyMovedOn"),
+    *("SameDay", "NoDayOfSupply"),
 }
 
 
@@ -31,6 +36,8 @@ def _status(refusal: type[Exception]) -> int:
 
 def _named(refusal: Exception) -> list[str]:
     field = named_field(refusal)
+    if isinstance(refusal, movements.NotPossible) and field == "supply_point":
+        field = "point"  # in files the column has its long name
     return [field] if field else []
 
 
@@ -56,6 +63,10 @@ def _state(refusal: Any) -> dict[str, Any]:
     return {"state": str(refusal.state)}
 
 
+def _oldest(refusal: Any) -> dict[str, Any]:
+    return {"oldest": refusal.oldest.isoformat()}
+
+
 MORE: dict[type[Exception], Callable[[Any], dict[str, Any]]] = {
     applications.OutOfOwnSequence: _contradicts,
     applications.OutOfSequence: lambda refusal: {"contradicts": {"is_told": False}},
@@ -65,6 +76,12 @@ MORE: dict[type[Exception], Callable[[Any], dict[str, Any]]] = {
     applications.BackDated: _window,
     relays.AlreadyMoved: _state,
     relays.DateNotPossible: _window,
+    movements.DateNotPossible: _window,
+    movements.ToldAlready: lambda refusal: {"movement": refusal.movement.pk},
+    meter_works.DoneLongAgo: _oldest,
+    actual_days.LongAgo: _oldest,
+    undoing.AlreadyMoved: _state,
+    dark_points.EndsTooSoon: _window,
 }
 
 problems.register(
@@ -80,4 +97,13 @@ problems.register(
         )
         for refusal, words in SENTENCES.items()
     )
+)
+problems.of_verbs(
+    "meters",
+    {meters.NotPossible: 422, meters.NoSuchMeter: 422, meters.MeterStandsAlready: 409},
+    fields={meters.NoSuchMeter: "old_meter", meters.MeterStandsAlready: "new_meter"},
+    sentences={
+        meters.NoSuchMeter: _("No meter of this number stood at the point on that day."),
+        meters.MeterStandsAlready: _("A meter of the new number has been recorded at this point already."),
+    },
 )

@@ -5,17 +5,23 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 from rest_framework.response import Response
 
+from metering import meters
 from metering.models import FacilityInquiry, SupplyPoint
 from metering.points import WrongNumber, normalise_number
 from portal.access import Ability, within
 from portal.api import problems
+from portal.api.endpoint import Endpoint, Entries
 from portal.api.problems import Kind
 from portal.models import Company, Participation, User
 from portal.quotable import quotable_id
 from switching import dry_runs
 from switching.sentences import SENTENCES
+
+REFUSALS: tuple[type[Exception], ...] = (*SENTENCES, meters.NotPossible)
+"""What the verbs of cases refuse: a check without filing tells it as its outcome."""
 
 
 class PointNotAsked(problems.Refused):
@@ -51,12 +57,35 @@ def checked(
     refusal: Exception | None = None
     try:
         deed()
-    except tuple(SENTENCES) as found:
+    except REFUSALS as found:
         refusal = found
     outcome = dry_runs.outcome(refusal, deed=name, subject=subject, by=by, now=now)
     kind = problems.kind_of(refusal) if refusal else None
     told = problems.body(kind, refusal, trace_id=trace_id or quotable_id()) if kind else None
     return Response({"is_possible": outcome.is_possible, "sentence": outcome.sentence, "problem": told})
+
+
+class DeedEntries(Entries):
+    """A deed that needs no more than its name."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Ask every rule and do nothing.")
+
+
+def act(
+    view: Endpoint,
+    verb: Callable[..., Any],
+    *,
+    name: str,
+    subject: str,
+    dry_run: bool,
+    then: Callable[[Any], Response],
+) -> Response:
+    """Ask the verb with its `dry_run`, or do it and show by `then` what came of it."""
+    if dry_run:
+        return checked(
+            lambda: verb(dry_run=True), name=name, subject=subject, by=view.by, now=view.now, trace_id=view.trace_id
+        )
+    return then(verb())
 
 
 def number_in(text: str) -> str:
@@ -89,3 +118,8 @@ def by_code(code: str, area: str, *, field: str) -> Company:
     if part is None:
         raise NoSuchCode(field=field)
     return part.company
+
+
+def code_of(company: Company, area: str) -> str:
+    """The company's participant code in the area, "" without one; `participations` is best fetched beforehand."""
+    return next((part.code for part in company.participations.all() if part.area == area), "")

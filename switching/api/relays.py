@@ -21,7 +21,7 @@ from portal.market import Area, SupplyClass
 from portal.models import Company
 from portal.workdays import jst_date
 from switching import disclosures, filings, registration_queue, relays, sights, threads, traces
-from switching.api.common import asked_point, by_code, checked
+from switching.api.common import asked_point, by_code, checked, code_of
 from switching.forms import RejectForm, RelayForm
 from switching.models import QueuedRegistration, Relay, RelayMessage
 from switching.reasons import Reason
@@ -83,10 +83,6 @@ def _rows(view: Endpoint) -> QuerySet[Relay]:
     )
 
 
-def _code(company: Company, area: str) -> str:
-    return next((part.code for part in company.participations.all() if part.area == area), "")
-
-
 def shown(relay: Relay, company: Company, *, in_list: bool = False) -> dict[str, Any]:
     """A relay as one of its two companies may see it."""
     is_losing = relay.losing_retailer_id == company.pk
@@ -104,8 +100,8 @@ def shown(relay: Relay, company: Company, *, in_list: bool = False) -> dict[str,
             "side": "losing" if is_losing else "gaining",
             "supply_class": relay.point.supply_class,
             "area": area,
-            "gaining_retailer": _code(relay.gaining_retailer, area),
-            "losing_retailer": _code(relay.losing_retailer, area),
+            "gaining_retailer": code_of(relay.gaining_retailer, area),
+            "losing_retailer": code_of(relay.losing_retailer, area),
             "point": None if in_list and is_losing else relay.point.number,
             "applications": [] if in_list and is_losing else sorted(own),
         }

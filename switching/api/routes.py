@@ -4,7 +4,7 @@ from django.urls import path
 
 import portal.converters  # noqa: F401
 import switching.converters  # noqa: F401
-from switching.api import applications, catalogue, disclosures, relays
+from switching.api import applications, catalogue, disclosures, meter_works, movements, network, relays
 
 __all__ = ["catalogue", "routes"]
 
@@ -24,4 +24,17 @@ routes = [
     path(f"{APPLICATION}/cancellation", applications.Cancellation.as_view(), name="cancellation"),
     path(f"{APPLICATION}/filing", applications.Filing.as_view(), name="filing"),
     path(f"{APPLICATION}/completion", applications.Completion.as_view(), name="completion"),
+    path(f"{APPLICATION}/answer", network.NetworkAnswers.as_view(), name="network-answer"),
+    path(f"{APPLICATION}/actual-day", network.ActualDays.as_view(), name="actual-day"),
+    path(f"{APPLICATION}/stop-request", network.StopRequest.as_view(), name="stop-request"),
+    path(f"{APPLICATION}/stop-answer", network.StopAnswer.as_view(), name="stop-answer"),
+    path(f"{APPLICATION}/meter-works", meter_works.WorkForApplication.as_view(), name="work-for-application"),
+    path("network-work", network.NetworkWork.as_view(), name="network-work"),
+    path("meter-works", meter_works.MeterWorks.as_view(), name="meter-works"),
+    path("meter-works/<record_id:pk>", meter_works.OneMeterWork.as_view(), name="meter-work"),
+    path("meter-works/<record_id:pk>/report", meter_works.WorkReport.as_view(), name="meter-work-report"),
+    path("meter-works/<record_id:pk>/calling-off", meter_works.CallingOff.as_view(), name="meter-work-calling-off"),
+    path("movements", movements.Movements.as_view(), name="movements"),
+    path("movements/<record_id:pk>", movements.OneMovement.as_view(), name="movement"),
+    path("movements/<record_id:pk>/withdrawal", movements.MovementWithdrawal.as_view(), name="movement-withdrawal"),
 ]

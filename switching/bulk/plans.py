@@ -4,36 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.functional import Promise
+from django.utils.functional import lazystr
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Function, User
 from portal.workdays import jst_date
 from switching import movements
+from switching.bulk.checking import Said
 from switching.bulk.kind import CLASS, POINT, REFERENCE, FileKind, clean_number, find_points
 from switching.bulk.rows import ChoiceField, Column, DayField, Row
 from switching.models import Content, Movement
-
-SENTENCES: dict[type[movements.NotPossible], str | Promise] = {
-    movements.NotYours: _("Your role does not cover this area and class of supply."),
-    movements.NoPartInArea: _("Your company has no participant code as a retailer in the area of this number."),
-    movements.AlreadyOurs: _("Your company supplies this point already; there is nothing to switch."),
-    movements.NobodySupplies: _("Nobody supplies this point. Please plan a reconnection instead of a switch."),
-    movements.SomebodySupplies: _("Somebody supplies this point. Please plan a switch instead of a reconnection."),
-    movements.NotOurs: _("An ampere change is planned by who supplies the point, and that is not your company."),
-    movements.PointRemoved: _("The equipment at this point was removed."),
-    movements.Over: _("This plan has ended already."),
-}
-
-
-def sentence(refusal: movements.NotPossible) -> str | Promise:
-    """Why a plan is not taken, and what to do."""
-    if isinstance(refusal, movements.DateNotPossible):
-        return format_lazy(
-            _("The wished date must lie from {first} to {last}."), first=refusal.first, last=refusal.last
-        )
-    return SENTENCES.get(type(refusal), "")
 
 
 class Plans(FileKind):
@@ -89,7 +70,7 @@ class Plans(FileKind):
         except movements.ToldAlready as told:
             row.is_there("is_told", told.movement, _("This very plan is told already; nothing is done."))
         except movements.NotPossible as refusal:
-            row.error(type(refusal).__name__, [refusal.field] if refusal.field else [], sentence(refusal))
+            row.error(type(refusal).__name__, [refusal.field] if refusal.field else [], lazystr(Said(refusal)))
         return None
 
     def look_closer(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:

@@ -127,6 +127,7 @@ def _columns(user: User) -> list[Column]:
             sort="retailer__name",
         ),
         Column("desired_date", gettext_lazy("Desired date"), sort="desired_date"),
+        Column("answer_due_at", gettext_lazy("Answer due"), csv_only=True),
         Column("matching_deadline", gettext_lazy("Matching cut-off"), sort="matching_deadline"),
         Column("switch_date", gettext_lazy("Switch date"), value="match.switch_date", sort="match__switch_date"),
         Column("in_effect_on", gettext_lazy("Supply started or ended on"), sort="in_effect_on"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.contrib import messages
-from django.db.models import Case, CharField, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -23,47 +23,30 @@ from portal.templatetags.words import badge, class_mark, company_name, jst, poin
 from portal.workdays import jst_date
 from switching import applications, meter_works, network_work
 from switching.forms_network import DoneForm, PlanForm, PointPlanForm
+from switching.meter_works import Standing
 from switching.models import Application, MeterWork
 from switching.sentences import sentence
 from switching.states import ApplicationState
 from switching.views import two_steps
 from switching.views.relays import typed_number
 
-PLANNED, DONE, CALLED_OFF = "planned", "done", "called_off"
-STATES = {
-    PLANNED: gettext_lazy("planned"),
-    DONE: gettext_lazy("done"),
-    CALLED_OFF: gettext_lazy("called off"),
-}
-TONES = {PLANNED: "waiting", DONE: "done", CALLED_OFF: "stopped"}
+TONES = {Standing.PLANNED: "waiting", Standing.DONE: "done", Standing.CALLED_OFF: "stopped"}
 
 
 def _works(user: User) -> QuerySet[MeterWork]:
-    """Work on the person's network, with where it stands."""
-    return (
-        MeterWork.objects.filter(
-            within(user, Ability.ANSWER_APPLICATION, area="point__area", supply_class="point__supply_class"),
-            point__network_operator=user.company,
-        )
-        .select_related("point", "application", "old_meter", "new_meter", "planned_by", "reported_by")
-        .annotate(
-            stands=Case(
-                When(done_on__isnull=False, then=Value(DONE)),
-                When(cancelled_at__isnull=False, then=Value(CALLED_OFF)),
-                default=Value(PLANNED),
-                output_field=CharField(),
-            )
-        )
+    """Work on the person's network, with where it stands and what its page shows."""
+    return meter_works.on_network_of(user).select_related(
+        "point", "application", "old_meter", "new_meter", "planned_by", "reported_by"
     )
 
 
 def _badge(work: Any) -> str:
-    return badge(STATES[work.stands], TONES[work.stands])
+    return badge(Standing(work.stands).label, TONES[Standing(work.stands)])
 
 
 class MeterWorkFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(label=gettext_lazy("Application or supply point number"), method="by_number")
-    state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=list(STATES.items()), field_name="stands")
+    state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=Standing.choices, field_name="stands")
     kind = django_filters.ChoiceFilter(label=gettext_lazy("Work"), choices=MeterWork.Kind.choices)
     supply_class = django_filters.ChoiceFilter(
         label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
@@ -96,7 +79,9 @@ COLUMNS = [
         sort="kind",
         link=lambda work: reverse("switching:meter-work", args=[work.pk]),
     ),
-    Column("state", gettext_lazy("State"), value=lambda work: str(STATES[work.stands]), draw=_badge, sort="stands"),
+    Column(
+        "state", gettext_lazy("State"), value=lambda work: str(Standing(work.stands).label), draw=_badge, sort="stands"
+    ),
     Column("planned_on", gettext_lazy("Planned on"), sort="planned_on"),
     Column("done_on", gettext_lazy("Done on"), sort="done_on"),
     Column(
@@ -273,7 +258,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponseBase:
     """One work: what is planned, the report that closes it, and afterwards the meters with their readings."""
     user, now = person(request), clock.now()
     work: Any = get_object_or_404(_works(user), pk=pk)
-    is_to_do = work.stands == PLANNED
+    is_to_do = work.stands == Standing.PLANNED
     standing = meters.standing(work.point_id, jst_date(now))
     form = None
     if is_to_do:

@@ -15,8 +15,8 @@ from portal.lists import Column
 from portal.market import Area, SupplyClass
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from switching import movements
-from switching.bulk.plans import sentence
 from switching.models import Movement
+from switching.sentences import sentence
 
 
 class MovementFilter(django_filters.FilterSet):
@@ -120,7 +120,7 @@ def withdrawal(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             movements.withdraw(movement.pk, by=user, now=clock.now())
         except movements.NotPossible as refusal:
-            messages.error(request, str(sentence(refusal)))
+            messages.error(request, sentence(refusal))
         except gates.Closed as closed:
             messages.error(request, str(closed))
         else:

@@ -53,4 +53,51 @@ ROWS = {
     "api:completion": ApiRow(
         {"post": "kaze.application"}, kwargs=access_rows.in_effect, parties=("kaze",), good=("post",)
     ),
+    "api:network-answer": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.submitted,
+        bodies={"post": {"verdict": "accept"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:actual-day": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.in_effect,
+        bodies={"post": {"actual": "2026-03-31", "cause": "reading"}},
+        parties=("kaze",),
+        good=(),
+    ),
+    "api:stop-request": ApiRow(
+        {"post": "umi.application"}, kwargs=access_rows.scheduled, bodies={"post": {"text": "x"}}, good=("post",)
+    ),
+    "api:stop-answer": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.asked_to_stop,
+        bodies={"post": {"answer": "stop"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:work-for-application": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.accepted_change,
+        bodies={"post": {"kind": "ampere", "planned_on": "2026-04-15"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:network-work": ApiRow({"get": "kaze.application"}),
+    "api:meter-works": ApiRow({"get": "kaze.application", "post": "kaze.application"}),
+    "api:meter-work": ApiRow({"get": "kaze.application"}, kwargs=access_rows.meter_work, parties=("kaze",)),
+    "api:meter-work-report": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.meter_work,
+        bodies={"post": {"done_on": "2026-04-01"}},
+        parties=("kaze",),
+        good=(),
+    ),
+    "api:meter-work-calling-off": ApiRow(
+        {"post": "kaze.application"}, kwargs=access_rows.meter_work, parties=("kaze",), good=("post",)
+    ),
+    "api:movements": ApiRow({"get": "sora.viewer", "post": "sora.application"}),
+    "api:movement": ApiRow({"get": "sora.viewer"}, kwargs=access_rows.a_plan, parties=("kaze",)),
+    "api:movement-withdrawal": ApiRow({"post": "sora.application"}, kwargs=access_rows.a_plan, good=("post",)),
 }

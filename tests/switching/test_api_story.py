@@ -9,6 +9,7 @@ from portal.models import LedgerEntry
 from switching import disclosures, matching
 from switching.models import Application, Relay
 from tests import calling
+from tests.calling import good, refused
 from tests.cast import NOW, lay_calendar, make_points
 from tests.switching.cases import ITEMS, Play
 
@@ -37,17 +38,6 @@ def house(cast):
     [point] = make_points(cast, 1)
     disclosures.publish_version(ITEMS, valid_from=date(2016, 3, 1), by=None, now=NOW)
     return point
-
-
-def good(answer, status=200):
-    assert answer.status_code == status, answer.content.decode()
-    return answer.json()
-
-
-def refused(answer, status, code):
-    said = answer.json()
-    assert (answer.status_code, said.get("code")) == (status, code), said
-    return said
 
 
 def explained(sora, point):

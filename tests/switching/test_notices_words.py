@@ -24,6 +24,7 @@ from switching import (
     guard,
     matching,
     meter_works,
+    movements,
     policies,
     registration_queue,
     relays,
@@ -34,6 +35,7 @@ from switching import (
 )
 from switching.entries import Problem
 from switching.models import DisclosureItem, DisclosureVersion, QueuedRegistration
+from switching.models import Movement as PlannedMovement
 from switching.sentences import SENTENCES, item_sentence, sentence
 from switching.sequence import Movement, Order
 from switching.states import ApplicationState, RelayState
@@ -163,7 +165,7 @@ def test_no_template_of_a_notice_is_left_over():
 
 def all_refusals() -> list[type[Exception]]:
     found: list[type[Exception]] = []
-    modules = (relays, applications, disclosures, registration_queue, threads, escalations, evidence)
+    modules = (relays, applications, disclosures, registration_queue, threads, escalations, evidence, movements)
     left = [*(module.NotPossible for module in modules), policies.BadPattern, *as_of.NotPossible.__subclasses__()]
     while left:
         found.append(left.pop())
@@ -200,6 +202,8 @@ def an_example(kind: type[Exception]) -> Exception:
         evidence.TooMany: (10,),
         relays.ThrottledCompany: (31, 7),
         relays.Overdue: (NOW,),
+        movements.DateNotPossible: (date(2026, 4, 2), date(2026, 9, 28)),
+        movements.ToldAlready: (PlannedMovement(pk=1),),
         meter_works.DoneLongAgo: (date(2026, 1, 1),),
         actual_days.LongAgo: (date(2026, 1, 1),),
         relays.OutOfOwnSequence: (Movement("termination", date(2026, 4, 15), False, "A0000000019"), Order.BEFORE),
@@ -224,7 +228,17 @@ def test_every_refusal_has_its_sentence_in_both_languages(kind):
 def test_no_sentence_is_left_over_and_no_two_refusals_of_a_verb_say_the_same():
     undone = {kind for kind in SENTENCES if issubclass(kind, undoing.NotPossible)}  # test_undoing_words
     assert set(SENTENCES) - undone == set(all_refusals())
-    for module in (relays, applications, disclosures, registration_queue, threads, escalations, evidence, policies):
+    for module in (
+        relays,
+        applications,
+        disclosures,
+        registration_queue,
+        threads,
+        escalations,
+        evidence,
+        movements,
+        policies,
+    ):
         own = [str(words) for kind, words in SENTENCES.items() if kind.__module__ == module.__name__]
         assert len(own) == len(set(own))
 
