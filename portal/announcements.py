@@ -118,6 +118,7 @@ def mail_due(*, now: datetime) -> int:
                     kind="announcement",
                     subject=due.title,
                     link=reverse("portal:announcement", args=[due.pk]),
+                    resource=reverse("api:announcement", args=[due.pk]),
                     context={
                         "title": due.title,
                         "title_en": due.title_en or due.title,

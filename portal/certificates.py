@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import TextChoices
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -160,7 +161,7 @@ def ask(
         ledger.record(
             "certificate requested", _about(request), by=by, now=now, terminal=terminal, purpose_of_it=str(purpose)
         )
-        _tell(request.company_id, "certificate_requested", request.terminal, _link(request), now=now)
+        _tell(request, "certificate_requested", now=now)
     return request
 
 
@@ -256,6 +257,17 @@ def hand_out(certificate: Certificate, *, by: User, now: datetime) -> bytes:
     return content
 
 
+def chain_above(certificate: Certificate, *, now: datetime) -> str:
+    """The authorities above a certificate that the hub issued, as PEM; "" for one of an outside authority."""
+    if certificate.authority_id is not None:
+        return ""
+    try:
+        issuer = authority.built_in(now=now)
+    except NoAuthority:
+        return ""
+    return (authority.pem(issuer.issuing) + authority.pem(issuer.root)).decode()
+
+
 def register(
     *, purpose: CertificatePurpose | str, terminal: str, content: bytes, by: User, now: datetime
 ) -> Certificate:
@@ -292,7 +304,7 @@ def register(
         ledger.record(
             "certificate registered", _about(certificate), by=by, now=now, sha256=certificate.sha256, issuer=issuer.name
         )
-        _tell(certificate.company_id, "certificate_issued", certificate.terminal, _link(certificate), now=now)
+        _tell(certificate, "certificate_issued", now=now)
     return certificate
 
 
@@ -316,7 +328,7 @@ def revoke(certificate: Certificate, *, reason: str, by: User, now: datetime) ->
         certificate.bundle = None
         certificate.save(update_fields=["revoked_by", "revoked_at", "revocation_reason", "bundle"])
         ledger.record("certificate revoked", _about(certificate), by=by, now=now, reason=reason)
-        _tell(certificate.company_id, "certificate_revoked", certificate.terminal, _link(certificate), now=now)
+        _tell(certificate, "certificate_revoked", now=now)
         _publish_later(now)
 
 
@@ -506,7 +518,7 @@ def remind(*, now: datetime) -> int:
             if newer.exists():
                 continue
             days = days_left(row.not_after, now=now)
-            _tell(row.company_id, "certificate_expiring", row.terminal, _link(row), now=now, days=days)
+            _tell(row, "certificate_expiring", now=now, days=days)
             count += 1
     return count
 
@@ -573,7 +585,7 @@ def _issue(
     request.state = State.ISSUED
     request.save(update_fields=["state"])
     ledger.record("certificate issued", _about(certificate), by=by, now=now, sha256=certificate.sha256)
-    _tell(certificate.company_id, "certificate_issued", certificate.terminal, _link(certificate), now=now)
+    _tell(certificate, "certificate_issued", now=now)
     return certificate
 
 
@@ -674,14 +686,15 @@ def _publish_later(now: datetime) -> None:
     transaction.on_commit(partial(publish, now=now), robust=True)
 
 
-def _tell(company_id: int, kind: str, terminal: str, link: str, *, now: datetime, **context: object) -> None:
+def _tell(row: CertificateRequest | Certificate, kind: str, *, now: datetime, **context: object) -> None:
     post = Post(
-        company_id,
+        row.company_id,
         kind,
-        f"terminal {terminal}",
-        link=link,
+        f"terminal {row.terminal}",
+        link=_link(row),
+        resource=reverse(f"api:certificate{'-request' * isinstance(row, CertificateRequest)}", args=[row.pk]),
         ability=Ability.MANAGE_CERTIFICATES,
-        context={"terminal": terminal, **context},
+        context={"terminal": row.terminal, **context},
     )
     outbox.post(post, now=now)
 

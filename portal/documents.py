@@ -242,6 +242,7 @@ def decide(request_id: int, *, grant: bool, answer: str = "", by: User, now: dat
                 kind="document_granted" if grant else "document_refused",
                 subject=asked.document.title[:80],
                 link=reverse("portal:document", args=[asked.document_id]),
+                resource=reverse("api:document", args=[asked.document_id]),
                 context={"title": asked.document.title, "answer": asked.answer},
             ),
             now=now,

@@ -46,8 +46,6 @@ _OF_THE_CSR = (
 problems.of_verbs(
     "certificates",
     {
-        certificates.NotAllowed: 403,
-        certificates.NotYours: 403,
         certificates.BadTerminal: 422,
         certificates.TooManyWaiting: 409,
         certificates.KeyUsedAlready: 409,

@@ -150,10 +150,10 @@ class Endpoint(APIView):
             raise problems.entries_wrong(read.errors, in_query=True)
         return read.validated_data
 
-    def cleaned(self, form: forms.BaseForm) -> dict[str, Any]:
+    def cleaned(self, form: forms.BaseForm, *, in_query: bool = False) -> dict[str, Any]:
         """What a page's form makes of the entries: the same cleaning. Raises problems.EntriesWrong."""
         if not form.is_valid():
-            raise problems.entries_wrong(form.errors.get_json_data())
+            raise problems.entries_wrong(form.errors.get_json_data(), in_query=in_query)
         return form.cleaned_data
 
     # --- On the way out ------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
-"""Participants, documents of the library, and the company's client certificates."""
+"""Participants of the market, and the client certificates a program asked for."""
 
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -56,6 +58,12 @@ class CertificateShown(serializers.Serializer):
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
+class CertificateDetails(CertificateShown):
+    issuer = serializers.CharField()
+    subject = serializers.CharField()
+    pem = serializers.CharField(help_text="The certificate and, where the hub issued it, the authorities above it.")
+
+
 class Certificates(Endpoint):
     """The client certificates this client asked for, or may see."""
 
@@ -65,6 +73,18 @@ class Certificates(Endpoint):
     def get(self, request: Request) -> Response:
         rows = Certificate.objects.visible_to(self.by)
         return self.page(rows, lambda row: CertificateShown(row).data, self.query(PageQuery))
+
+
+class OneCertificate(Endpoint):
+    """One certificate, as text to be installed beside its key."""
+
+    needs = {"get": Ability.REQUEST_CERTIFICATE}
+
+    @operation(_("Read a certificate"), shows=CertificateDetails)
+    def get(self, request: Request, pk: int) -> Response:
+        found = get_object_or_404(Certificate.objects.visible_to(self.by), pk=pk)
+        found.pem += certificates.chain_above(found, now=timezone.now())
+        return self.one(CertificateDetails(found).data)
 
 
 class CertificateRequestEntries(Entries):
@@ -84,8 +104,11 @@ class CertificateRequestShown(serializers.Serializer):
 
     def get_certificate(self, request: CertificateRequest) -> str:
         """As PEM, once it is issued."""
-        found = Certificate.objects.filter(request=request).first()
-        return found.pem if found else ""
+        return request.certificate.pem if hasattr(request, "certificate") else ""
+
+
+def _requests(view: Endpoint) -> QuerySet[CertificateRequest]:
+    return CertificateRequest.objects.visible_to(view.by).select_related("certificate")
 
 
 class CertificateRequests(Endpoint):
@@ -95,8 +118,7 @@ class CertificateRequests(Endpoint):
 
     @operation(_("List certificate requests"), lists=CertificateRequestShown, query=PageQuery)
     def get(self, request: Request) -> Response:
-        rows = CertificateRequest.objects.visible_to(self.by)
-        return self.page(rows, lambda row: CertificateRequestShown(row).data, self.query(PageQuery))
+        return self.page(_requests(self), lambda row: CertificateRequestShown(row).data, self.query(PageQuery))
 
     @operation(_("Ask for a certificate"), entries=CertificateRequestEntries, shows=CertificateRequestShown, status=201)
     def post(self, request: Request) -> Response:
@@ -109,4 +131,31 @@ class CertificateRequests(Endpoint):
             by=self.by,
             now=timezone.now(),
         )
-        return self.one(CertificateRequestShown(asked).data, status=201)
+        return self.created(CertificateRequestShown(asked).data, "api:certificate-request", asked.pk)
+
+
+class OneCertificateRequest(Endpoint):
+    """One request: whether it was decided, and the certificate once it is issued."""
+
+    needs = {"get": Ability.REQUEST_CERTIFICATE}
+
+    @operation(_("Read a certificate request"), shows=CertificateRequestShown)
+    def get(self, request: Request, pk: int) -> Response:
+        return self.one(CertificateRequestShown(get_object_or_404(_requests(self), pk=pk)).data)
+
+
+class CertificateRequestWithdrawal(Endpoint):
+    """Take a waiting request back."""
+
+    needs = {"post": Ability.REQUEST_CERTIFICATE}
+
+    @operation(
+        _("Withdraw a certificate request"),
+        entries=Entries,
+        shows=CertificateRequestShown,
+        tag="certificate-requests",
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        self.entries(Entries)
+        certificates.withdraw(get_object_or_404(_requests(self), pk=pk), by=self.by, now=timezone.now())
+        return self.one(CertificateRequestShown(_requests(self).get(pk=pk)).data)

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from portal.api import catalogue, feed, hooks, meta, registry, token
+import portal.converters  # noqa: F401
+from portal.api import catalogue, feed, hooks, library, meta, registry, token
 
 __all__ = ["catalogue", "routes"]
 routes = [
@@ -13,6 +14,23 @@ routes = [
     path("participants", registry.Participants.as_view(), name="participants"),
     path("certificates", registry.Certificates.as_view(), name="certificates"),
     path("certificate-requests", registry.CertificateRequests.as_view(), name="certificate-requests"),
+    path("certificates/<record_id:pk>", registry.OneCertificate.as_view(), name="certificate"),
+    path("certificate-requests/<record_id:pk>", registry.OneCertificateRequest.as_view(), name="certificate-request"),
+    path(
+        "certificate-requests/<record_id:pk>/withdrawal",
+        registry.CertificateRequestWithdrawal.as_view(),
+        name="certificate-request-withdrawal",
+    ),
+    path("documents", library.Documents.as_view(), name="documents"),
+    path("documents/<record_id:pk>", library.OneDocument.as_view(), name="document"),
+    path("documents/<record_id:pk>/application", library.DocumentApplication.as_view(), name="document-application"),
+    path(
+        "documents/<record_id:pk>/versions/<record_id:version>/content",
+        library.DocumentContent.as_view(),
+        name="document-content",
+    ),
+    path("announcements", library.Announcements.as_view(), name="announcements"),
+    path("announcements/<record_id:pk>", library.OneAnnouncement.as_view(), name="announcement"),
     path("me", meta.Caller.as_view(), name="me"),
     path("events", feed.Feed.as_view(), name="events"),
     path("events/acknowledgement", feed.FeedAcknowledgement.as_view(), name="events-acknowledgement"),

@@ -246,15 +246,11 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
 def download(request: HttpRequest, pk: int) -> HttpResponse:
     """The certificate and, for one the hub issued, the authorities above it, as text."""
     row = _visible_certificate(request, pk)
-    chain = ""
-    if row.authority is None:
-        try:
-            own_authority = authority.built_in(now=timezone.now())
-        except NoAuthority:
-            pass
-        else:
-            chain = (authority.pem(own_authority.issuing) + authority.pem(own_authority.root)).decode()
-    return _file(row.pem + chain, f"certificate-{row.pk}.pem", "application/x-pem-file")
+    return _file(
+        row.pem + certificates.chain_above(row, now=timezone.now()),
+        f"certificate-{row.pk}.pem",
+        "application/x-pem-file",
+    )
 
 
 @needs(Ability.REQUEST_CERTIFICATE)

@@ -4,7 +4,17 @@ from django.urls import path
 
 import portal.converters  # noqa: F401
 import switching.converters  # noqa: F401
-from switching.api import applications, catalogue, disclosures, meter_works, movements, network, relays
+from switching.api import (
+    applications,
+    catalogue,
+    disclosures,
+    evidence,
+    meter_works,
+    movements,
+    network,
+    relays,
+    statistics,
+)
 
 __all__ = ["catalogue", "routes"]
 
@@ -13,12 +23,17 @@ routes = [
     path("disclosures", disclosures.Disclosures.as_view(), name="disclosures"),
     path("disclosures/lists", disclosures.DisclosureLists.as_view(), name="disclosure-lists"),
     path("disclosures/<record_id:pk>", disclosures.OneDisclosure.as_view(), name="disclosure"),
+    path("disclosures/<record_id:pk>/evidence", evidence.DisclosureEvidence.as_view(), name="disclosure-evidence"),
     path("relays", relays.Relays.as_view(), name="relays"),
     path(RELAY, relays.OneRelay.as_view(), name="relay"),
     path(f"{RELAY}/judgement", relays.Judgement.as_view(), name="judgement"),
     path(f"{RELAY}/withdrawal", relays.Withdrawal.as_view(), name="withdrawal"),
     path(f"{RELAY}/termination", relays.Termination.as_view(), name="termination"),
     path(f"{RELAY}/messages", relays.Messages.as_view(), name="messages"),
+    path(f"{RELAY}/evidence", evidence.RelayEvidence.as_view(), name="relay-evidence"),
+    path("evidence/<record_id:pk>", evidence.OneEvidence.as_view(), name="evidence"),
+    path("evidence/<record_id:pk>/content", evidence.EvidenceContent.as_view(), name="evidence-content"),
+    path("statistics", statistics.Statistics.as_view(), name="statistics"),
     path("applications", applications.Applications.as_view(), name="applications"),
     path(APPLICATION, applications.OneApplication.as_view(), name="application"),
     path(f"{APPLICATION}/cancellation", applications.Cancellation.as_view(), name="cancellation"),

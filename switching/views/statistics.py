@@ -170,47 +170,49 @@ def open_data(request: HttpRequest) -> HttpResponse:
     form = Asked(request.GET)
     if not form.is_valid():
         return JsonResponse({"errors": form.errors}, status=422, json_dumps_params={"ensure_ascii": False})
-    until = statistics.counted_until()
-    answer = JsonResponse(
-        {
-            "counted_until": until and until.isoformat(),
-            "time_zone": "Asia/Tokyo",
-            "step": form.span.value,
-            "definitions": {
-                "inquiries": "facility inquiries answered",
-                "switch_starts": "switch starts filed",
-                "others": "cancellation relays registered and applications of every other kind filed",
-                "cumulative": "since the first counted day",
-                "ended": "relays judged or expired in the month; null: fewer than five, or all companies together",
-                "median_hours": "hours from registration to judgement; null: fewer than five judgements",
-                "on_time_share": "share of the relays judged or expired that were judged by their deadline",
-            },
-            "counts": [
-                {
-                    "period": line.period.isoformat(),
-                    "area": line.area,
-                    **_named(line.figures),
-                    "cumulative": _named(line.cumulative),
-                }
-                for line in _open_lines(form)
-            ],
-            "answers": [
-                {
-                    "month": f"{month:%Y-%m}",
-                    "losing_retailer": line.company.name if line.company else None,
-                    "ended": line.ended,
-                    "median_hours": _hours(line.median_seconds),
-                    "p95_hours": _hours(line.p95_seconds),
-                    "on_time_share": None if line.on_time_share is None else round(line.on_time_share, 4),
-                }
-                for month, line in statistics.answers()
-            ],
-        },
-        json_dumps_params={"ensure_ascii": False},
-    )
+    answer = JsonResponse(figures(form), json_dumps_params={"ensure_ascii": False})
     if statistics.audience() == Audience.EVERYBODY:
         answer["Access-Control-Allow-Origin"] = "*"  # open data: other sites' pages may read it too
     return answer
+
+
+def figures(form: Asked) -> dict[str, Any]:
+    """Both tables as data with their definitions; the same for everybody. The form is a valid one."""
+    until = statistics.counted_until()
+    return {
+        "counted_until": until and until.isoformat(),
+        "time_zone": "Asia/Tokyo",
+        "step": form.span.value,
+        "definitions": {
+            "inquiries": "facility inquiries answered",
+            "switch_starts": "switch starts filed",
+            "others": "cancellation relays registered and applications of every other kind filed",
+            "cumulative": "since the first counted day",
+            "ended": "relays judged or expired in the month; null: fewer than five, or all companies together",
+            "median_hours": "hours from registration to judgement; null: fewer than five judgements",
+            "on_time_share": "share of the relays judged or expired that were judged by their deadline",
+        },
+        "counts": [
+            {
+                "period": line.period.isoformat(),
+                "area": line.area,
+                **_named(line.figures),
+                "cumulative": _named(line.cumulative),
+            }
+            for line in _open_lines(form)
+        ],
+        "answers": [
+            {
+                "month": f"{month:%Y-%m}",
+                "losing_retailer": line.company.name if line.company else None,
+                "ended": line.ended,
+                "median_hours": _hours(line.median_seconds),
+                "p95_hours": _hours(line.p95_seconds),
+                "on_time_share": None if line.on_time_share is None else round(line.on_time_share, 4),
+            }
+            for month, line in statistics.answers()
+        ],
+    }
 
 
 class AudienceForm(forms.Form):

@@ -1,7 +1,28 @@
 """The ground floor's endpoints, for the access sweep."""
 
+from portal import certificates
+from tests import calling
 from tests.api_rows import ApiRow
+from tests.cast import NOW
+from tests.portal import certificate_tools, desk
 from tests.portal.access_rows import a_paused_webhook, a_webhook
+
+
+def a_request_of_a_program(cast):
+    """Any program of sora's asks as its own machine; the sweep's program is another one, so it sees none of them."""
+    return {"pk": certificate_tools.asked(calling.caller(cast, "sora", "viewer").client.user, purpose="api").pk}
+
+
+def a_certificate_of_a_program(cast):
+    asked = certificate_tools.asked(calling.caller(cast, "sora", "viewer").client.user, purpose="api")
+    made = certificates.approve(asked, by=cast["sora.administrator"], now=NOW)
+    assert made
+    return {"pk": made.pk}
+
+
+def a_document_on_application(cast):
+    return {"pk": desk.enter(cast, "on_application").pk}
+
 
 ROWS = {
     "api:openapi": ApiRow(),
@@ -11,6 +32,21 @@ ROWS = {
     "api:participants": ApiRow({"get": "sora.viewer"}),
     "api:certificates": ApiRow({"get": "sora.viewer"}),
     "api:certificate-requests": ApiRow({"get": "sora.viewer", "post": "sora.viewer"}),
+    "api:certificate": ApiRow({"get": "sora.viewer"}, kwargs=a_certificate_of_a_program, good=()),
+    "api:certificate-request": ApiRow({"get": "sora.viewer"}, kwargs=a_request_of_a_program, good=()),
+    "api:certificate-request-withdrawal": ApiRow({"post": "sora.viewer"}, kwargs=a_request_of_a_program, good=()),
+    "api:documents": ApiRow({"get": "sora.viewer"}),
+    "api:document": ApiRow({"get": "sora.viewer"}, kwargs=desk.a_document, shared=True),
+    "api:document-content": ApiRow({"get": "sora.viewer"}, kwargs=desk.a_file, shared=True),
+    "api:document-application": ApiRow(
+        {"post": "sora.viewer"},
+        kwargs=a_document_on_application,
+        bodies={"post": {"purpose": "研究"}},
+        shared=True,
+        good=("post",),
+    ),
+    "api:announcements": ApiRow({"get": "sora.viewer"}),
+    "api:announcement": ApiRow({"get": "kaze.usage"}, kwargs=desk.an_announcement, parties=("kaze",)),
     "api:me": ApiRow({"get": "sora.viewer"}),
     "api:events": ApiRow({"get": "sora.viewer"}),
     "api:events-acknowledgement": ApiRow(

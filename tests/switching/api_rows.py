@@ -1,5 +1,8 @@
 """The switching room's endpoints, for the access sweep."""
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from switching import evidence
 from switching.models import Disclosure
 from tests.api_rows import ApiRow
 from tests.cast import NOW, Cast
@@ -21,7 +24,28 @@ def accepted_owing(cast: Cast) -> dict:
     return {"number": play.accepted(play.point()).number}
 
 
+def evidence_of_a_relay(cast: Cast) -> dict:
+    """A file of sora's on a relay to umi."""
+    play = Play(cast, NOW)
+    file = SimpleUploadedFile("consent.pdf", b"%PDF-1.7 consent")
+    made = evidence.attach(
+        case=play.relay(play.point()),
+        kind="consent",
+        channel="web",
+        obtained_on=NOW.date(),
+        file=file,
+        by=cast["sora.relay"],
+        now=NOW,
+    )
+    return {"pk": made.pk}
+
+
 ROWS = {
+    "api:evidence": ApiRow({"get": "sora.relay"}, kwargs=evidence_of_a_relay),
+    "api:evidence-content": ApiRow({"get": "sora.relay"}, kwargs=evidence_of_a_relay),
+    "api:relay-evidence": ApiRow({"get": "umi.relay", "post": "sora.relay"}, kwargs=access_rows.relay),
+    "api:disclosure-evidence": ApiRow({"get": "sora.relay", "post": "sora.relay"}, kwargs=a_disclosure),
+    "api:statistics": ApiRow({"get": "sora.viewer"}),
     "api:disclosures": ApiRow({"get": "sora.relay", "post": "sora.relay"}),
     "api:disclosure-lists": ApiRow({"get": "sora.relay"}, good=()),
     "api:disclosure": ApiRow({"get": "sora.relay"}, kwargs=a_disclosure),
