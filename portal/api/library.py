@@ -38,7 +38,7 @@ class DocumentShown(serializers.Serializer):
     how_to_obtain = serializers.CharField(allow_blank=True)
 
 
-class VersionShown(serializers.Serializer):
+class DocumentVersionShown(serializers.Serializer):
     id = serializers.IntegerField(source="pk")
     number = serializers.CharField()
     published_on = serializers.DateField()
@@ -63,7 +63,7 @@ class DocumentApplicationShown(serializers.Serializer):
 
 class DocumentDetails(DocumentShown):
     is_open = serializers.BooleanField(help_text="Whether your company may fetch its files.")
-    versions = VersionShown(many=True)
+    versions = DocumentVersionShown(many=True)
     application = DocumentApplicationShown(allow_null=True, help_text="Your company's last one.")
 
 
@@ -81,7 +81,7 @@ class _Library(Endpoint):
         return {
             **DocumentShown(document).data,
             "is_open": documents.may_read(document, self.by),
-            "versions": VersionShown(versions, many=True).data,
+            "versions": DocumentVersionShown(versions, many=True).data,
             "application": DocumentApplicationShown(asked).data if asked else None,
         }
 

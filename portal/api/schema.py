@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from drf_spectacular.generators import SchemaGenerator
@@ -59,11 +60,7 @@ def operation(
     """
     answers: dict[Any, Any] = {(code, media): answer for code, answer in (also or {}).items()}
     if lists is not None:
-        row = lists if isinstance(lists, type) else type(lists)
-        shows = inline_serializer(
-            name=f"{row.__name__}Page",
-            fields={"items": lists(many=True), "next_cursor": serializers.CharField(allow_null=True)},
-        )
+        shows = _page_of(lists)
     if checks and status == 200:
         shows = PolymorphicProxySerializer(
             component_name=f"{shows.__name__}OrOutcome",
@@ -87,6 +84,15 @@ def operation(
         parameters=parameters,
         tags=[tag] if tag else None,
         examples=[OpenApiExample("example", value=example, request_only=True)] if example is not None else None,
+    )
+
+
+@cache
+def _page_of(row: type[serializers.BaseSerializer]) -> serializers.Serializer:
+    """A page of such rows: one component, however many lists show them."""
+    return inline_serializer(
+        name=f"{row.__name__}Page",
+        fields={"items": row(many=True), "next_cursor": serializers.CharField(allow_null=True)},
     )
 
 
