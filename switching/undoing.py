@@ -215,7 +215,7 @@ def may_act(case_or_point: UndoCase | SupplyPoint, ability: Ability, by: User) -
 
 def require_operator(by: User) -> None:
     """Raise NotYours for everybody but a hub operator."""
-    if not (by.company.is_hub_operator and by.may(Ability.DECIDE_UNDOING)):
+    if not is_operator(by):
         raise NotYours
 
 
@@ -280,6 +280,37 @@ def waiting_for(user: User) -> Q:
     if own.is_hub_operator and user.may(Ability.DECIDE_UNDOING):
         found |= Q(state=UndoState.ESCALATED)
     return found
+
+
+ANSWERS = {
+    UndoKind.COOLING_OFF: "answer",
+    UndoKind.REVERSAL: "answer",
+    UndoKind.FRAUD: "evidence",
+    UndoKind.DARK_POINT: "contract",
+}
+
+
+def acts_now(case: UndoCase, user: User, *, today: date) -> list[str]:
+    """What this person can do with the case now, each by the last part of its address."""
+    found: list[str] = []
+    is_mine = UndoCase.objects.filter(waiting_for(user), pk=case.pk).exists()
+    if is_mine:
+        by_state = {UndoState.ASKED: ANSWERS.get(UndoKind(case.kind), ""), UndoState.OFFERED: "last-resort"}
+        found.append(by_state.get(UndoState(case.state), "decision"))
+    if case.asked_by_id == user.company_id and may_act(case, Ability.UNDO, user):
+        if case.state == UndoState.ASKED and case.kind in (UndoKind.COOLING_OFF, UndoKind.REVERSAL):
+            found.append("withdrawal")
+        until = appeal_until(case)
+        if until is not None and today <= until:
+            found.append("appeal")
+    if case.kind == UndoKind.MARKET_EXIT and case.is_open and is_operator(user):
+        found.append("exit-withdrawal")
+    return found
+
+
+def is_operator(user: User) -> bool:
+    """True for the hub operator's people who decide."""
+    return user.company.is_hub_operator and user.may(Ability.DECIDE_UNDOING)
 
 
 def waits_for_its_day(day: date) -> bool:

@@ -129,6 +129,7 @@ class ApplicationQuery(PageQuery):
 
 
 def visible(view: Endpoint) -> QuerySet[Application]:
+    """Applications the caller may see."""
     return Application.objects.visible_to(view.by).select_related(
         "point__network_operator", "retailer", "relay", "match"
     )
@@ -264,10 +265,12 @@ def _class_of(number: str) -> str:
 
 
 def one(view: Endpoint, number: str) -> Application:
+    """The application of this number that the caller may see. Raises Http404."""
     return get_object_or_404(visible(view), number=number)
 
 
 def own(view: Endpoint, number: str) -> Application:
+    """An application the caller's company files and moves by itself. Raises Http404."""
     rows = visible(view).filter(retailer=view.by.company).exclude(kind=Kind.SWITCH_TERMINATION)
     return get_object_or_404(rows, number=number)
 

@@ -75,7 +75,8 @@ class RelayQuery(PageQuery):
     area = serializers.ChoiceField(choices=Area.choices, required=False)
 
 
-def _rows(view: Endpoint) -> QuerySet[Relay]:
+def visible(view: Endpoint) -> QuerySet[Relay]:
+    """Relays the caller may see, with their companies' codes."""
     return (
         Relay.objects.visible_to(view.by)
         .select_related("point", "gaining_retailer", "losing_retailer")
@@ -116,7 +117,7 @@ class Relays(Endpoint):
     @operation(_("List relays"), lists=RelayShown, query=RelayQuery)
     def get(self, request: Request) -> Response:
         query = self.query(RelayQuery)
-        rows, company = _rows(self), self.by.company
+        rows, company = visible(self), self.by.company
         if side := query.get("side"):
             rows = rows.filter(**{f"{side}_retailer": company})
         paths = {"state": "state", "supply_class": "point__supply_class", "area": "point__area"}
@@ -166,7 +167,7 @@ class Relays(Endpoint):
         if isinstance(made, QueuedRegistration):
             said = {"queue_number": made.number, "point": point.number, "entered_at": made.entered_at}
             return Response(QueuedShown(said).data, status=202)
-        return self.created(shown(_rows(self).get(pk=made.pk), self.by.company), "api:relay", made.number)
+        return self.created(shown(visible(self).get(pk=made.pk), self.by.company), "api:relay", made.number)
 
 
 class OneRelay(Endpoint):
@@ -176,9 +177,9 @@ class OneRelay(Endpoint):
 
     @operation(_("Read a relay"), shows=RelayShown)
     def get(self, request: Request, number: str) -> Response:
-        relay = get_object_or_404(_rows(self), number=number)
+        relay = get_object_or_404(visible(self), number=number)
         if sights.note(relay, by=self.by, now=self.now):
-            relay = _rows(self).get(pk=relay.pk)
+            relay = visible(self).get(pk=relay.pk)
         return self.one(shown(relay, self.by.company))
 
 
@@ -212,7 +213,7 @@ class Judgement(Endpoint):
     needs = {"get": Ability.JUDGE_RELAY, "post": Ability.JUDGE_RELAY}
 
     def _received(self, number: str) -> Relay:
-        relay = get_object_or_404(_rows(self).filter(losing_retailer=self.by.company), number=number)
+        relay = get_object_or_404(visible(self).filter(losing_retailer=self.by.company), number=number)
         sights.note(relay, by=self.by, now=self.now)
         return relay
 
@@ -279,7 +280,7 @@ class Judgement(Endpoint):
                 trace_id=self.trace_id,
             )
         judge(dry_run=False)
-        return self.one(shown(_rows(self).get(pk=relay.pk), self.by.company))
+        return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))
 
 
 class WithdrawalEntries(Entries):
@@ -294,7 +295,7 @@ class Withdrawal(Endpoint):
     @operation(_("Withdraw a relay"), entries=WithdrawalEntries, shows=RelayShown, checks=True, tag="relays")
     def post(self, request: Request, number: str) -> Response:
         entered = self.entries(WithdrawalEntries)
-        relay = get_object_or_404(_rows(self).filter(gaining_retailer=self.by.company), number=number)
+        relay = get_object_or_404(visible(self).filter(gaining_retailer=self.by.company), number=number)
         if entered["dry_run"]:
             return checked(
                 lambda: relays.withdraw(relay_id=relay.pk, by=self.by, now=self.now, dry_run=True),
@@ -305,7 +306,7 @@ class Withdrawal(Endpoint):
                 trace_id=self.trace_id,
             )
         relays.withdraw(relay_id=relay.pk, by=self.by, now=self.now)
-        return self.one(shown(_rows(self).get(pk=relay.pk), self.by.company))
+        return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))
 
 
 class TerminationEntries(Entries):
@@ -320,9 +321,9 @@ class Termination(Endpoint):
     @operation(_("File the termination owed"), entries=TerminationEntries, shows=RelayShown, tag="relays")
     def post(self, request: Request, number: str) -> Response:
         self.entries(TerminationEntries)
-        relay = get_object_or_404(_rows(self).filter(losing_retailer=self.by.company), number=number)
+        relay = get_object_or_404(visible(self).filter(losing_retailer=self.by.company), number=number)
         filings.file_termination(relay_id=relay.pk, by=self.by, now=self.now)
-        return self.one(shown(_rows(self).get(pk=relay.pk), self.by.company))
+        return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))
 
 
 class MessageEntries(Entries):
@@ -350,12 +351,12 @@ class Messages(Endpoint):
     @operation(_("List the messages of a relay"), lists=MessageShown, query=PageQuery, tag="relays")
     def get(self, request: Request, number: str) -> Response:
         query = self.query(PageQuery)
-        relay = get_object_or_404(_rows(self), number=number)
+        relay = get_object_or_404(visible(self), number=number)
         return self.page(relay.messages.all(), self._shown, query)
 
     @operation(_("Send a message on a relay"), entries=MessageEntries, shows=MessageShown, status=201, tag="relays")
     def post(self, request: Request, number: str) -> Response:
         entered = self.entries(MessageEntries)
-        relay = get_object_or_404(_rows(self), number=number)
+        relay = get_object_or_404(visible(self), number=number)
         message = threads.say(relay_id=relay.pk, **entered, by=self.by, now=self.now)
         return self.one(self._shown(message), status=201)

@@ -14,11 +14,13 @@ from switching.api import (
     network,
     relays,
     statistics,
+    undoing,
 )
 
 __all__ = ["catalogue", "routes"]
 
 RELAY, APPLICATION = "relays/<relay_number:number>", "applications/<application_number:number>"
+UNDOING = "undoing/<undo_number:number>"
 routes = [
     path("disclosures", disclosures.Disclosures.as_view(), name="disclosures"),
     path("disclosures/lists", disclosures.DisclosureLists.as_view(), name="disclosure-lists"),
@@ -52,4 +54,16 @@ routes = [
     path("movements", movements.Movements.as_view(), name="movements"),
     path("movements/<record_id:pk>", movements.OneMovement.as_view(), name="movement"),
     path("movements/<record_id:pk>/withdrawal", movements.MovementWithdrawal.as_view(), name="movement-withdrawal"),
+    path(f"{RELAY}/cooling-off", undoing.CoolingOff.as_view(), name="cooling-off"),
+    path(f"{RELAY}/reversal", undoing.Reversal.as_view(), name="reversal"),
+    path(f"{RELAY}/denial", undoing.Denial.as_view(), name="denial"),
+    path("undoing", undoing.UndoCases.as_view(), name="undoing"),
+    path(UNDOING, undoing.OneUndoCase.as_view(), name="undo-case"),
+    path(f"{UNDOING}/answer", undoing.UndoAnswer.as_view(), name="undo-answer"),
+    path(f"{UNDOING}/evidence", undoing.UndoEvidence.as_view(), name="undo-evidence"),
+    path(f"{UNDOING}/withdrawal", undoing.UndoWithdrawal.as_view(), name="undo-withdrawal"),
+    path(f"{UNDOING}/appeal", undoing.UndoAppeal.as_view(), name="undo-appeal"),
+    path(f"{UNDOING}/contract", undoing.UndoContract.as_view(), name="undo-contract"),
+    path(f"{UNDOING}/last-resort", undoing.LastResort.as_view(), name="undo-last-resort"),
+    path("market-exits/<undo_number:number>/points", undoing.ExitPoints.as_view(), name="exit-points"),
 ]

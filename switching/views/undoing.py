@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -105,7 +104,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         title=_("Undoing of switches"),
         empty=_("No case yet. A cooling-off or a reversal is asked for from its relay."),
         template="switching/undoing.html",
-        context={"may_announce": user.company.is_hub_operator and user.may(Ability.DECIDE_UNDOING)},
+        context={"may_announce": undoing.is_operator(user)},
     )
 
 
@@ -140,7 +139,10 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "may_list_points": bool(exit_rows) and not user.company.is_hub_operator,
             "events": timeline.of([case], reader=user),
             "number": case.number,
-            "acts": [(label, reverse(f"switching:{name}", args=[case.number])) for label, name in _acts(case, user)],
+            "acts": [
+                (label, reverse(f"switching:{name}", args=[case.number]))
+                for label, name in map(ACTS.__getitem__, undoing.acts_now(case, user, today=jst_date(clock.now())))
+            ],
         },
     )
 
@@ -197,54 +199,17 @@ def _exit_rows(case: UndoCase) -> list[dict[str, Any]]:
     ]
 
 
-def _acts(case: UndoCase, user: User) -> list[tuple[str, str]]:
-    """What this person can do with the case now: the words of the button and the page's name."""
-    found: list[tuple[str, str]] = []
-    is_mine = UndoCase.objects.filter(undoing.waiting_for(user), pk=case.pk).exists()
-    if is_mine and case.state == UndoState.ASKED:
-        found.append(
-            {
-                UndoKind.COOLING_OFF: (_("Answer"), "undo-answer"),
-                UndoKind.REVERSAL: (_("Answer"), "undo-answer"),
-                UndoKind.FRAUD: (_("Give the evidence"), "undo-evidence"),
-                UndoKind.DARK_POINT: (_("Say whether the contract goes on"), "undo-contract"),
-            }[UndoKind(case.kind)]
-        )
-    elif is_mine and case.state == UndoState.OFFERED:
-        found.append((_("Keep the customer's answer"), "undo-last-resort"))
-    elif is_mine:
-        found.append((_("Decide"), "undo-decision"))
-    if _may_withdraw(case, user):
-        found.append((_("Withdraw"), "undo-withdrawal"))
-    if _may_appeal(case, user, clock.now()):
-        found.append((_("Bring it before the hub operator"), "undo-appeal"))
-    if case.kind == UndoKind.MARKET_EXIT and case.is_open and undoing_operator(user):
-        found.append((_("Call the market exit off"), "exit-withdrawal"))
-    return found
-
-
-def undoing_operator(user: User) -> bool:
-    """True for the hub operator's people who decide."""
-    return user.company.is_hub_operator and user.may(Ability.DECIDE_UNDOING)
-
-
-def _may_withdraw(case: UndoCase, user: User) -> bool:
-    return (
-        case.state == UndoState.ASKED
-        and case.kind in (UndoKind.COOLING_OFF, UndoKind.REVERSAL)
-        and case.asked_by_id == user.company_id
-        and undoing.may_act(case, Ability.UNDO, user)
-    )
-
-
-def _may_appeal(case: UndoCase, user: User, now: datetime) -> bool:
-    until = undoing.appeal_until(case)
-    return (
-        until is not None
-        and jst_date(now) <= until
-        and case.asked_by_id == user.company_id
-        and undoing.may_act(case, Ability.UNDO, user)
-    )
+ACTS: dict[str, tuple[Any, str]] = {
+    "answer": (gettext_lazy("Answer"), "undo-answer"),
+    "evidence": (gettext_lazy("Give the evidence"), "undo-evidence"),
+    "contract": (gettext_lazy("Say whether the contract goes on"), "undo-contract"),
+    "last-resort": (gettext_lazy("Keep the customer's answer"), "undo-last-resort"),
+    "decision": (gettext_lazy("Decide"), "undo-decision"),
+    "withdrawal": (gettext_lazy("Withdraw"), "undo-withdrawal"),
+    "appeal": (gettext_lazy("Bring it before the hub operator"), "undo-appeal"),
+    "exit-withdrawal": (gettext_lazy("Call the market exit off"), "exit-withdrawal"),
+}
+"""What can be done with a case: the words of the button and the page's name."""
 
 
 def _visible(user: User, number: str) -> UndoCase:

@@ -124,4 +124,54 @@ ROWS = {
     "api:movements": ApiRow({"get": "sora.viewer", "post": "sora.application"}),
     "api:movement": ApiRow({"get": "sora.viewer"}, kwargs=access_rows.a_plan, parties=("kaze",)),
     "api:movement-withdrawal": ApiRow({"post": "sora.application"}, kwargs=access_rows.a_plan, good=("post",)),
+    "api:cooling-off": ApiRow(
+        {"post": "sora.relay"},
+        kwargs=access_rows.relay,
+        bodies={"post": {"declared_on": "2026-04-01"}},
+        good=("post",),
+    ),
+    "api:reversal": ApiRow(
+        {"post": "umi.relay"}, kwargs=access_rows.matched, bodies={"post": {"reason": "hub_fault"}}, good=()
+    ),
+    "api:denial": ApiRow({"post": "umi.relay"}, kwargs=access_rows.matched, good=()),
+    "api:undoing": ApiRow({"get": "umi.relay"}),
+    "api:undo-case": ApiRow({"get": "umi.relay"}, kwargs=access_rows.denied),
+    "api:undo-answer": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.stopping,
+        bodies={"post": {"verdict": "agree"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:undo-evidence": ApiRow(
+        {"post": "sora.relay"},
+        kwargs=access_rows.denied,
+        bodies={"post": {"channel": "telephone", "given_on": "2026-03-30", "reference": "REC-17"}},
+        good=("post",),
+    ),
+    "api:undo-withdrawal": ApiRow(
+        {"post": "umi.relay"}, kwargs=access_rows.reversing, parties=("kaze",), good=("post",)
+    ),
+    "api:undo-appeal": ApiRow(
+        {"post": "umi.relay"},
+        kwargs=access_rows.refused_reversal,
+        bodies={"post": {"text": "x"}},
+        parties=("kaze",),
+        good=(),
+    ),
+    "api:undo-contract": ApiRow(
+        {"post": "umi.relay"},
+        kwargs=access_rows.dark,
+        bodies={"post": {"verdict": "keep"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:undo-last-resort": ApiRow(
+        {"post": "kaze.application"},
+        kwargs=access_rows.offered,
+        bodies={"post": {"outcome": "last_resort"}},
+        parties=("kaze",),
+        good=("post",),
+    ),
+    "api:exit-points": ApiRow({"get": "umi.relay"}, kwargs=access_rows.leaving, parties=("kaze",)),
 }
