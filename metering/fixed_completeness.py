@@ -53,7 +53,7 @@ DUE = """
                JOIN metering_usagefile f ON f.id = b.file_id
                WHERE b.day = %(day)s AND b.layer = %(layer)s AND x.kind = %(kind)s
                GROUP BY 1) got ON got.point_id = p.id
-    WHERE got.point_id IS NOT NULL OR (s.id IS NOT NULL AND r.id IS NOT NULL AND began.day <= %(day)s)
+    WHERE (got.point_id IS NOT NULL OR (s.id IS NOT NULL AND r.id IS NOT NULL AND began.day <= %(day)s))
 """
 COUNT = f"""
     INSERT INTO metering_daycount (layer, day, network_operator_id, retailer_id, area, supply_class, due, on_time,

@@ -117,9 +117,11 @@ def a_gap_of_kaze(cast: Cast) -> dict[str, Any]:
 
 
 COMPLETENESS = {
-    "metering:usage-category": Row("ability", owner="umi.usage", kwargs=lambda cast: {"slug": "interruptions"}),
+    "metering:usage-category": Row(
+        "ability", owner="umi.usage", kwargs=lambda cast: {"slug": "interruptions"}, shared=True
+    ),
     "metering:completeness": Row("ability", owner="hub.operator"),
-    "metering:months-missing": Row("ability", owner="umi.usage", kwargs=lambda cast: {"day": DAY}),
+    "metering:months-missing": Row("ability", owner="umi.usage", kwargs=lambda cast: {"day": DAY}, shared=True),
     "metering:gaps": Row("ability", owner="umi.usage"),
     "metering:gap": Row("ability", owner="umi.usage", kwargs=a_gap_of_kaze),
     "metering:gap-follow-up": Row("ability", owner="kaze.usage", kwargs=a_gap_of_kaze, method="post"),

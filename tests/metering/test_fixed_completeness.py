@@ -102,3 +102,34 @@ def test_the_board_shows_fixed_months_and_leads_to_what_is_missing(cast, houses,
     hub = client_of(cast["hub.operator"])
     page = hub.get(BOARD, {"layer": "F", "first": READ})
     assert link in page.content.decode()
+
+
+def test_each_side_finds_the_missing_months_of_its_own_points(cast, houses, client_of):
+    hand_over(houses[:1], cast.sora, READ)
+    read(cast, houses[1:2], OVER - timedelta(days=1))
+    fixed_completeness.count_due(now=NOW)
+
+    def numbers(person: str) -> set[str]:
+        page = client_of(cast[person]).get(f"/usage-completeness/{READ}/months/", {"format": "csv"})
+        text = b"".join(page.streaming_content).decode("utf-8-sig")
+        return {point.number for point in houses if point.number in text}
+
+    missing = {point.number for point in [houses[0], *houses[2:]]}
+    assert numbers("hub.operator") == numbers("kaze.usage") == missing
+    assert numbers("sora.usage") == {houses[0].number}
+    assert numbers("umi.usage") == missing - {houses[0].number}
+    assert numbers("yama.usage") == set()
+
+
+def test_a_retailers_csv_of_the_board_counts_its_own_months_alone(cast, houses, client_of):
+    hand_over(houses[:2], cast.sora, READ)
+    read(cast, houses[:1], OVER - timedelta(days=1))
+    fixed_completeness.count_due(now=NOW)
+
+    def board(person: str) -> str:
+        page = client_of(cast[person]).get(BOARD, {"layer": "F", "first": READ, "format": "csv"})
+        return b"".join(page.streaming_content).decode("utf-8-sig")
+
+    theirs = {person: board(person).splitlines()[1].split(",")[1:3] for person in ("sora.usage", "umi.usage")}
+    assert theirs == {"sora.usage": ["2", "1"], "umi.usage": ["4", "0"]}
+    assert len(board("yama.usage").splitlines()) == 1
