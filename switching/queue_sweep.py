@@ -145,6 +145,7 @@ def _refuse(queued: QueuedRegistration, refusal: Refusal, *, now: datetime) -> N
             kind="queue_refused",
             subject=queued.number,
             link=reverse("switching:queued", args=[queued.number]),
+            resource=f"/api/v1/queue/{queued.number}",
             area=queued.point.area,
             ability=ABILITY_OF[Registration(queued.registration)],
             context={

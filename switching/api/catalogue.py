@@ -9,6 +9,7 @@ from metering import meters
 from portal.api import problems
 from portal.api.problems import Kind
 from switching import actual_days, applications, dark_points, meter_works, movements, relays, undoing
+from switching.bulk import files, uploads
 from switching.sentences import SENTENCES, named_field, sentence
 
 NOT_OURS = {"NotYours", "NotYourList", "NoPartInArea", "NotAllowed"}
@@ -106,4 +107,55 @@ problems.of_verbs(
         meters.NoSuchMeter: _("No meter of this number stood at the point on that day."),
         meters.MeterStandsAlready: _("A meter of the new number has been recorded at this point already."),
     },
+)
+problems.of_verbs(
+    "lists",
+    {
+        files.TooLarge: 413,
+        **dict.fromkeys(
+            (files.Unreadable, files.Empty, files.UnknownKind, files.OldExcel, files.NotText, files.Utf16), 422
+        ),
+        **dict.fromkeys((files.BrokenExcel, files.ProtectedExcel, files.Macros), 422),
+    },
+    fields=dict.fromkeys(
+        (
+            *(files.TooLarge, files.Unreadable, files.Empty, files.UnknownKind, files.OldExcel, files.NotText),
+            *(files.Utf16, files.BrokenExcel, files.ProtectedExcel, files.Macros),
+        ),
+        "file",
+    ),
+    sentences={
+        files.Unreadable: _("The file cannot be read as a list of cases."),
+        files.TooLarge: _("The file is larger than files of many cases may be. Please split it."),
+    },
+)
+problems.of_verbs(
+    "uploads",
+    {
+        uploads.NotPossible: 409,
+        uploads.NotYours: 403,
+        uploads.Moved: 409,
+        uploads.NothingToDo: 409,
+        uploads.CannotBeRecalled: 409,
+        uploads.Infected: 422,
+    },
+    fields={uploads.Infected: "file"},
+    sentences={uploads.NotPossible: _("The file cannot be moved this way. Please read how it stands.")},
+)
+problems.register(
+    Kind(
+        "uploads.sent_before",
+        409,
+        _("The very same file was sent before. If it is to be carried out a second time, confirm it with again: true."),
+        (uploads.SentBefore,),
+        more=lambda refusal: {"upload": refusal.twin.pk},
+        advice=_("Compare with the upload named; confirm with again: true only if it is meant a second time."),
+    ),
+    Kind(
+        "uploads.not_scanned",
+        503,
+        uploads.NotScanned.sentence,
+        (uploads.NotScanned,),
+        retry_after=lambda refusal: 60,
+    ),
 )

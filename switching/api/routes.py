@@ -12,15 +12,17 @@ from switching.api import (
     meter_works,
     movements,
     network,
+    queue,
     relays,
     statistics,
     undoing,
+    uploads,
 )
 
 __all__ = ["catalogue", "routes"]
 
 RELAY, APPLICATION = "relays/<relay_number:number>", "applications/<application_number:number>"
-UNDOING = "undoing/<undo_number:number>"
+UNDOING, UPLOAD = "undoing/<undo_number:number>", "uploads/<record_id:pk>"
 routes = [
     path("disclosures", disclosures.Disclosures.as_view(), name="disclosures"),
     path("disclosures/lists", disclosures.DisclosureLists.as_view(), name="disclosure-lists"),
@@ -66,4 +68,18 @@ routes = [
     path(f"{UNDOING}/contract", undoing.UndoContract.as_view(), name="undo-contract"),
     path(f"{UNDOING}/last-resort", undoing.LastResort.as_view(), name="undo-last-resort"),
     path("market-exits/<undo_number:number>/points", undoing.ExitPoints.as_view(), name="exit-points"),
+    path("upload-kinds", uploads.UploadKinds.as_view(), name="upload-kinds"),
+    path("upload-kinds/<slug:content>/template", uploads.UploadTemplate.as_view(), name="upload-template"),
+    path("upload-kinds/<slug:content>/work-list", uploads.UploadWorkList.as_view(), name="upload-work-list"),
+    path("uploads", uploads.Uploads.as_view(), name="uploads"),
+    path(UPLOAD, uploads.OneUpload.as_view(), name="upload"),
+    path(f"{UPLOAD}/rows", uploads.UploadRows.as_view(), name="upload-rows"),
+    path(f"{UPLOAD}/errors", uploads.UploadErrors.as_view(), name="upload-errors"),
+    path(f"{UPLOAD}/answers", uploads.UploadAnswers.as_view(), name="upload-answers"),
+    path(f"{UPLOAD}/confirmation", uploads.UploadConfirmation.as_view(), name="upload-confirmation"),
+    path(f"{UPLOAD}/discarding", uploads.UploadDiscarding.as_view(), name="upload-discarding"),
+    path(f"{UPLOAD}/recall", uploads.UploadRecall.as_view(), name="upload-recall"),
+    path("queue", queue.Queue.as_view(), name="queue"),
+    path("queue/<queue_number:number>", queue.OneQueued.as_view(), name="queued"),
+    path("queue/<queue_number:number>/withdrawal", queue.QueueWithdrawal.as_view(), name="queue-withdrawal"),
 ]

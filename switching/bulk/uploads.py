@@ -442,6 +442,7 @@ def _notify(upload: Upload, kind: str, *, now: datetime, **counts: int) -> None:
             kind=kind,
             subject=upload.name[:80],
             link=reverse("switching:upload", args=[upload.pk]),
+            resource=f"/api/v1/uploads/{upload.pk}",
             ability=upload.ability,
             context={
                 "content": upload.content,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,13 +20,14 @@ from portal.models import User
 from portal.templatetags.words import NOTHING, badge, class_mark, jst, point_number
 from portal.workdays import jst_date
 from switching import disclosures
-from switching.bulk import answers_file, files, uploads, writing
+from switching.bulk import answers_file, files, uploads
 from switching.bulk.kind import FileKind
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import ChoiceField
 from switching.bulk.words import told
 from switching.forms_uploads import RowFilter, UploadFilter, UploadForm
 from switching.models import Content, Upload, UploadRow
+from switching.views import upload_files
 
 State, RowState = Upload.State, UploadRow.State
 TONES = {
@@ -48,7 +49,6 @@ ROW_TONES = {
     RowState.REFUSED: "refused",
     RowState.RECALLED: "stopped",
 }
-WRONG = (RowState.WRONG, RowState.REFUSED)
 
 
 def state_badge(upload: Upload) -> SafeString:
@@ -210,35 +210,15 @@ def new(request: HttpRequest, content: str) -> HttpResponseBase:
 @require_GET
 def template(request: HttpRequest, content: str, format: str) -> HttpResponseBase:
     """An empty list with the columns' names in the reader's language and one example."""
-    kind = _kind(request, content)
-    if format not in writing.FORMATS:
-        raise Http404
-    rows = writing.template(kind)
-    if format == "csv":
-        return _download(b"".join(writing.csv_bytes(rows)), f"{content}.csv", _type("utf-8"))
-    meaning = [[_("column"), _("required"), _("meaning")]] + [
-        [str(column.label), _("yes") if column.is_required else _("no"), str(column.hint)] for column in kind.columns
-    ]
-    sheets = [(str(_("list")), rows), (str(_("columns")), meaning)]
-    return _download(writing.excel_bytes(sheets), f"{content}.xlsx")
+    return upload_files.template(_kind(request, content), format)
 
 
 @needs(Ability.SEND_MANY)
 @require_GET
 def work_list(request: HttpRequest, content: str, format: str) -> HttpResponseBase:
     """What waits for the company, a row each; to be filled in and sent back."""
-    kind = _kind(request, content)
-    if format not in writing.FORMATS or not kind.work_list_name:
-        raise Http404
-    now = clock.now()
-    rows = [
-        [*(str(column.label) for column in kind.columns), *(str(label) for label in kind.passed_over.values())],
-        *kind.work_list(by=_person(request), now=now),
-    ]
-    name = f"{kind.work_list_name}-{jst_date(now):%Y%m%d}.{format}"
-    if format == "csv":
-        return _download(b"".join(writing.csv_bytes(rows)), name, _type("utf-8"))
-    return _download(writing.excel_bytes([(str(_("list")), rows)]), name)
+    kind, user = _kind(request, content), _person(request)
+    return upload_files.work_list(kind, format, by=user, now=clock.now())
 
 
 @needs(Ability.SEND_MANY)
@@ -275,7 +255,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponseBase:
             "to_file": upload.rows_good + upload.rows_warned,
             "wrong": counts[RowState.WRONG] + counts[RowState.REFUSED],
             "may_recall": upload.state == State.DONE and kind.is_recallable and counts[RowState.DONE],
-            "answers": answers_file.title() if _is_answered(upload) else "",
+            "answers": answers_file.title() if upload_files.is_answered(upload) else "",
             "list": rows,
         },
     )
@@ -378,19 +358,7 @@ def recall(request: HttpRequest, pk: int) -> HttpResponse:
 def wrong_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The wrong and refused rows in the format they came in, with the reasons in front."""
     user = _person(request)
-    upload = _visible(user, pk)
-    kind = KINDS[upload.content]
-    uploads.record_read(upload, "upload.wrong_rows", by=user, now=clock.now())
-    found = UploadRow.objects.of(upload, user).filter(state__in=WRONG).order_by("line")
-    rows = writing.wrong_rows(upload, found.iterator(chunk_size=2000), kind)
-    name = f"wrong-rows-{upload.pk}.{upload.format}"
-    if upload.format == Upload.Format.XLSX:
-        return _download(writing.excel_bytes([(str(_("list")), rows)]), name)
-    return _download(b"".join(writing.csv_bytes(rows, encoding=upload.encoding)), name, _type(upload.encoding))
-
-
-def _is_answered(upload: Upload) -> bool:
-    return upload.content in answers_file.ANSWERED and upload.state in (State.CHECKED, State.CONFIRMED, State.DONE)
+    return upload_files.wrong_rows(_visible(user, pk), by=user, now=clock.now())
 
 
 @needs(Ability.SEND_MANY)
@@ -398,25 +366,7 @@ def _is_answered(upload: Upload) -> bool:
 def answers(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The answer to a file of inquiries or plans: every row with its verdict and what was found."""
     user = _person(request)
-    upload = _visible(user, pk)
-    if not _is_answered(upload):
-        raise Http404
-    uploads.record_read(upload, "upload.answers", by=user, now=clock.now())
-    found = UploadRow.objects.of(upload, user).select_related("inquiry", "movement").order_by("line")
-    lines = answers_file.rows(upload.content, found.iterator(chunk_size=2000))
-    response = StreamingHttpResponse(writing.csv_bytes(lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{answers_file.name(upload.pk)}"'
-    return response
-
-
-def _type(encoding: str) -> str:
-    return f"text/csv; charset={'shift_jis' if encoding == 'cp932' else 'utf-8'}"
-
-
-def _download(content: bytes, name: str, content_type: str = writing.EXCEL_TYPE) -> HttpResponse:
-    response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return upload_files.answers(_visible(user, pk), by=user, now=clock.now())
 
 
 def _visible(user: User, pk: int) -> Upload:
