@@ -22,6 +22,7 @@ if ENVIRONMENT not in {"demo", "test", "linkage_test", "production"}:
     raise ImproperlyConfigured(f"KIRIKAE_ENV is {ENVIRONMENT!r}; it must be demo, test, linkage_test or production.")
 PRODUCTION = ENVIRONMENT == "production"
 LINKAGE_TEST = ENVIRONMENT == "linkage_test"
+ENVIRONMENT_OF_ROWS = "test" if LINKAGE_TEST else ENVIRONMENT  # as certificates and gates call where they hold
 # Private markets of the linkage test: <market>.<domain>; every other name served is the lobby.
 LINKAGE_DOMAIN = os.environ.get("KIRIKAE_LINKAGE_DOMAIN", "linkage.localhost")
 DATA_DIR = Path(os.environ.get("KIRIKAE_DATA", BASE_DIR / ".kirikae"))

@@ -141,6 +141,14 @@ def give_place(which: tuple[str, str, str]) -> Company:
     return user.company
 
 
+def place_of(which: tuple[str, str, str]) -> Company:
+    """The company in a partner's place in the market at hand, be it simulated or real. Raises NoCast."""
+    user = User.objects.select_related("company").filter(username=which[0]).first()
+    if user is None:
+        raise NoCast
+    return user.company
+
+
 def participant() -> Company:
     """The participant's company in the market at hand: the one nobody simulates."""
     found = Company.objects.filter(participations__code__startswith="0WNN").first()

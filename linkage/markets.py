@@ -11,14 +11,15 @@ import psycopg
 import redis
 from django.conf import settings
 from django.core.management import call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg import sql
 
-from linkage import cast, travel
+from linkage import cast, programs, travel
 from linkage.models import Market
+from linkage.programs import Access, Belongings
 from portal import ledger, people, private_market
 from portal.access import Ability, Role
 from portal.models import Company, User
@@ -89,11 +90,32 @@ def book(
     return _open(market, by=by, now=now)
 
 
-def reset(market: Market, *, by: User | None, now: datetime) -> Market:
-    """Throw everything in the market away and begin anew at the real hour. Raises NotAllowed."""
+def give_program(market: Market, *, by: User | None, now: datetime) -> Access:
+    """An API client in the market for the same person there, or without one (the command line) for its administrator.
+
+    Raises NotAllowed, api_clients.Refused.
+    """
     _require(by, market.company, market.guest)
+    with private_market.inside(market.name, has_clock=False):
+        there = (
+            User.objects.select_related("company").filter(username=by.username, is_active=True).first()
+            if by
+            else programs.administrator(cast.participant())
+        )
+        if there is None:
+            raise NotAllowed
+        return programs.register(by=there, now=now)
+
+
+def reset(market: Market, *, by: User | None, now: datetime) -> Market:
+    """Throw everything in the market away and begin anew at the real hour; its programs keep their ids and secrets.
+
+    Raises NotAllowed.
+    """
+    _require(by, market.company, market.guest)
+    kept = _belongings(market, now=now)
     Market.objects.filter(pk=market.pk).update(is_ready=False)
-    _fill(market, now=now)
+    _fill(market, kept, now=now)
     with transaction.atomic():
         market.reset_at, market.is_ready = now, True
         market.save(update_fields=["reset_at", "is_ready"])
@@ -145,26 +167,40 @@ def _open(market: Market, *, by: User | None, now: datetime) -> Market:
             ledger.record("market.opened", f"market {market.name}", by=by, now=now, company=market.company.name)
     except IntegrityError as error:
         raise HasOne if "one_private_market_per_company" in str(error) else NameTaken from error
-    _fill(market, now=now)
+    _fill(market, [], now=now)
     market.is_ready = True
     market.save(update_fields=["is_ready"])
     return market
 
 
-def _fill(market: Market, *, now: datetime) -> None:
+def _belongings(market: Market, *, now: datetime) -> list[Belongings]:
+    """What the programs of the market's company, and of its guest, sign in by; nothing where it cannot be read."""
+    try:
+        with private_market.inside(market.name, has_clock=False):
+            places = [cast.participant(), *([cast.place_of(cast.RIVAL)] if market.guest_id else [])]
+            return [programs.belongings(place, now=now) for place in places]
+    except (DatabaseError, cast.NoCast):  # it was never filled, or its reset broke off
+        return []
+
+
+def _fill(market: Market, kept: list[Belongings], *, now: datetime) -> None:
+    """Make the market's database anew, with the accounts of now and the programs of before."""
     prepare(now=now)
     companies = [company for company in (market.company, market.guest) if company]
     accounts = {company.pk: _accounts(company) for company in companies}
     _drop(market.name)
     _create(market.name, template=private_market.database_of(TEMPLATE))
     with private_market.inside(market.name, has_clock=False), transaction.atomic():
-        travel.wind(now=now)
+        booked = (market.first_day, market.last_day) if market.first_day and market.last_day else None
+        travel.wind(now=now, days=booked)
         places = [cast.participant()]
         if market.guest:
             places.append(cast.give_place(cast.RIVAL))
         for place, company in zip(places, companies, strict=True):
             Company.objects.filter(pk=place.pk).update(name=company.name, name_en=company.name_en)
             _settle(place, accounts[company.pk], now=now)
+        for place, belongings in zip(places, kept, strict=False):
+            programs.seat(place, belongings, now=now)
 
 
 def _accounts(company: Company) -> list[tuple[User, str]]:
@@ -296,6 +332,7 @@ def _drop(market: str) -> None:
             )
         )
     shutil.rmtree(private_market.files_folder(market), ignore_errors=True)
+    shutil.rmtree(private_market.part_of(settings.USAGE_DROP_DIR, market), ignore_errors=True)
     store = redis.Redis.from_url(settings.REDIS_URL)
     for key in store.scan_iter(f"{market}:*", count=1000):
         store.delete(key)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from linkage import cases, cast
 from linkage.cases import Case
-from linkage.models import Market, Qualification
+from linkage.models import Evidence, Market, Qualification
 from metering.models import FacilityInquiry, PublishedFile, UsageFile
 from portal import ledger, private_market, proofs
 from portal.access import Ability
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 class NotAllowed(Refused):
-    sentence = _("Only an administrator of the company may hand over its qualification.")
+    sentence = _("Only people and programs of the company may hand over its qualification.")
 
 
 class NotComplete(Refused):
@@ -80,46 +80,71 @@ def share(grades: Iterable[Grade]) -> tuple[int, int]:
     return sum(grade.is_shown for grade in grades), len(grades)
 
 
-def hand_over(role: Partner | str, *, by: User, now: datetime, real: datetime) -> Qualification:
-    """Sign the evidence of a role and lay it in the lobby, where the operator finds it; again: the newer one stays.
+def hand_over(role: Partner | str, *, by: User, now: datetime, real: datetime) -> Evidence:
+    """Sign the evidence of a role in the market at hand; once that is committed, lay it in the lobby for the operator.
 
-    `now` is the market's hour, `real` the real one. Called inside the market and outside a transaction.
+    `now` is the market's hour, `real` the real one. The lobby is another database, which nothing can enter in the
+    middle of a transaction: what is signed is kept here and handed over after the commit, or by the next `deliver`.
     Raises NotAllowed, NotComplete, OnlyInPrivate, proofs' and hub_key.Missing.
     """
     own = cast.participant()
-    if by.company_id != own.pk or not by.may(Ability.MANAGE_PEOPLE):
+    if by.company_id != own.pk or not by.may(Ability.STEER_MARKET):
         raise NotAllowed
+    if cast.clerk(cast.RIVAL) is None:
+        raise OnlyInPrivate
     grades = assess(role)
     if missing := [grade.case.code for grade in grades if not grade.is_shown]:
         raise NotComplete(missing)
+    with transaction.atomic():
+        pack = _signed(Partner(role), grades, own, private_market.name(), by=by, now=now, real=real)
+        evidence = Evidence.objects.create(
+            role=role,
+            version=settings.QUALIFICATION_VERSION,
+            signed_by=by,
+            signed_at=real,
+            name=pack.name,
+            pack=pack.content,
+            sha256=hashlib.sha256(pack.content).hexdigest(),
+        )
+        transaction.on_commit(lambda: deliver(now=real), robust=True)
+    return evidence
+
+
+def deliver(*, now: datetime) -> int:
+    """Lay what was signed in the market at hand and is not in the lobby yet there (`now`: real hour); returns how many.
+
+    Of one role and version the newest stays; the same again, after a crash half-way, changes nothing.
+    """
     market = private_market.name()
-    pack = _signed(Partner(role), grades, own, market, by=by, now=now, real=real)
+    waiting = list(Evidence.objects.filter(handed_over_at__isnull=True).order_by("pk"))
+    if not waiting:
+        return 0
     with private_market.inside(""):
         held = Market.objects.select_related("company").filter(name=market, guest__isnull=True).first()
         if held is None:
-            raise OnlyInPrivate
-        with transaction.atomic():
-            found, _is_new = Qualification.objects.update_or_create(
-                company=held.company,
-                role=role,
-                version=settings.QUALIFICATION_VERSION,
-                defaults={
-                    "handed_over_at": real,
-                    "name": pack.name,
-                    "pack": pack.content,
-                    "sha256": hashlib.sha256(pack.content).hexdigest(),
-                },
-            )
-            ledger.record(
-                "qualification.handed_over",
-                f"company {held.company_id}",
-                by=None,
-                now=real,
-                role=str(role),
-                version=settings.QUALIFICATION_VERSION,
-                sha256=found.sha256,
-            )
-    return found
+            return 0
+        for evidence in waiting:
+            _lay(evidence, held.company, now=now)
+    Evidence.objects.filter(pk__in=[evidence.pk for evidence in waiting]).update(handed_over_at=now)
+    return len(waiting)
+
+
+def _lay(evidence: Evidence, company: Company, *, now: datetime) -> None:
+    about: dict[str, Any] = {"company": company, "role": evidence.role, "version": evidence.version}
+    if Qualification.objects.filter(**about, sha256=evidence.sha256).exists():
+        return
+    with transaction.atomic():
+        said = {"handed_over_at": now, "name": evidence.name, "pack": evidence.pack, "sha256": evidence.sha256}
+        Qualification.objects.update_or_create(**about, defaults=said)
+        ledger.record(
+            "qualification.handed_over",
+            f"company {company.pk}",
+            by=None,
+            now=now,
+            role=evidence.role,
+            version=evidence.version,
+            sha256=evidence.sha256,
+        )
 
 
 def _signed(

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from linkage import markets, travel
+from linkage import markets, qualification, travel
 from portal import private_market
 
 
@@ -25,3 +25,4 @@ def go_on() -> None:
     """Go on with the market at hand."""
     if private_market.name():
         travel.go_on(real=timezone.now)
+        qualification.deliver(now=timezone.now())

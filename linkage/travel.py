@@ -7,18 +7,20 @@ order. The same way is gone in seconds while nobody travels, so a market that st
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from linkage import cast
 from linkage.models import Clock, Script
+from metering import drop_folder
 from portal import clock, ledger, private_market
 from portal.models import User
-from portal.workdays import JST, ONE_DAY
+from portal.workdays import JST, ONE_DAY, jst_date
 from switching.partners import gaining, losing, network, requests
 from switching.partners.behaviours import Scripts
 
@@ -49,9 +51,17 @@ def offset() -> timedelta:
     return found or timedelta()
 
 
-def wind(*, now: datetime) -> None:
-    """Give a new market its clock, standing at the real hour."""
-    Clock.objects.create(pk=1, worked_until=now, seen_at=now)
+def wind(*, now: datetime, days: tuple[date, date] | None = None) -> None:
+    """Give a new market its clock, standing at the real hour; `days` are those it was booked for, both included."""
+    first, last = days or (None, None)
+    Clock.objects.create(pk=1, worked_until=now, seen_at=now, first_day=first, last_day=last)
+
+
+def closed(*, now: datetime) -> Clock | None:
+    """The clock with its booked days where today (real hour) is none of them; None while the market is open."""
+    today = jst_date(now)
+    shut = Q(first_day__gt=today) | Q(last_day__lt=today)
+    return Clock.objects.filter(shut, pk=1).first()
 
 
 def visit(*, now: datetime) -> None:
@@ -60,9 +70,11 @@ def visit(*, now: datetime) -> None:
 
 
 def is_awake(*, now: datetime) -> bool:
-    """True while somebody was there lately or the market is travelling."""
+    """True while the market is open and somebody was there lately, it is travelling or a file was dropped for it."""
     held = Clock.objects.filter(pk=1).first()
-    return held is not None and (held.travelling_to is not None or held.seen_at > now - FALLS_ASLEEP_AFTER)
+    if held is None or closed(now=now):
+        return False
+    return held.travelling_to is not None or held.seen_at > now - FALLS_ASLEEP_AFTER or drop_folder.has_any()
 
 
 def set_out(to: datetime, *, by: User | None, now: datetime) -> Clock:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from linkage.views import home, partners, qualification
+from linkage.views import home, partners, programs, qualification
 
 app_name = "linkage"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("tests/", home.booked, name="book"),
     path("markets/<slug:name>/reset/", home.reset, name="reset"),
     path("travel/", home.travelled, name="travel"),
+    path("programs/", programs.registered, name="program"),
     path("partners/", partners.partners, name="partners"),
     path("partners/<int:pk>/forget/", partners.forgotten, name="script-forget"),
     path("partners/relay/", partners.ordered, name="order"),

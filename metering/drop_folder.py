@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from metering.intake import AlreadyReceived, NotAUsageFile, NotScanned, receive
-from portal import gates
+from portal import gates, private_market
 from portal.market import MarketRole
 from portal.models import Company, Function, Participation
 
@@ -44,12 +44,21 @@ def collect_dropped(*, now: datetime) -> Collected:
         if not mine or gates.Hours(now).closure(Function.USAGE):
             return collected
         for participation in own:
-            folder = settings.USAGE_DROP_DIR / participation.code
+            folder = _watched() / participation.code
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.iterdir()):
                 if _is_complete(path):
                     _collect(path, participation.company, collected, now=now)
     return collected
+
+
+def has_any() -> bool:
+    """True where something lies in the drop folder that a sweep would look at, complete or not."""
+    return any(path.is_file() and not path.name.startswith(".") for path in _watched().glob("*/*"))
+
+
+def _watched() -> Path:
+    return private_market.part_of(settings.USAGE_DROP_DIR, private_market.name())
 
 
 def _is_complete(path: Path) -> bool:

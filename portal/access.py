@@ -76,6 +76,7 @@ class Ability(TextChoices):
     MANAGE_WEBHOOKS = "manage_webhooks", _("look after the own company's webhooks")
     STEER_WEBHOOKS = "steer_webhooks", _("test, pause and resume webhooks and have events sent again")
     WATCH_DELIVERY = "watch_delivery", _("watch what is not delivered to the companies")
+    STEER_MARKET = "steer_market", _("steer clock, partners and qualification of a private market")
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
@@ -138,6 +139,7 @@ MAY: dict[Ability, Grantable] = {
     Ability.MANAGE_WEBHOOKS: _by(Role.ADMINISTRATOR),
     Ability.STEER_WEBHOOKS: _by(Role.ADMINISTRATOR, Role.APPLICATION, Role.RELAY, Role.USAGE),
     Ability.WATCH_DELIVERY: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
+    Ability.STEER_MARKET: _by(Role.ADMINISTRATOR, *_CLERKS),
     Ability.ADMINISTER: _by(Role.OPERATOR, Role.HELPDESK, Role.AUDITOR),
 }
 

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal import ledger, outbox, people
+from portal import ledger, outbox, people, private_market
 from portal.access import HUB_ROLES, Ability, Role
 from portal.models import ApiClient, ApiWrite, Company, User
 from portal.outbox import Post
@@ -26,7 +26,6 @@ ROLES = tuple(role for role in Role if role not in HUB_ROLES and role != Role.AD
 MOST = 20
 LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 OVERLAPS = {"0": timedelta(0), "1": timedelta(days=1), "7": timedelta(days=7)}
-SALT = "portal.api_clients.token"
 
 
 class Refused(Exception):
@@ -110,6 +109,36 @@ def register(*, name: str, roles: Iterable[Hold | Role | str], by: User, now: da
     return client, secret
 
 
+def take_over(
+    *,
+    company: Company,
+    client_id: str,
+    name: str,
+    roles: Iterable[Hold],
+    secret_hash: str,
+    former: tuple[str, datetime] | None = None,
+    by: User,
+    now: datetime,
+) -> ApiClient:
+    """Seat a program that was registered in another database of this site: it keeps its id and its secret."""
+    with transaction.atomic():
+        user = people.register(
+            company=company, username=client_id, name=name, is_machine=True, roles=list(roles), by=None, now=now
+        )
+        client = ApiClient.objects.create(
+            user=user,
+            secret_hash=secret_hash,
+            secret_at=now,
+            former_hash=former[0] if former else "",
+            former_until=former[1] if former else None,
+            tokens_from=now,
+            registered_by=by,
+            registered_at=now,
+        )
+        ledger.record("api client taken over", _about(client), by=by, now=now, name=name)
+    return client
+
+
 def set_roles(client: ApiClient, *, roles: Iterable[Hold | Role | str], by: User, now: datetime) -> None:
     """Replace the client's roles by exactly these. Raises NotAllowed, RevokedAlready, RoleNotForClients."""
     holds = _for_clients(roles)
@@ -181,13 +210,13 @@ def give_token(client: ApiClient, *, certificate_sha256: str, scopes: Iterable[s
     `scopes` are the roles it is good for, of those the client holds when it calls.
     """
     said = {"c": client.pk, "x": certificate_sha256, "t": now.timestamp(), "s": sorted(scopes)}
-    return signing.dumps(said, salt=SALT, compress=False)
+    return signing.dumps(said, salt=_salt(), compress=False)
 
 
 def read_token(token: str, *, now: datetime) -> Token:
     """Whose token this is; two queries, with the roles it is good for. Raises TokenNotGood."""
     try:
-        said = signing.loads(token, salt=SALT)
+        said = signing.loads(token, salt=_salt())
     except signing.BadSignature as error:
         raise TokenNotGood from error
     made = datetime.fromtimestamp(said["t"], tz=now.tzinfo)
@@ -237,6 +266,11 @@ def _locked(client: ApiClient, by: User, *, or_operator: bool = False) -> ApiCli
     if client.revoked_at:
         raise RevokedAlready
     return client
+
+
+def _salt() -> str:
+    """A token of one private market opens no other: clients are numbered in each from one."""
+    return f"portal.api_clients.token:{private_market.name()}"
 
 
 def _about(client: ApiClient) -> str:

@@ -10,7 +10,7 @@ class WebhookForm(forms.Form):
     """A receiver to be registered; whether the address will do is the verb's to judge."""
 
     url = forms.CharField(
-        label=_("Address"),
+        label=_("Address (URL)"),
         max_length=400,
         help_text=_("Where your system takes events by POST, such as https://events.example.jp/kirikae."),
         widget=forms.URLInput(attrs={"inputmode": "url", "autocomplete": "off"}),

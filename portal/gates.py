@@ -102,12 +102,12 @@ class Hours:
 
     @cached_property
     def gates(self) -> list[Gate]:
-        return list(Gate.objects.filter(environment=settings.ENVIRONMENT))
+        return list(Gate.objects.filter(environment=settings.ENVIRONMENT_OF_ROWS))
 
     @cached_property
     def windows(self) -> list[MaintenanceWindow]:
         """Maintenance that is not over."""
-        return list(MaintenanceWindow.objects.filter(environment=settings.ENVIRONMENT, ends_at__gt=self.now))
+        return list(MaintenanceWindow.objects.filter(environment=settings.ENVIRONMENT_OF_ROWS, ends_at__gt=self.now))
 
     @property
     def announced(self) -> list["Announcement"]:
@@ -153,7 +153,7 @@ def _is_open(at: datetime, gates: Iterable[Gate], windows: Iterable[MaintenanceW
 
 def closure(function: Function, *, now: datetime) -> Closed | None:
     """Why the function is closed in this environment; None while it is open."""
-    return _closure(function, now, settings.ENVIRONMENT)
+    return _closure(function, now, settings.ENVIRONMENT_OF_ROWS)
 
 
 def not_begun(company: Company, function: Function, *, now: datetime) -> NotBegun | None:
@@ -201,7 +201,7 @@ def open_function(
         try:
             with transaction.atomic():
                 gate = Gate.objects.create(
-                    environment=Environment(environment or settings.ENVIRONMENT),
+                    environment=Environment(environment or settings.ENVIRONMENT_OF_ROWS),
                     function=Function(function),
                     opened_from=opened_from,
                     closed_from=closed_from,
@@ -249,7 +249,7 @@ def announce(
         raise WordsMissing
     with transaction.atomic():
         window = MaintenanceWindow.objects.create(
-            environment=Environment(environment or settings.ENVIRONMENT),
+            environment=Environment(environment or settings.ENVIRONMENT_OF_ROWS),
             function=Function(function),
             begins_at=begins_at,
             ends_at=ends_at,
@@ -306,7 +306,7 @@ KINDS = {
 
 def _tell_systems(action: str, environment: str, function: str, *, now: datetime, **moments: Any) -> None:
     """An event to every company, so that its systems know when to ask again; people see it on every page."""
-    if environment != settings.ENVIRONMENT:
+    if environment != settings.ENVIRONMENT_OF_ROWS:
         return
     detail = {
         name: value.isoformat() if isinstance(value, datetime) else value

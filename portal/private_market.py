@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from celery import Task
@@ -90,6 +91,11 @@ def files_folder(market: str) -> str:
     """Where a market's files lie; the lobby's own for ""."""
     root = os.path.abspath(settings.MEDIA_ROOT)
     return os.path.join(root, "markets", market) if market else root
+
+
+def part_of(folder: Path, market: str) -> Path:
+    """A market's part of a folder that the whole site watches; the folder itself for ""."""
+    return folder / "markets" / market if market else folder
 
 
 class MarketStorage(Directory):

@@ -20,7 +20,7 @@ from tests.api_rows import ApiRow
 from tests.cast import NOW, ROLES
 from tests.test_access import ALL
 
-ROOMS = ("portal", "metering", "switching")
+ROOMS = ("portal", "metering", "switching", "linkage")
 ROWS: dict[str, ApiRow] = {}
 for _room in ROOMS:
     if find_spec(f"tests.{_room}.api_rows"):

@@ -59,13 +59,18 @@ class Market(models.Model):
 
 
 class Clock(models.Model):
-    """How far ahead of the real clock the market is, until when its work is done, and where it is travelling to."""
+    """How far ahead of the real clock the market is, until when its work is done, and where it is travelling to.
+
+    `first_day` and `last_day`: the real days a test of two companies was booked for; on others the market is closed.
+    """
 
     offset = models.DurationField(_("ahead by"), default=timedelta)
     worked_until = models.DateTimeField(_("worked until"))
     travelling_to = models.DateTimeField(_("travelling to"), null=True)
     set_out_at = models.DateTimeField(_("set out from"), null=True)
     seen_at = models.DateTimeField(_("last visited at"))
+    first_day = models.DateField(_("first day of the test"), null=True)
+    last_day = models.DateField(_("last day of the test"), null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("clock of the market")
@@ -76,6 +81,11 @@ class Clock(models.Model):
                 condition=Q(travelling_to__isnull=True, set_out_at__isnull=True)
                 | Q(set_out_at__isnull=False, travelling_to__gte=F("set_out_at")),
                 name="a_market_travels_forward_only",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_day__isnull=True, last_day__isnull=True)
+                | Q(first_day__isnull=False, last_day__gte=F("first_day")),
+                name="a_market_is_open_from_its_first_day_to_its_last",
             ),
         ]
 

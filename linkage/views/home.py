@@ -15,18 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from linkage import markets, travel
 from linkage.models import Clock, Market
+from linkage.views.common import show_access, the_clock
 from portal import clock, private_market
 from portal.access import Ability, needs, person
 from portal.models import Company
 from portal.workdays import JST
 
-
-def the_clock() -> Clock:
-    """The clock of the market at hand. Raises Http404 in the lobby."""
-    held = Clock.objects.filter(pk=1).first()
-    if held is None:
-        raise Http404
-    return held
+DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class OpenForm(forms.Form):
@@ -36,8 +31,8 @@ class OpenForm(forms.Form):
 class BookForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name of the market"), max_length=30)
     guest = forms.ModelChoiceField(label=gettext_lazy("Other company"), queryset=Company.objects.none())
-    first_day = forms.DateField(label=gettext_lazy("First day of the test"))
-    last_day = forms.DateField(label=gettext_lazy("Last day of the test"))
+    first_day = forms.DateField(label=gettext_lazy("First day of the test"), widget=DAY)
+    last_day = forms.DateField(label=gettext_lazy("Last day of the test"), widget=DAY)
 
 
 class TravelForm(forms.Form):
@@ -46,7 +41,11 @@ class TravelForm(forms.Form):
     days = forms.IntegerField(
         label=gettext_lazy("Days forward"), min_value=1, max_value=travel.MOST_DAYS, required=False
     )
-    to = forms.DateTimeField(label=gettext_lazy("or to this hour (JST)"), required=False)
+    to = forms.DateTimeField(
+        label=gettext_lazy("or to this hour (JST)"),
+        required=False,
+        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
+    )
 
     def target(self, now: datetime) -> datetime:
         to: datetime | None = self.cleaned_data.get("to")
@@ -69,6 +68,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "share": travel.share_done(held),
         "form": TravelForm(initial={"days": 1}),
         "may_change": person(request).may(Ability.MANAGE_PEOPLE),
+        "may_register": person(request).may(Ability.MANAGE_API_CLIENTS),
         "most_days": travel.MOST_DAYS,
     }
     return render(request, "linkage/market.html", context)
@@ -104,13 +104,15 @@ def opened(request: HttpRequest) -> HttpResponseBase:
         raise Http404
     if not form.is_valid():
         return _lobby(request, opening=form)
+    now = timezone.now()
     try:
-        markets.open_market(form.cleaned_data["name"], company=user.company, by=user, now=timezone.now())
+        market = markets.open_market(form.cleaned_data["name"], company=user.company, by=user, now=now)
     except markets.Refused as refusal:
         form.add_error("name", str(refusal))
         return _lobby(request, opening=form)
     messages.success(request, _("Your private market is open. Sign in there with your user id and password of here."))
-    return redirect("linkage:home")
+    access = markets.give_program(market, by=user, now=now)
+    return show_access(request, access, address=markets.address_of(market))
 
 
 @require_POST

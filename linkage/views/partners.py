@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from linkage import cast, scripts, travel
 from linkage.models import Script
-from linkage.views.home import the_clock
+from linkage.views.common import the_clock
 from metering.models import SupplyPeriod, SupplyPoint
 from metering.points import digits_of
 from portal import clock, lists

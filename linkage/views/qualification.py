@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from linkage import qualification
-from linkage.models import Qualification
-from linkage.views.home import the_clock
+from linkage.models import Evidence, Qualification
+from linkage.views.common import the_clock
 from portal import clock, hub_key, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
@@ -82,7 +82,7 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponseBase:
     return archive(get_object_or_404(Qualification.objects.visible_to(person(request)), pk=pk))
 
 
-def archive(found: Qualification) -> HttpResponse:
+def archive(found: Evidence | Qualification) -> HttpResponse:
     answer = HttpResponse(bytes(found.pack), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{found.name}"'
     return answer

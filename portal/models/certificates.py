@@ -58,7 +58,7 @@ class CertificateQuerySet(OwnOrCompanyWide["Certificate"]):
 
     def here(self) -> Self:
         """Those bound to this site's environment."""
-        return self.filter(environment=settings.ENVIRONMENT)
+        return self.filter(environment=settings.ENVIRONMENT_OF_ROWS)
 
 
 class TrustedAuthority(models.Model):

@@ -28,7 +28,7 @@ View = Callable[..., HttpResponseBase]
 
 
 class ClientFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(label=gettext_lazy("Name"), method="by_words")
+    q = django_filters.CharFilter(label=gettext_lazy("Name of the program"), method="by_words")
 
     class Meta:
         model = ApiClient
@@ -52,7 +52,7 @@ def _state(client: ApiClient) -> tuple[str, str]:
     return (_("active"), "done") if client.is_open else (_("suspended"), "stopped")
 
 
-_NAME = Column("name", gettext_lazy("Name"), value="user.name", sort="user__name", link=_page)
+_NAME = Column("name", gettext_lazy("Name of the program"), value="user.name", sort="user__name", link=_page)
 _COMPANY = Column(
     "company",
     gettext_lazy("Company"),

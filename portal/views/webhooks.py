@@ -31,7 +31,9 @@ def topic_words(topics: list[str]) -> str:
 
 
 COLUMNS = [
-    Column("url", gettext_lazy("Address"), link=lambda hook: reverse("portal:webhook", args=[hook.pk]), sort="url"),
+    Column(
+        "url", gettext_lazy("Address (URL)"), link=lambda hook: reverse("portal:webhook", args=[hook.pk]), sort="url"
+    ),
     Column("topics", gettext_lazy("Topics"), value=lambda hook: topic_words(hook.topics)),
     Column(
         "state",
@@ -235,7 +237,7 @@ def secret(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Change the secret"),
         "hook": hook,
         "intro": _("The new secret is shown once. For seven days both secrets sign, so that nothing is missed."),
-        "facts": [(_("Address"), hook.url)],
+        "facts": [(_("Address (URL)"), hook.url)],
         "action_label": _("Make a new secret"),
         "back_url": reverse("portal:webhook", args=[pk]),
         "back_label": _("Cancel"),
@@ -257,7 +259,7 @@ def removal(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Remove the webhook"),
         "hook": hook,
         "intro": _("Nothing more is sent to this address. Your events stay in the feed."),
-        "facts": [(_("Address"), hook.url)],
+        "facts": [(_("Address (URL)"), hook.url)],
         "action_label": _("Remove"),
         "back_url": reverse("portal:webhook", args=[pk]),
         "back_label": _("Cancel"),

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from kirikae_client import CollectedWrong, Hub, NotReachable, Problem, download
+from kirikae_client import CollectedWrong, Gap, Hub, NotReachable, Problem, command_line, download, usage
 
 from tests.clients.hub_server import serving
 
@@ -159,3 +159,101 @@ def test_names_below_localhost_are_this_machine():
         address = script.address.replace("127.0.0.1", "sora.linkage.localhost")
         with hub_at(address) as hub:
             assert hub.get("me")["host"] == address.removeprefix("http://")
+
+
+class TestFeed:
+    def answer(self, last, lost=()):
+        def page(seen):
+            after = int(seen.path.partition("after=")[2].partition("&")[0])
+            numbers = [n for n in range(after + 1, min(after + 3, last) + 1) if n not in lost]
+            items = [{"number": n, "at": "2026-04-01T10:00:00+09:00", "kind": "relay.accept"} for n in numbers]
+            return 200, {}, {"items": items, "after": numbers[-1] if numbers else after, "oldest": 1, "last": last}
+
+        return page
+
+    def test_every_event_after_a_number_is_read_page_by_page(self):
+        with serving(self.answer(8)) as script, hub_at(script.address) as hub:
+            assert [event["number"] for event in hub.events(after=1)] == list(range(2, 9))
+            assert [one.path.partition("?")[2] for one in script.calls("events")] == ["after=1", "after=4", "after=7"]
+            assert list(hub.events(after=8)) == []
+
+    def test_a_missing_number_is_not_passed_over(self):
+        with serving(self.answer(8, lost={5})) as script, hub_at(script.address) as hub:
+            read = []
+            with pytest.raises(Gap, match="event 6 follows 4"):
+                read.extend(event["number"] for event in hub.events())
+
+
+class TestCollectingUsage:
+    """What was published since the last run, whatever happened in between."""
+
+    def answer(self, count, broken=()):
+        def serve(seen):
+            path, _mark, query = seen.path.removeprefix("/api/v1/published-files").partition("?")
+            if not path:
+                after = int(query.partition("after=")[2].partition("&")[0])
+                return 200, {}, {"items": [self.row(n) for n in range(after + 1, count + 1)], "next_cursor": None}
+            number = int(path.split("/")[1])
+            if path.endswith("/acknowledgement"):
+                return 200, {}, self.row(number)
+            return (404, {}, {"code": "api.not_found"}) if number in broken else (200, {}, self.content(number))
+
+        return serve
+
+    def content(self, number):
+        return CONTENT + str(number).encode()
+
+    def row(self, number):
+        sha = hashlib.sha256(self.content(number)).hexdigest()
+        return {
+            "number": number, "name": "../../x.csv.gz", "day": f"2026-04-0{number}", "rows": 1, "sha256": sha,
+            "size": len(self.content(number)), "removed_at": "2026-05-01" if number == 2 else None,
+        }  # fmt: skip
+
+    def test_each_file_comes_once_into_the_folder_of_its_day_and_is_acknowledged(self, tmp_path):
+        with serving(self.answer(3)) as script, hub_at(script.address) as hub:
+            assert [taken.file["number"] for taken in usage.collect(hub, tmp_path)] == [1, 3]  # 2 is no longer kept
+            assert (tmp_path / "2026-04-01/00000001-x.csv.gz").read_bytes() == self.content(1)
+            told = json.loads(script.calls("published-files/3/acknowledgement")[0].body)
+            assert told == {"sha256": self.row(3)["sha256"]}
+            assert list(usage.collect(hub, tmp_path)) == [] and usage.last(tmp_path) == 3
+        with serving(self.answer(4)) as script, hub_at(script.address) as hub:
+            assert [taken.file["number"] for taken in usage.collect(hub, tmp_path)] == [4]
+
+    def test_what_cannot_be_fetched_is_asked_for_again_and_nothing_before_it(self, tmp_path):
+        with serving(self.answer(4, broken={3})) as script, hub_at(script.address) as hub:
+            with pytest.raises(Problem, match="404"):
+                list(usage.collect(hub, tmp_path))
+            assert usage.last(tmp_path) == 2
+        with serving(self.answer(4)) as script, hub_at(script.address) as hub:
+            assert [taken.file["number"] for taken in usage.collect(hub, tmp_path)] == [3, 4]
+            assert not script.calls("published-files/1/content")
+
+    def test_a_program_killed_before_it_noted_a_file_does_not_fetch_it_again(self, tmp_path):
+        with serving(self.answer(1)) as script, hub_at(script.address) as hub:
+            walk = usage.collect(hub, tmp_path)
+            assert next(walk).collected.is_new
+            walk.close()  # as a kill: the file lies there, its number is not noted
+            assert usage.last(tmp_path) == 0
+            [again] = usage.collect(hub, tmp_path)
+            assert not again.collected.is_new and len(script.calls("published-files/1/content")) == 1
+
+
+def test_a_program_without_its_variables_says_which_and_never_takes_a_secret_as_an_option(monkeypatch, capsys):
+    for name in ("HUB_ADDRESS", "HUB_CLIENT_ID", "HUB_SECRET", "HUB_CERTIFICATE", "HUB_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    reading = command_line.parser("example")
+    with pytest.raises(SystemExit) as ended:
+        command_line.hub_of(reading.parse_args(["--hub", "http://127.0.0.1:1"]))
+    assert ended.value.code == 2 and "HUB_CLIENT_ID, HUB_SECRET" in capsys.readouterr().err
+    assert "secret" not in {action.dest for action in reading._actions}
+
+
+def test_a_refusal_is_a_line_with_its_code_and_an_exit_code(monkeypatch, capsys):
+    problem = {"code": "relays.point_busy", "detail": "Busy.", "what_to_do": "Wait.", "trace_id": "abc"}
+    monkeypatch.setenv("HUB_SECRET", "s")
+    with serving(lambda seen: (409, {}, problem)) as script:
+        options = command_line.parser("x").parse_args(["--hub", script.address, "--client-id", "api-1"])
+        assert command_line.run(lambda hub: hub.post("relays", {}), options) == 1
+    said = capsys.readouterr().err
+    assert "relays.point_busy" in said and "trace abc" in said and "Wait." in said

@@ -53,6 +53,7 @@ ROWS = {
     "linkage:book": Row("ability", owner="sora.administrator", method="post"),
     "linkage:reset": Row("ability", owner="sora.administrator", kwargs=a_market),
     "linkage:travel": Row("ability", owner="sora.administrator", kwargs=a_clock, shared=True, method="post"),
+    "linkage:program": Row("ability", owner="sora.administrator", kwargs=a_clock, shared=True, method="post"),
     "linkage:partners": Row("inside", kwargs=a_clock, shared=True),
     "linkage:script-forget": Row("ability", owner="sora.administrator", kwargs=a_script, shared=True, method="post"),
     "linkage:order": Row("ability", owner="sora.administrator", kwargs=a_clock, shared=True, method="post"),

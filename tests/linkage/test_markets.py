@@ -1,9 +1,12 @@
 """Private markets: separate from one another, begun anew at will, entered by their host name."""
 
 import io
+import json
+import os
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
@@ -11,6 +14,7 @@ from django.test import RequestFactory
 from config.celery import app
 from linkage import cast, markets, middleware, scripts, travel
 from linkage.models import Clock, Market, Script
+from metering import drop_folder
 from metering.models import SupplyPoint
 from portal import clock, private_market
 from portal.models import Company, LedgerEntry, User
@@ -154,6 +158,31 @@ class TestDoor:
             assert response.status_code == 404 and not seen, host
             assert SupplyPoint.objects.count() == 0 and private_market.name() == ""  # we stand in the lobby again
 
+    def test_a_test_of_two_companies_is_entered_on_its_days_alone(self, lobby, market, now):
+        day = now.date()
+        both = {"first_day": day + timedelta(days=1), "last_day": day + timedelta(days=2)}
+        assert lobby["umi.administrator"]
+        by = lobby["sora.administrator"]
+        markets.book("both", company=lobby.sora, guest=lobby.umi, by=by, now=now, **both)
+        found = []
+        for ahead in range(4):
+            with time_machine.travel(now + timedelta(days=ahead), tick=False):
+                response, seen = self.ask("both.linkage.localhost")
+                found.append((response.status_code, bool(seen)))
+                request = RequestFactory().get("/api/v1/me", headers={"host": "both.linkage.localhost"})
+                told = middleware.PrivateMarkets(lambda request: HttpResponse("{}"))(request)
+                assert (told.status_code == 409) == (ahead in (0, 3))
+                if ahead in (0, 3):
+                    assert json.loads(told.content)["code"] == "market.closed_today"
+                with private_market.inside("both"):
+                    assert travel.is_awake(now=now + timedelta(days=ahead)) == (ahead in (1, 2))
+        assert found == [(409, False), (200, True), (200, True), (409, False)]
+
+    def test_a_program_is_told_of_a_market_that_is_not_there_as_a_problem(self, lobby):
+        request = RequestFactory().get("/api/v1/me", headers={"host": "umi.linkage.localhost"})
+        told = middleware.PrivateMarkets(lambda request: HttpResponse("{}"))(request)
+        assert told.status_code == 404 and json.loads(told.content)["code"] == "market.not_there"
+
     def test_a_stream_is_read_from_its_market_to_its_end(self, market):
         pieces = (str(SupplyPoint.objects.count()).encode() for _ in range(2))
         response, _seen = self.ask("sora.linkage.localhost", StreamingHttpResponse(pieces))
@@ -185,6 +214,29 @@ def test_a_task_asked_for_in_a_market_is_done_there(market, monkeypatch):
     probe()
     app.tasks.unregister(probe.name)
     assert seen == [("sora", True), ("", False)]
+
+
+def test_each_market_has_a_drop_folder_of_its_own_that_wakes_it(lobby, market, now, settings, tmp_path):
+    settings.USAGE_DROP_DIR = tmp_path / "drop"
+    assert lobby["umi.administrator"]
+    markets.open_market("umi", company=lobby.umi, by=None, now=now)
+    late = now + timedelta(hours=3)
+    with at(late):
+        drop_folder.collect_dropped(now=late)  # makes the folders
+        assert not travel.is_awake(now=late)
+        folder = settings.USAGE_DROP_DIR / "markets" / "sora" / "0WNN9"
+        dropped = folder / "day.csv"
+        dropped.write_text("no usage at all\n")
+        os.utime(dropped, (1, 1))
+        assert travel.is_awake(now=late)
+    with time_machine.travel(late, tick=False), private_market.inside("umi"):
+        assert drop_folder.collect_dropped(now=late) == drop_folder.Collected() and dropped.exists()
+        assert not travel.is_awake(now=late)
+    with at(late):
+        assert drop_folder.collect_dropped(now=late).refused == 1
+        assert (folder / "refused" / "day.csv").exists() and not travel.is_awake(now=late)
+    markets.reset(market, by=lobby["sora.administrator"], now=late)
+    assert not folder.exists()
 
 
 def test_cache_keys_and_files_of_two_markets_never_meet(lobby, market, now):

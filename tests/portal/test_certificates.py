@@ -312,7 +312,7 @@ def test_every_standing(cast, admin):
 
 def test_another_environments_certificate_opens_nothing(admin, settings):
     certificate = issued(admin)
-    settings.ENVIRONMENT = "production"
+    settings.ENVIRONMENT_OF_ROWS = "production"
     assert standing(certificate) == Standing.ELSEWHERE
 
 

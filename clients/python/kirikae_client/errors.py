@@ -16,6 +16,10 @@ class NotReachable(HubError):
     """The hub did not answer, also not when it was asked again."""
 
 
+class Gap(HubError):
+    """A number of the feed is missing; read it again after the last one you hold."""
+
+
 class Problem(HubError):
     """A refusal with the hub's stable code, its sentence and the trace id to quote to the helpdesk."""
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from kirikae_client.errors import NotReachable, Problem, seconds
+from kirikae_client.errors import Gap, NotReachable, Problem, seconds
+from kirikae_client.shapes import Event
 
 AGAIN = frozenset({429, 502, 503, 504})
 TRIES = 5
@@ -110,15 +111,24 @@ class Hub:
             if not cursor:
                 return
 
-    def events(self, after: int = 0, **query: Any) -> Iterator[dict[str, Any]]:
-        """Every event of the own numbered feed after a number, as far as there are any now."""
+    def events(self, after: int = 0, **query: Any) -> Iterator[Event]:
+        """Every event of the own numbered feed after a number, as far as there are any now.
+
+        Raises Gap where a number is missing: the feed has none, so what is missing was lost on the way.
+        """
         while True:
             page = self.get("events", after=after, **query)
-            found = page.get("items") or page.get("events") or []
-            yield from found
-            if not found:
+            for event in page["items"]:
+                if event["number"] != after + 1:
+                    raise Gap(f"event {event['number']} follows {after}")
+                after = event["number"]
+                yield event
+            if after >= page["last"]:
                 return
-            after = found[-1]["number"]
+
+    def acknowledge(self, number: int) -> None:
+        """Tell the hub that every event up to this number is stored."""
+        self.post("events/acknowledgement", {"number": number})
 
     # --- Writing
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
@@ -132,6 +142,10 @@ class Hub:
     def patch(self, path: str, body: Mapping[str, Any], *, etag: str | None = None, key: str | None = None) -> Any:
         """Change something that was read with this ETag."""
         return self.ask("PATCH", path, body=body, etag=etag, key=key).body
+
+    def delete(self, path: str, *, key: str | None = None) -> None:
+        """Take something away. Raises Problem, NotReachable."""
+        self.ask("DELETE", path, key=key)
 
     # --- Both
     def ask(

@@ -18,11 +18,14 @@ from portal.workdays import JST
 class Command(BaseCommand):
     help = (
         "Private markets of the linkage test. prepare: make the template. sandbox: an invented company and its market. "
-        "open NAME --company COMPANY, reset NAME, close NAME, list. travel NAME --days N: go N days forward, now."
+        "open NAME --company COMPANY, reset NAME, close NAME, list. travel NAME --days N: go N days forward, now. "
+        "client NAME: an API client for programs, as lines a shell reads."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("deed", choices=["prepare", "sandbox", "open", "reset", "close", "list", "travel"])
+        parser.add_argument(
+            "deed", choices=["prepare", "sandbox", "open", "reset", "close", "list", "travel", "client"]
+        )
         parser.add_argument("name", nargs="?", default="", help="the market")
         parser.add_argument("--company", default="", help="open: the company's name in the lobby")
         parser.add_argument("--days", type=int, default=1, help="travel: how many days (1)")
@@ -38,6 +41,7 @@ class Command(BaseCommand):
             "close": self._close,
             "list": self._list,
             "travel": self._travel,
+            "client": self._client,
         }
         try:
             deeds[options["deed"]](options)
@@ -78,6 +82,16 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{stops} stops; it is {clock.now().astimezone(JST):%Y-%m-%d %H:%M} in {market.name} now."
             )
+
+    def _client(self, options: dict[str, Any]) -> None:
+        market = self._named(options)
+        access = markets.give_program(market, by=None, now=timezone.now())
+        for name, value in (
+            ("HUB_ADDRESS", markets.address_of(market)),
+            ("HUB_CLIENT_ID", access.client_id),
+            ("HUB_SECRET", access.secret),
+        ):
+            self.stdout.write(f"export {name}={value}")
 
     def _named(self, options: dict[str, Any]) -> Market:
         market = Market.objects.select_related("company", "guest").filter(name=options["name"]).first()
