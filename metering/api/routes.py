@@ -12,6 +12,7 @@ from metering.api import (
     points,
     published_files,
     usage_access,
+    usage_files,
 )
 
 __all__ = ["access_catalogue", "catalogue", "inquiry_catalogue", "routes"]
@@ -33,6 +34,15 @@ routes = [
     path(f"{PAST}/half-hours.csv", past_usage.UsageCsv.as_view(), name="usage-csv"),
     path("supply-points", points.Points.as_view(), name="points"),
     path("supply-points/<point_number:number>", points.Point.as_view(), name="point"),
+    path("usage-files", usage_files.UsageFiles.as_view(), name="usage-files"),
+    path("usage-files/<record_id:pk>", usage_files.OneUsageFile.as_view(), name="usage-file"),
+    path("usage-files/<record_id:pk>/refused-rows", usage_files.RefusedRows.as_view(), name="refused-rows"),
+    path(
+        "usage-files/<record_id:pk>/refused-rows/content",
+        usage_files.RefusedContent.as_view(),
+        name="refused-content",
+    ),
+    path("usage-files/<record_id:pk>/settlement", usage_files.Settlement.as_view(), name="usage-file-settlement"),
     path("published-files", published_files.PublishedFiles.as_view(), name="published-files"),
     path("published-files/again", published_files.Again.as_view(), name="published-files-again"),
     path("published-files/<int:number>", published_files.PublishedFileOne.as_view(), name="published-file"),

@@ -1,26 +1,21 @@
 """A network operator's usage files: send, watch, get back what was refused."""
 
-import csv
-import io
-from collections.abc import Iterator
-
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from metering import categories, checks, intake, register_intake, resending, tallies
-from metering.formats.csv import COLUMNS
+from metering import checks, intake, tallies
 from metering.forms_usage import UploadForm, UsageFileFilter
 from metering.models import OwedCheck, RefusedRow, UsageFile
+from metering.refused_rows import check_of, to_correct, why
 from metering.vee import ORDER, Severity
 from portal import clock, lists
 from portal.access import Ability, needs
@@ -64,19 +59,6 @@ FILE_COLUMNS = [
     Column("sha256", gettext_lazy("SHA-256"), csv_only=True),
     Column("finished_at", gettext_lazy("Finished"), csv_only=True),
 ]
-
-
-def why(row: RefusedRow) -> str:
-    """The sentence a row was refused with, in the reader's language."""
-    return checks.sentence(row.code, row.params)
-
-
-def check_of(row: RefusedRow) -> str:
-    """The check's code in the notes (V01 …) where it has one, else the reason's own."""
-    known = checks.CHECKS.get(row.code)
-    if known and known.check:
-        return known.check
-    return "V02" if row.code == "duplicate_differs" else row.code
 
 
 def _raw(row: RefusedRow) -> SafeString:
@@ -230,42 +212,8 @@ def _findings(file: UsageFile) -> list[dict[str, object]]:
 @needs(Ability.SEND_USAGE)
 @require_GET
 def refused_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The refused rows as a wide CSV with `code` and `reason` in front; corrected, it can be sent as it is.
-
-    Those of a file of JSON lines come as JSON lines, those of half-hours and W5 files as the message itself under the
-    next revision's name, both without reasons: the page lists these. Where the message is no longer kept, its refused
-    rows are listed with their reasons all the same.
-    """
     file = get_object_or_404(UsageFile.objects.visible_to(_person(request)), pk=pk)
-    language = translation.get_language() or "ja"
-    if file.format in resending.AS_MESSAGE and file.rows_refused and file.content:
-        name, content = resending.message(file)
-        message = HttpResponse(content, content_type="application/zip")
-        message["Content-Disposition"] = f'attachment; filename="{name}"'
-        return message
-    if file.format == UsageFile.Format.JSON_LINES:
-        rows = file.refused.order_by("line", "id").values_list("raw", flat=True).iterator(chunk_size=2000)
-        lines = StreamingHttpResponse((f"{raw}\n".encode() for raw in rows), content_type="application/jsonl")
-        lines["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.jsonl"'
-        return lines
-    response = StreamingHttpResponse(_refused_lines(file, language), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="refused-{file.pk}.csv"'
-    return response
-
-
-def _refused_lines(file: UsageFile, language: str) -> Iterator[bytes]:
-    columns = register_intake.COLUMNS if file.format == UsageFile.Format.REGISTERS else COLUMNS
-    if category := categories.OF_FORMAT.get(file.format):
-        columns = category.header
-    yield b"\xef\xbb\xbf" + ",".join(("code", "reason", *columns)).encode() + b"\n"
-    for row in file.refused.order_by("line", "id").iterator(chunk_size=2000):
-        with translation.override(language):
-            reason = why(row)
-        front = io.StringIO()
-        csv.writer(front, lineterminator="").writerow([check_of(row), reason])
-        # The row is a line of CSV already. A text that a spreadsheet would run is made a plain text.
-        raw = "'" + row.raw if row.raw.startswith(("=", "+", "@", "\t")) else row.raw
-        yield f"{front.getvalue()},{raw}\n".encode()
+    return to_correct(file)
 
 
 def _person(request: HttpRequest) -> User:

@@ -27,10 +27,21 @@ def a_day(cast: Cast) -> dict[str, Any]:
     return {"day": NOW.date()}
 
 
-UMI = "umi.usage"
+def a_file_of_kaze(cast: Cast) -> dict[str, Any]:
+    """A row went in, one of another day's width was refused."""
+    day = csv_of(block_of(make_points(cast, 1)))
+    return {"pk": deliver(cast, day + b"123,,2026-03-31\n").pk}
+
+
+UMI, KAZE = "umi.usage", "kaze.usage"
 ROWS = {
     **api_rows_asking.ROWS,
     **api_rows_access.ROWS,
+    "api:usage-files": ApiRow({"get": KAZE, "post": KAZE}, good=("get",)),
+    "api:usage-file": ApiRow({"get": KAZE}, kwargs=a_file_of_kaze, parties=("kaze",)),
+    "api:refused-rows": ApiRow({"get": KAZE}, kwargs=a_file_of_kaze, parties=("kaze",)),
+    "api:refused-content": ApiRow({"get": KAZE}, kwargs=a_file_of_kaze, parties=("kaze",)),
+    "api:usage-file-settlement": ApiRow({"post": KAZE}, kwargs=a_file_of_kaze, good=("post",), parties=("kaze",)),
     "api:published-files": ApiRow({"get": UMI}),
     "api:published-files-again": ApiRow({"post": UMI}, bodies={"post": {"first": 1, "last": 1}}, good=()),
     "api:published-file": ApiRow({"get": UMI}, kwargs=a_number_of_umi),
