@@ -126,6 +126,24 @@ class ApplicationQuery(PageQuery):
     state = serializers.ChoiceField(choices=ApplicationState.choices, required=False)
     supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
     area = serializers.ChoiceField(choices=Area.choices, required=False)
+    point = serializers.RegexField("^[0-9]{22}$", required=False)
+    desired_from = serializers.DateField(required=False)
+    desired_until = serializers.DateField(required=False)
+    switch_from = serializers.DateField(required=False, help_text="Switch date, of matched switches.")
+    switch_until = serializers.DateField(required=False)
+
+
+PATHS = {
+    "kind": "kind",
+    "state": "state",
+    "supply_class": "point__supply_class",
+    "area": "point__area",
+    "point": "point__number",
+    "desired_from": "desired_date__gte",
+    "desired_until": "desired_date__lte",
+    "switch_from": "match__switch_date__gte",
+    "switch_until": "match__switch_date__lte",
+}
 
 
 def visible(view: Endpoint) -> QuerySet[Application]:
@@ -175,8 +193,7 @@ class Applications(Endpoint):
     @operation(_("List applications"), lists=ApplicationShown, query=ApplicationQuery)
     def get(self, request: Request) -> Response:
         query = self.query(ApplicationQuery)
-        paths = {"kind": "kind", "state": "state", "supply_class": "point__supply_class", "area": "point__area"}
-        rows = visible(self).filter(**{path: query[name] for name, path in paths.items() if name in query})
+        rows = visible(self).filter(**{path: query[name] for name, path in PATHS.items() if name in query})
         return self.page(rows, lambda found: shown(found, self, in_list=True), query)
 
     @operation(

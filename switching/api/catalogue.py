@@ -13,6 +13,7 @@ from switching.bulk import files, uploads
 from switching.sentences import SENTENCES, named_field, sentence
 
 NOT_OURS = {"NotYours", "NotYourList", "NoPartInArea", "NotAllowed"}
+ABSENT = {"NothingToDoWith"}
 LATER = {"QuotaSpent", "Throttled", "ThrottledCompany"}
 STATE = {
     *("AlreadyMoved", "AlreadyOurs", "PointBusy", "PointNotInUse", "PointInUse", "NotOurs", "AlreadyWaiting"),
@@ -30,6 +31,8 @@ def _status(refusal: type[Exception]) -> int:
     name = refusal.__name__
     if name in NOT_OURS:
         return 403
+    if name in ABSENT:
+        return 404
     if name in LATER:
         return 429
     return 409 if name in STATE else 422

@@ -73,6 +73,19 @@ class RelayQuery(PageQuery):
     state = serializers.ChoiceField(choices=RelayState.choices, required=False)
     supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
     area = serializers.ChoiceField(choices=Area.choices, required=False)
+    point = serializers.RegexField("^[0-9]{22}$", required=False)
+    desired_from = serializers.DateField(required=False)
+    desired_until = serializers.DateField(required=False)
+
+
+PATHS = {
+    "state": "state",
+    "supply_class": "point__supply_class",
+    "area": "point__area",
+    "point": "point__number",
+    "desired_from": "desired_date__gte",
+    "desired_until": "desired_date__lte",
+}
 
 
 def visible(view: Endpoint) -> QuerySet[Relay]:
@@ -120,8 +133,7 @@ class Relays(Endpoint):
         rows, company = visible(self), self.by.company
         if side := query.get("side"):
             rows = rows.filter(**{f"{side}_retailer": company})
-        paths = {"state": "state", "supply_class": "point__supply_class", "area": "point__area"}
-        rows = rows.filter(**{path: query[name] for name, path in paths.items() if name in query})
+        rows = rows.filter(**{path: query[name] for name, path in PATHS.items() if name in query})
         return self.page(rows, lambda relay: shown(relay, company, in_list=True), query)
 
     @operation(

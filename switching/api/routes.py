@@ -6,6 +6,7 @@ import portal.converters  # noqa: F401
 import switching.converters  # noqa: F401
 from switching.api import (
     applications,
+    as_of,
     catalogue,
     disclosures,
     evidence,
@@ -82,4 +83,5 @@ routes = [
     path("queue", queue.Queue.as_view(), name="queue"),
     path("queue/<queue_number:number>", queue.OneQueued.as_view(), name="queued"),
     path("queue/<queue_number:number>/withdrawal", queue.QueueWithdrawal.as_view(), name="queue-withdrawal"),
+    path("as-of", as_of.AsOf.as_view(), name="as-of"),
 ]

@@ -188,4 +188,5 @@ ROWS = {
     "api:queue": ApiRow({"get": "sora.relay"}),
     "api:queued": ApiRow({"get": "sora.relay"}, kwargs=access_rows.queued),
     "api:queue-withdrawal": ApiRow({"post": "sora.relay"}, kwargs=access_rows.queued, good=("post",)),
+    "api:as-of": ApiRow({"get": "sora.viewer"}, query="?number=0300000000000000000001&day=2026-04-01", good=()),
 }

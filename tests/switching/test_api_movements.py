@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 import time_machine
-from django.urls import resolve
 
 from portal.models import Event, LedgerEntry
 from portal.people import Hold
@@ -179,8 +178,3 @@ def test_a_list_of_movements_costs_the_same_however_long(cast, play, sora, count
             assert len(good(sora.get("/movements"))["items"]) == count
     finally:
         type(sora).token = kept
-
-
-def test_every_address_an_event_can_name_leads_to_an_endpoint():
-    for path in ("movements/1", "relays/R0000000001", "applications/A0000000001", "supply-points/" + "0" * 22):
-        assert resolve(f"/api/v1/{path}").func.is_endpoint
