@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import zipfile
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from linkage.models import Clock, Evidence, Qualification
 from portal import api_clients, private_market, verify_proof
 from portal.models import ApiClient, ApiWrite, Certificate, LedgerEntry
 from tests.calling import Caller
+from tests.cast import client_of
 from tests.linkage.playing import at, me
 from tests.linkage.test_qualification import as_losing_retailer
 
@@ -107,6 +109,19 @@ def test_the_command_prints_the_lines_a_shell_reads(lobby, market, now, settings
     assert lines["HUB_ADDRESS"] == markets.address_of(market)
     with at(now):
         assert api_clients.proven(lines["HUB_CLIENT_ID"], lines["HUB_SECRET"], now=now).user.company == me().company
+
+
+def test_who_opens_a_market_is_shown_its_program_once_and_gets_more_inside(lobby, now):
+    with time_machine.travel(now, tick=False):
+        page = client_of(lobby["sora.administrator"]).post("/linkage/markets/", {"name": "sora"})
+        shown = dict(re.findall(r"export (HUB_\w+)=(\S+?)(?=\n|</pre>)", page.content.decode()))
+    assert page["Cache-Control"] == "no-store"
+    with at(now):
+        assert api_clients.proven(shown["HUB_CLIENT_ID"], shown["HUB_SECRET"], now=now)
+        assert shown["HUB_ADDRESS"] == markets.address_of(markets.Market(name="sora"))
+        again = client_of(me()).post("/linkage/programs/").content.decode()
+        assert "BEGIN CERTIFICATE" in again and shown["HUB_SECRET"] not in again
+        assert ApiClient.objects.count() == 2
 
 
 def test_the_endpoints_of_a_market_are_absent_in_the_lobby(lobby, now):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from config.services import ROOT
+from portal.workdays import JST
 
 START_SECONDS, TRAVEL_SECONDS, STOP_SECONDS, PAGE_SECONDS = 1800, 900, 120, 300  # also on a machine with much to do
 OWN_POINT = "0300300000000000000021"  # far behind those that the partner asks for by itself in these few days
@@ -133,7 +135,10 @@ def test_from_one_command_to_a_market_whose_clock_is_put_forward_and_that_begins
     assert "G18" in lists["/linkage/qualification/"]
     assert "The market is travelling." in browser.send("/linkage/", "/linkage/travel/", days="3")
     until(lambda: "data-renew" not in browser.open("/linkage/"), TRAVEL_SECONDS)
-    assert FILE.search(browser.open("/published-files/"))
+    travelled = (
+        (datetime.now(JST) + timedelta(days=1)).date().isoformat()
+    )  # usage of it is there after travelling alone
+    assert FILE.search(files := browser.open("/published-files/")) and travelled in files
     about_the_point = f"/relays/?q={OWN_POINT}"
     assert not RELAY.search(browser.open(about_the_point))
     browser.send("/linkage/partners/", "/linkage/partners/relay/", number=OWN_POINT)
@@ -141,4 +146,4 @@ def test_from_one_command_to_a_market_whose_clock_is_put_forward_and_that_begins
     browser.send("/linkage/markets/sora/reset/", "/linkage/markets/sora/reset/")
     again = Browser(market)
     again.sign_in("sora.developer", "kirikae-demo-2016")
-    assert not FILE.search(again.open("/published-files/")) and not RELAY.search(again.open(about_the_point))
+    assert travelled not in again.open("/published-files/") and not RELAY.search(again.open(about_the_point))
