@@ -22,7 +22,7 @@ from switching.api.common import DeedEntries, act, asked_point, checked, number_
 from switching.api.relays import QueuedShown
 from switching.entries import PHASES
 from switching.kinds import Filer
-from switching.models import Application, QueuedRegistration, Relay
+from switching.models import Application, QueuedRegistration, Relay, Revision
 from switching.states import ApplicationState
 
 Kind = Application.Kind
@@ -292,6 +292,40 @@ def own(view: Endpoint, number: str) -> Application:
     return get_object_or_404(rows, number=number)
 
 
+class RevisionShown(serializers.Serializer):
+    number = serializers.IntegerField()
+    act = serializers.ChoiceField(choices=Revision.Act.choices)
+    at = serializers.DateTimeField()
+    is_own = serializers.BooleanField(help_text="By a person or program of your company.")
+    reason = serializers.CharField(allow_blank=True)
+    entries = serializers.DictField(help_text="As they stood from then on.")
+
+
+class Revisions(Endpoint):
+    """What was registered, corrected and cancelled of an application, the newest first."""
+
+    needs = {"get": Ability.SEE_APPLICATIONS}
+
+    @operation(_("List the revisions of an application"), lists=RevisionShown, query=PageQuery, tag="applications")
+    def get(self, request: Request, number: str) -> Response:
+        query, found = self.query(PageQuery), one(self, number)
+        note_read(found, self)
+
+        def told(revision: Revision) -> Any:
+            is_own = revision.by is not None and revision.by.company_id == self.by.company_id
+            names = ("number", "act", "at", "reason", "entries")
+            return RevisionShown({**{name: getattr(revision, name) for name in names}, "is_own": is_own}).data
+
+        return self.page(found.revisions.select_related("by"), told, query, key="number")
+
+
+def note_read(found: Application, view: Endpoint) -> None:
+    """Keep in the ledger that the network operator read a customer's data."""
+    if found.holder_name and found.retailer_id != view.by.company_id:
+        purpose = "application on the own network"
+        ledger.record("application.read", traces.subject_of(found), by=view.by, now=view.now, purpose=purpose)
+
+
 class CorrectionEntries(Entries):
     desired_date = serializers.DateField()
     entries = Given()
@@ -309,14 +343,7 @@ class OneApplication(Endpoint):
         found = one(self, number)
         if sights.note(found, by=self.by, now=self.now):
             found = one(self, number)
-        if found.holder_name and found.retailer_id != self.by.company_id:
-            ledger.record(
-                "application.read",
-                traces.subject_of(found),
-                by=self.by,
-                now=self.now,
-                purpose="application on the own network",
-            )
+        note_read(found, self)
         return self.one(shown(found, self))
 
     @operation(

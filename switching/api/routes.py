@@ -41,6 +41,7 @@ routes = [
     path("statistics", statistics.Statistics.as_view(), name="statistics"),
     path("applications", applications.Applications.as_view(), name="applications"),
     path(APPLICATION, applications.OneApplication.as_view(), name="application"),
+    path(f"{APPLICATION}/revisions", applications.Revisions.as_view(), name="revisions"),
     path(f"{APPLICATION}/cancellation", applications.Cancellation.as_view(), name="cancellation"),
     path(f"{APPLICATION}/filing", applications.Filing.as_view(), name="filing"),
     path(f"{APPLICATION}/completion", applications.Completion.as_view(), name="completion"),

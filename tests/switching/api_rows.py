@@ -72,6 +72,7 @@ ROWS = {
         bodies={"put": {"desired_date": "2026-04-16", "reason": "x", "entries": {}}},
         parties=("kaze",),
     ),
+    "api:revisions": ApiRow({"get": "sora.application"}, kwargs=access_rows.start, parties=("kaze",)),
     "api:cancellation": ApiRow({"post": "sora.application"}, kwargs=access_rows.start, good=("post",)),
     "api:filing": ApiRow({"post": "sora.application"}, kwargs=access_rows.draft),
     "api:completion": ApiRow(

@@ -163,6 +163,8 @@ def test_a_program_with_a_role_for_another_area_plans_nothing_here(cast, play):
         point=play.point(), kind="switch", wished_on=date(2026, 4, 15), by=cast["sora.application"], now=NOW
     )
     refused(api.post(f"/movements/{plan_of_sora.pk}/withdrawal"), 404, "api.not_found")
+    reads_here = calling.caller(cast, "sora", Hold("application", "06", ""), Hold("viewer", "03", ""))
+    refused(reads_here.post(f"/movements/{plan_of_sora.pk}/withdrawal"), 403, "movements.not_yours")
 
 
 @pytest.mark.parametrize("count", [1, 3])

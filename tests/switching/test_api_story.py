@@ -210,6 +210,22 @@ def test_a_correction_goes_with_the_state_it_was_made_from(cast, house):
     assert Application.objects.get(number=number).ampere == 20
 
 
+def test_each_revision_is_read_by_both_sides_and_by_nobody_else(cast, house):
+    umi, kaze = calling.caller(cast, "umi", "application"), calling.caller(cast, "kaze", "viewer")
+    first = {"kind": "ampere_change", "point": house.number, "desired_date": "2026-04-28", "entries": {"ampere": 30}}
+    answer = umi.post("/applications", first)
+    address = f"/applications/{good(answer, 201)['number']}"
+    correction = {"desired_date": "2026-04-28", "entries": {"ampere": 20}, "reason": "希望変更"}
+    good(umi.put(address, correction, headers={"If-Match": answer["ETag"]}))
+    newest, oldest = good(umi.get(f"{address}/revisions"))["items"]
+    assert (newest["act"], newest["reason"], newest["is_own"]) == ("corrected", "希望変更", True)
+    assert (oldest["number"], newest["entries"]["ampere"], oldest["entries"]["ampere"]) == (1, 20, 30)
+    page = good(kaze.get(f"{address}/revisions?limit=1"))
+    rest = good(kaze.get(f"{address}/revisions?limit=1&cursor={page['next_cursor']}"))
+    assert [(row["number"], row["is_own"]) for row in page["items"] + rest["items"]] == [(2, False), (1, False)]
+    refused(calling.caller(cast, "yama", "viewer").get(f"{address}/revisions"), 404, "api.not_found")
+
+
 def test_a_draft_is_kept_filed_and_cancelled(cast, house):
     umi = calling.caller(cast, "umi", "application")
     first = {"kind": "termination", "point": house.number, "desired_date": "2026-04-28", "entries": {}}
