@@ -19,7 +19,7 @@ from portal.access import Role
 from portal.companies import Refused
 from portal.market import MarketRole
 from portal.models import Company, Over, Quota, Registration, User
-from portal.workdays import JST, ONE_DAY, jst_date
+from portal.workdays import JST, ONE_DAY, jst_date, next_midnight
 
 Counter = Callable[[int, datetime, datetime], int]
 Queue = Callable[[int], int]
@@ -149,8 +149,7 @@ def check(
     if not from_queue:
         count += waiting(company.pk, registration)
     if count >= quota.most:
-        midnight = datetime.combine(jst_date(now), time(), JST) + ONE_DAY
-        raise Spent(registration, quota.most, midnight, is_queued=quota.over == Over.QUEUE)
+        raise Spent(registration, quota.most, next_midnight(now), is_queued=quota.over == Over.QUEUE)
 
 
 def hold(company: Company) -> None:

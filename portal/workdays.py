@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,11 @@ ONE_DAY = timedelta(days=1)
 def jst_date(moment: datetime) -> date:
     """The Japanese calendar day of an aware moment."""
     return moment.astimezone(JST).date()
+
+
+def next_midnight(moment: datetime) -> datetime:
+    """When the next Japanese calendar day begins."""
+    return datetime.combine(jst_date(moment) + ONE_DAY, time(), JST)
 
 
 @cache

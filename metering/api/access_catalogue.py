@@ -5,7 +5,6 @@ from django.utils.translation import gettext_lazy as _
 
 from metering import access_codes, access_corrections, usage_inquiries
 from portal.api import problems
-from portal.api.problems import Kind
 
 problems.of_verbs(
     "usage_access",
@@ -28,17 +27,8 @@ problems.of_verbs(
         usage_inquiries.NoSuchCode: 422,
         usage_inquiries.CodeExpired: 410,
         usage_inquiries.HolderChanged: 409,
+        usage_inquiries.TooManyWrongCodes: 429,
     },
-    fields={usage_inquiries.NoSuchCode: "code"},
-)
-problems.register(
-    Kind(
-        "usage_inquiries.too_many_wrong_codes",
-        429,
-        usage_inquiries.TooManyWrongCodes.sentence,
-        (usage_inquiries.TooManyWrongCodes,),
-        say=str,
-        fields=lambda error: ["code"],
-        retry_after=lambda error: int(settings.WRONG_ACCESS_CODES_WITHIN.total_seconds()),
-    )
+    fields=dict.fromkeys((usage_inquiries.NoSuchCode, usage_inquiries.TooManyWrongCodes), "code"),
+    retry_after={usage_inquiries.TooManyWrongCodes: settings.WRONG_ACCESS_CODES_WITHIN.total_seconds},
 )

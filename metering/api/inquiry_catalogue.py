@@ -49,6 +49,7 @@ problems.of_verbs(
         inquiries.RoomNeeded: "address",
         inquiries.TooMany: "address",
     },
+    retry_after={inquiries.BudgetSpent: problems.until_midnight},
     sentences={
         inquiries.ConsentTooOld: _("The consent is too old. Please ask the customer again."),
         inquiries.RoomNeeded: _(

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import Http404, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -114,7 +115,8 @@ class PublishedFileContent(_OfOwnFiles):
     @operation(
         _("Fetch a published file"),
         shows=CONTENT,
-        media="application/octet-stream",
+        media="*/*",
+        also={206: CONTENT, 416: OpenApiResponse(description="The part asked for lies behind the end.")},
         tag=TAG,
     )
     def get(self, request: Request, number: int) -> HttpResponseBase:

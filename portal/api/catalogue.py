@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal import api_clients, attachments, certificate_files, certificates, gates, quotas
+from portal import api_clients, attachments, certificate_files, certificates, gates
 from portal.api import problems
 from portal.api.problems import Kind
 from portal.clock import now as moment
@@ -28,14 +28,6 @@ problems.register(
             "opens_at": error.opens_at.isoformat() if error.opens_at else None,
         },
     ),
-    Kind(
-        "hub.quota_spent",
-        429,
-        _("Your company's quota of the day is used up. It begins anew at midnight."),
-        (quotas.Spent,),
-        say=str,
-        retry_after=lambda error: max(1, int((error.again_at - moment()).total_seconds()) + 1),
-    ),
 )
 _OF_THE_CSR = (
     *(certificate_files.EmptyFile, certificate_files.TooLarge, certificate_files.HoldsPrivateKey),
@@ -46,6 +38,8 @@ _OF_THE_CSR = (
 problems.of_verbs(
     "certificates",
     {
+        certificates.NotAllowed: 403,
+        certificates.NotYours: 403,
         certificates.BadTerminal: 422,
         certificates.TooManyWaiting: 409,
         certificates.KeyUsedAlready: 409,
@@ -59,31 +53,13 @@ problems.of_verbs(
         certificate_files.WrongOrganisation: _("The subject's organisation (O) is not your company's name."),
     },
 )
+_OF_FILES = (
+    *(attachments.Empty, attachments.TooLarge, attachments.UnknownKind, attachments.OtherContent),
+    *(attachments.Infected, attachments.NotScanned),
+)
 problems.of_verbs(
     "files",
-    {
-        attachments.Empty: 422,
-        attachments.TooLarge: 413,
-        attachments.UnknownKind: 422,
-        attachments.OtherContent: 422,
-        attachments.Infected: 422,
-    },
-    fields=dict.fromkeys(
-        (
-            *(attachments.Empty, attachments.TooLarge, attachments.UnknownKind),
-            *(attachments.OtherContent, attachments.Infected),
-        ),
-        "file",
-    ),
-)
-problems.register(
-    Kind(
-        "files.not_scanned",
-        503,
-        attachments.NotScanned.sentence,
-        (attachments.NotScanned,),
-        say=str,
-        fields=lambda error: ["file"],
-        retry_after=lambda error: 120,
-    )
+    {**dict.fromkeys(_OF_FILES, 422), attachments.TooLarge: 413, attachments.NotScanned: 503},
+    fields=dict.fromkeys(_OF_FILES, "file"),
+    retry_after={attachments.NotScanned: lambda: 120},
 )

@@ -200,7 +200,7 @@ class Endpoint(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response[problems.TRACE] = self.trace_id
         if response.status_code >= 400 and isinstance(response, Response):
-            response.content_type = problems.TYPE
+            response.content_type = response.content_type or problems.TYPE
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         if self.rate is not None:

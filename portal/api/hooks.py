@@ -29,6 +29,7 @@ problems.of_verbs(
         webhooks.TooManyTests: 429,
     },
     fields={webhooks.WrongRange: "first"},
+    retry_after={webhooks.TooManyTests: lambda: 60},
     sentences={webhooks.WrongRange: _("Not every event from that number to that number is there to be sent again.")},
 )
 

@@ -21,6 +21,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from portal import clock, workdays
 from portal.quotable import quotable_id
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Kind:
     say: Callable[[Any], str] | None = None
     more: Callable[[Any], dict[str, Any]] | None = None
     fields: Callable[[Any], list[str]] | None = None
-    retry_after: Callable[[Any], int | None] | None = None
+    retry_after: Callable[[Any], float | None] | None = None
     advice: Words = ""
 
     @property
@@ -133,15 +134,19 @@ def of_verbs(
     *,
     fields: dict[type[Exception], str] | None = None,
     sentences: dict[type[Exception], Words] | None = None,
+    retry_after: dict[type[Exception], Callable[[], float]] | None = None,
 ) -> None:
     """Enter exceptions of a noun whose sentence is `str(error)` and, as a class, `error.sentence` or in `sentences`.
 
-    `fields`: the entry of the body the exception is about.
+    `fields`: the entry of the body the exception is about; `retry_after`: after how many seconds it is worth trying.
     """
-    named, worded = fields or {}, sentences or {}
+    named, worded, waits = fields or {}, sentences or {}, retry_after or {}
 
     def named_field(raised: type[Exception]) -> Callable[[Exception], list[str]] | None:
         return (lambda _error: [named[raised]]) if raised in named else None
+
+    def wait(raised: type[Exception]) -> Callable[[Exception], float] | None:
+        return (lambda _error: waits[raised]()) if raised in waits else None
 
     register(
         *(
@@ -152,6 +157,7 @@ def of_verbs(
                 (raised,),
                 say=str,
                 fields=named_field(raised),
+                retry_after=wait(raised),
             )
             for raised, status in statuses.items()
         )
@@ -437,6 +443,12 @@ def plain_answer(request: HttpRequest, code: str) -> HttpResponse:
     )
     content = JSONRenderer().render(body(kind, None, trace_id=trace_id))
     return HttpResponse(content, status=kind.status, content_type=TYPE, headers={TRACE: trace_id})
+
+
+def until_midnight() -> float:
+    """The seconds until a day's quota begins anew."""
+    now = clock.now()
+    return (workdays.next_midnight(now) - now).total_seconds()
 
 
 def is_api(request: HttpRequest) -> bool:

@@ -90,7 +90,7 @@ class OneCertificate(Endpoint):
 class CertificateRequestEntries(Entries):
     terminal = serializers.CharField(max_length=40)
     purpose = serializers.ChoiceField(choices=CertificatePurpose.choices)
-    csr = serializers.CharField(max_length=32_000, trim_whitespace=False, help_text="PKCS#10, as PEM.")
+    csr = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="PKCS#10, as PEM.")
 
 
 class CertificateRequestShown(serializers.Serializer):

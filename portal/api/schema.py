@@ -149,6 +149,8 @@ def finish(result: dict[str, Any], generator: SchemaGenerator, request: Any, pub
             wanted = [*ALWAYS, *([] if is_public else INSIDE), *([] if method == "get" else OF_WRITES)]
             for status in wanted:
                 found["responses"].setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
+            if method == "get":
+                found["responses"].setdefault("304", {"description": "Not changed since the ETag of If-None-Match."})
             if method != "get" and not is_public:
                 found.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
             for parameter in found.get("parameters", []):

@@ -149,7 +149,7 @@ class Token(Endpoint):
 
     def _refuse(self, status: int, error: str, words: str) -> Response:
         said = {"error": error, "error_description": words, "trace_id": self.trace_id}
-        response = Response(said, status=status)
+        response = Response(said, status=status, content_type="application/json")  # RFC 6749, not a problem
         if status == 401:
             response["WWW-Authenticate"] = 'Basic realm="kirikae"'
         return response

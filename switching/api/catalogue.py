@@ -8,23 +8,51 @@ from django.utils.translation import gettext_lazy as _
 from metering import meters
 from portal.api import problems
 from portal.api.problems import Kind
-from switching import actual_days, applications, dark_points, meter_works, movements, relays, undoing
+from switching import (
+    actual_days,
+    applications,
+    dark_points,
+    disclosures,
+    meter_works,
+    movements,
+    registration_queue,
+    relays,
+    undoing,
+)
 from switching.bulk import files, uploads
 from switching.sentences import SENTENCES, named_field, sentence
 
-NOT_OURS = {"NotYours", "NotYourList", "NoPartInArea", "NotAllowed"}
+NOT_OURS = {"NotYours", "NoPartInArea"}
 ABSENT = {"NothingToDoWith"}
-LATER = {"QuotaSpent", "Throttled", "ThrottledCompany"}
+LATER = {"QuotaSpent"}
+NOUNS_OF_PAGES = {"escalations", "exits", "policies"}
+RAISED_ITSELF = {disclosures.NotPossible}
 STATE = {
     *("AlreadyMoved", "AlreadyOurs", "PointBusy", "PointNotInUse", "PointInUse", "NotOurs", "AlreadyWaiting"),
-    *("AlreadyEnded", "AlreadyClosed", "AlreadyAttached", "Frozen", "FollowsRelay", "NotPossible", "NothingToFile"),
+    *("AlreadyEnded", "AlreadyAttached", "Frozen", "FollowsRelay", "NotPossible", "NothingToFile"),
     *("NothingToUndo", "NotReversible", "NotSupplying", "Overdue", "TooLate", "PeriodOver", "Leaving", "WorkIsOver"),
     *("OutOfSequence", "OutOfOwnSequence", "StateDoesNotFit", "AskedAlready", "Answered", "UndoneOtherwise", "TooMany"),
-    *("DraftGone", "ThreadFull", "NotWaiting", "NothingAsked", "PersonGone", "FormerHasLeft", "NoNetworkOperator"),
-    *("NotARetailer", "DisclosureMissing", "DisclosureOfAnother", "OutdatedVersion", "NothingChanged"),
+    *("ThreadFull", "NotWaiting", "NothingAsked", "FormerHasLeft"),
+    *("DisclosureMissing", "DisclosureOfAnother", "OutdatedVersion", "Throttled", "ThrottledCompany"),
     *("NobodySupplies", "SomebodySupplies", "PointRemoved", "ToldAlready", "Over", "BeingUndone", "SupplyMovedOn"),
     *("SameDay", "NoDayOfSupply"),
 }
+
+
+# What only people are told, on pages of the hub operator and of administrators.
+PAGES_ALONE: frozenset[type[Exception]] = frozenset(
+    {
+        *(disclosures.DraftGone, disclosures.ListBackdated, disclosures.ListEmpty, disclosures.NotYourList),
+        registration_queue.PersonGone,
+        *(refusal for refusal in SENTENCES if refusal.__module__.rpartition(".")[2] in NOUNS_OF_PAGES),
+        # What stands above the refusals of a noun and is never raised itself.
+        *(refusal for refusal in SENTENCES if refusal.__name__ == "NotPossible" and refusal not in RAISED_ITSELF),
+    }
+)
+ADVICE = dict.fromkeys(
+    (relays.Throttled, relays.ThrottledCompany),
+    _("Repeating does not help. Compare how you take down customers' data, then call the hub operator's helpdesk."),
+)
 
 
 def _status(refusal: type[Exception]) -> int:
@@ -98,8 +126,11 @@ problems.register(
             say=sentence,
             fields=_named,
             more=MORE.get(refusal),
+            advice=ADVICE.get(refusal, ""),
+            retry_after=(lambda _error: problems.until_midnight()) if refusal.__name__ in LATER else None,
         )
         for refusal, words in SENTENCES.items()
+        if refusal not in PAGES_ALONE
     )
 )
 problems.of_verbs(

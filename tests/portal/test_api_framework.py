@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, OperationalError, transaction
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
@@ -51,6 +52,10 @@ class Things(Endpoint):
             raise people.BadName
         if entered["name"] == "closed":
             raise api_clients.TooMany
+        if entered["name"] == "forbid":
+            raise PermissionDenied
+        if entered["name"] == "deadlock":
+            raise OperationalError("deadlock detected")
         return self.one({"name": entered["name"]}, status=201)
 
     @operation("change", entries=Entry, matches=True)
@@ -123,6 +128,7 @@ def test_the_secret_may_stand_in_the_form(api):
 def test_a_token_is_refused_as_oauth_has_it(api, more, status, error):
     answer = ask(api, **more)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer["Content-Type"] == "application/json", "a client of OAuth reads it, as RFC 6749 has it"
     assert answer.json()["trace_id"] == answer["Trace-Id"]
 
 
@@ -400,6 +406,27 @@ def test_a_body_that_is_no_object_is_refused_and_never_an_error_of_the_hub(api, 
         headers={"Authorization": f"Bearer {api.token}", "Idempotency-Key": "k"},
     )
     assert answer.status_code in {400, 422}, answer.content
+
+
+def test_what_cannot_be_read_is_said_to_be_so(api):
+    content_type = "application/json; charset=utf-8"
+    problem(api.call("post", "/things", "{", content_type=content_type), 400, "api.unreadable")
+
+
+def test_a_form_of_too_many_parts_is_no_request(cast, settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
+    api = calling.caller(cast, "sora", "inquiry")
+    problem(api.send("/usage-access-requests", {"a": "1", "b": "2", "c": "3"}), 400, "api.bad_request")
+
+
+def test_what_djangos_own_refusals_say(api):
+    problem(api.post("/things", {"name": "forbid"}), 403, "api.forbidden")
+
+
+def test_two_deeds_that_held_one_another_up_are_sent_again(api):
+    answer = api.post("/things", {"name": "deadlock"}, key="k1")
+    problem(answer, 503, "api.busy")
+    assert answer["Retry-After"] == "1" and not ApiWrite.objects.exists()
 
 
 def test_a_body_of_another_form_is_not_read(api):

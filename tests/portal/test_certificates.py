@@ -133,12 +133,19 @@ def a_tampered_request() -> bytes:
     return bytes(content)
 
 
+def a_key_of_exponent_3() -> bytes:
+    return openssl(
+        "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"
+    )
+
+
 WRONG = {
     "empty": (lambda: b"  \n", "EmptyFile"),
     "large": (lambda: b"x" * 32_001, "TooLarge"),
     "private key": (lambda: new_key() + new_csr(), "HoldsPrivateKey"),
     "weak": (lambda: new_csr(key=new_key("RSA:1024")), "WeakKey"),
     "small curve": (lambda: new_csr(key=new_key("EC:secp256k1")), "KeyOfAnotherKind"),
+    "weak exponent": (lambda: new_csr(key=a_key_of_exponent_3()), "WeakExponent"),
     "edwards": (lambda: new_csr(key=new_key("ED25519")), "KeyOfAnotherKind"),
     "sha1": (lambda: new_csr(key=new_key("RSA:2048"), more=("-sha1",)), "BrokenHash"),
     "other company": (lambda: new_csr("海エナジー"), "WrongOrganisation"),
