@@ -37,7 +37,7 @@ problems.register(
 )
 
 
-class CaseShown(serializers.Serializer):
+class QualificationCaseShown(serializers.Serializer):
     code = serializers.CharField(source="case.code")
     words = serializers.CharField(source="case.words")
     how = serializers.CharField(source="case.how", help_text="How it is brought about.")
@@ -49,7 +49,7 @@ class RoleShown(serializers.Serializer):
     role = serializers.CharField()
     shown = serializers.IntegerField()
     whole = serializers.IntegerField()
-    cases = CaseShown(many=True)
+    cases = QualificationCaseShown(many=True)
 
 
 class ProgressShown(serializers.Serializer):
@@ -74,11 +74,11 @@ class QualificationProgress(Inside):
         return Response(ProgressShown(said).data)
 
 
-class EvidenceEntries(Entries):
+class SignedEvidenceEntries(Entries):
     role = serializers.ChoiceField(choices=Partner.choices)
 
 
-class EvidenceShown(serializers.Serializer):
+class SignedEvidenceShown(serializers.Serializer):
     id = serializers.IntegerField(source="pk")
     role = serializers.CharField()
     version = serializers.CharField()
@@ -93,36 +93,36 @@ class SignedEvidence(Inside):
 
     needs = {"get": Ability.ENTER, "post": Ability.STEER_MARKET}
 
-    @operation(_("List signed evidence"), lists=EvidenceShown, query=PageQuery, tag=TAG)
+    @operation(_("List signed evidence"), lists=SignedEvidenceShown, query=PageQuery, tag=TAG)
     def get(self, request: Request) -> Response:
         rows = Evidence.objects.defer("pack")
-        return self.page(rows, lambda row: EvidenceShown(row).data, self.query(PageQuery))
+        return self.page(rows, lambda row: SignedEvidenceShown(row).data, self.query(PageQuery))
 
     @operation(
         _("Sign and hand over the evidence of a role"),
-        entries=EvidenceEntries,
-        shows=EvidenceShown,
+        entries=SignedEvidenceEntries,
+        shows=SignedEvidenceShown,
         status=201,
         example={"role": "gaining"},
         tag=TAG,
     )
     def post(self, request: Request) -> Response:
-        role = self.entries(EvidenceEntries)["role"]
+        role = self.entries(SignedEvidenceEntries)["role"]
         made = qualification.hand_over(role, by=self.by, now=self.now, real=timezone.now())
-        return self.created(EvidenceShown(made).data, "api:linkage-evidence-one", made.pk)
+        return self.created(SignedEvidenceShown(made).data, "api:linkage-evidence-one", made.pk)
 
 
-class OneEvidence(Inside):
+class OneSignedEvidence(Inside):
     """What was signed, and whether it lies before the operator yet."""
 
     needs = {"get": Ability.ENTER}
 
-    @operation(_("Read about signed evidence"), shows=EvidenceShown, tag=TAG)
+    @operation(_("Read about signed evidence"), shows=SignedEvidenceShown, tag=TAG)
     def get(self, request: Request, pk: int) -> Response:
-        return self.one(EvidenceShown(get_object_or_404(Evidence.objects.defer("pack"), pk=pk)).data)
+        return self.one(SignedEvidenceShown(get_object_or_404(Evidence.objects.defer("pack"), pk=pk)).data)
 
 
-class EvidenceContent(Inside):
+class SignedEvidenceContent(Inside):
     """The signed archive itself: `python3 verify.py --key PUBLIC-KEY` inside it checks it."""
 
     needs = {"get": Ability.ENTER}

@@ -13,10 +13,10 @@ routes = [
     path("linkage/received-relays", partners.ReceivedRelays.as_view(), name="linkage-received-relays"),
     path("linkage/qualification", qualification.QualificationProgress.as_view(), name="linkage-qualification"),
     path("linkage/evidence", qualification.SignedEvidence.as_view(), name="linkage-evidence"),
-    path("linkage/evidence/<record_id:pk>", qualification.OneEvidence.as_view(), name="linkage-evidence-one"),
+    path("linkage/evidence/<record_id:pk>", qualification.OneSignedEvidence.as_view(), name="linkage-evidence-one"),
     path(
         "linkage/evidence/<record_id:pk>/content",
-        qualification.EvidenceContent.as_view(),
+        qualification.SignedEvidenceContent.as_view(),
         name="linkage-evidence-content",
     ),
 ]

@@ -142,22 +142,14 @@ problems.of_verbs(
         meters.MeterStandsAlready: _("A meter of the new number has been recorded at this point already."),
     },
 )
+_OF_LISTS = (
+    *(files.TooLarge, files.Unreadable, files.Empty, files.UnknownKind, files.OldExcel, files.NotText, files.Utf16),
+    *(files.BrokenExcel, files.ProtectedExcel, files.Macros),
+)
 problems.of_verbs(
     "lists",
-    {
-        files.TooLarge: 413,
-        **dict.fromkeys(
-            (files.Unreadable, files.Empty, files.UnknownKind, files.OldExcel, files.NotText, files.Utf16), 422
-        ),
-        **dict.fromkeys((files.BrokenExcel, files.ProtectedExcel, files.Macros), 422),
-    },
-    fields=dict.fromkeys(
-        (
-            *(files.TooLarge, files.Unreadable, files.Empty, files.UnknownKind, files.OldExcel, files.NotText),
-            *(files.Utf16, files.BrokenExcel, files.ProtectedExcel, files.Macros),
-        ),
-        "file",
-    ),
+    {**dict.fromkeys(_OF_LISTS, 422), files.TooLarge: 413},
+    fields=dict.fromkeys(_OF_LISTS, "file"),
     sentences={
         files.Unreadable: _("The file cannot be read as a list of cases."),
         files.TooLarge: _("The file is larger than files of many cases may be. Please split it."),
@@ -166,7 +158,6 @@ problems.of_verbs(
 problems.of_verbs(
     "uploads",
     {
-        uploads.NotPossible: 409,
         uploads.NotYours: 403,
         uploads.Moved: 409,
         uploads.NothingToDo: 409,
@@ -174,7 +165,6 @@ problems.of_verbs(
         uploads.Infected: 422,
     },
     fields={uploads.Infected: "file"},
-    sentences={uploads.NotPossible: _("The file cannot be moved this way. Please read how it stands.")},
 )
 problems.register(
     Kind(

@@ -247,7 +247,7 @@ class UploadTemplate(Endpoint):
     needs = {"get": Ability.SEND_MANY}
     content_negotiation_class = AsItIs
 
-    @operation(_("Fetch a template"), shows=CONTENT, query=FormatQuery, media="application/octet-stream", tag=TAG)
+    @operation(_("Fetch a template"), shows=CONTENT, query=FormatQuery, media="*/*", tag=TAG)
     def get(self, request: Request, content: str) -> HttpResponseBase:
         return upload_files.template(_kind(self, content), self.query(FormatQuery)["format"])
 
@@ -258,7 +258,7 @@ class UploadWorkList(Endpoint):
     needs = {"get": Ability.SEND_MANY}
     content_negotiation_class = AsItIs
 
-    @operation(_("Fetch a work list"), shows=CONTENT, query=FormatQuery, media="application/octet-stream", tag=TAG)
+    @operation(_("Fetch a work list"), shows=CONTENT, query=FormatQuery, media="*/*", tag=TAG)
     def get(self, request: Request, content: str) -> HttpResponseBase:
         format_ = self.query(FormatQuery)["format"]
         return upload_files.work_list(_kind(self, content), format_, by=self.by, now=self.now)
@@ -321,7 +321,7 @@ class UploadErrors(Endpoint):
     needs = {"get": Ability.SEND_MANY}
     content_negotiation_class = AsItIs
 
-    @operation(_("Fetch the wrong rows"), shows=CONTENT, media="application/octet-stream", tag=TAG)
+    @operation(_("Fetch the wrong rows"), shows=CONTENT, media="*/*", tag=TAG)
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         return upload_files.wrong_rows(_one(self, pk), by=self.by, now=self.now)
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from linkage import cases, cast, markets, qualification
 from linkage.models import Qualification
 from portal import private_market, verify_proof
-from portal.models import LedgerEntry
+from portal.models import LedgerEntry, User
 from switching import relays
 from switching.models import Relay
 from switching.partners import gaining
@@ -112,6 +112,13 @@ def test_what_is_incomplete_is_not_handed_over_and_says_what_is_missing(market, 
     with at(now), pytest.raises(qualification.NotComplete) as refused:
         qualification.hand_over(Partner.NETWORK, by=me(), now=now, real=now)
     assert refused.value.missing == [f"N0{n}" for n in range(1, 10)]
+
+
+def test_nobody_but_the_participant_hands_evidence_over(market, now):
+    with at(now):
+        partner = User.objects.exclude(company=cast.participant()).first()
+        with pytest.raises(qualification.NotAllowed):
+            qualification.hand_over(Partner.GAINING, by=partner, now=now, real=now)
 
 
 def test_a_company_qualifies_once_per_role_and_version(lobby, now, handed_over):
