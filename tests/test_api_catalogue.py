@@ -3,6 +3,7 @@
 import linkage.cast
 from config.api import urlpatterns as routes
 from metering import halfhours
+from metering.formats import errors
 from portal import private_market, sealed_box
 from portal.api import problems
 from portal.api.problems import Kind
@@ -11,6 +12,7 @@ from tests import refusals, told
 
 FAULTS_OF_THE_HUB = {
     sealed_box.Unreadable: "a secret the hub keeps cannot be read: its key was lost",
+    errors.Unreadable: "a file that was taken in is read again to give back its refused rows",
     halfhours.BrokenBytes: "a stored day is damaged",
     linkage.cast.NoCast: "a market that was never filled; its reset fills it",
     private_market.InTransaction: "a market is entered before any transaction begins",
@@ -76,4 +78,4 @@ def test_a_refusal_has_a_status_of_its_family() -> None:
 
 def test_the_catalogue_says_nothing_that_only_people_are_told() -> None:
     nouns = {kind.code.partition(".")[0] for kind in problems.catalogue()}
-    assert not nouns & {"as_of", "escalations", "exits", "policies"}
+    assert not nouns & {"escalations", "exits", "policies"}

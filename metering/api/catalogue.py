@@ -31,6 +31,13 @@ problems.register(
         (intake.NotScanned,),
         say=lambda error: error.sentence,
         fields=lambda _error: ["file"],
+        retry_after=lambda _error: 120,
+    ),
+    Kind(
+        "usage_files.not_a_network_operator",
+        403,
+        _("Only network operators send usage files."),
+        (intake.NotANetworkOperator,),
     ),
     Kind(
         "usage_files.not_a_usage_file",
