@@ -77,7 +77,7 @@ class Customers(Inside):
             own = {"retailer": self.by.company}
             rows = rows.filter(**own) if side == "own" else rows.exclude(**own)
         rows = rows.select_related("point", "contract", "retailer").prefetch_related("retailer__participations")
-        return self.page(rows, lambda row: CustomerShown(row).data, query, key="point__number", is_descending=False)
+        return self.page(rows, CustomerShown, query, key="point__number", is_descending=False)
 
 
 class ScriptEntries(Entries):
@@ -103,7 +103,7 @@ class Scripts(Inside):
 
     @operation(_("List scripts"), lists=ScriptShown, query=PageQuery, tag=TAG)
     def get(self, request: Request) -> Response:
-        return self.page(Script.objects.all(), lambda row: ScriptShown(row).data, self.query(PageQuery))
+        return self.page(Script.objects.all(), ScriptShown, self.query(PageQuery))
 
     @operation(
         _("Set a script"),

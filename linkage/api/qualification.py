@@ -96,7 +96,7 @@ class SignedEvidence(Inside):
     @operation(_("List signed evidence"), lists=SignedEvidenceShown, query=PageQuery, tag=TAG)
     def get(self, request: Request) -> Response:
         rows = Evidence.objects.defer("pack")
-        return self.page(rows, lambda row: SignedEvidenceShown(row).data, self.query(PageQuery))
+        return self.page(rows, SignedEvidenceShown, self.query(PageQuery))
 
     @operation(
         _("Sign and hand over the evidence of a role"),

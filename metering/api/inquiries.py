@@ -78,7 +78,7 @@ class Inquiries(Endpoint):
         query = self.query(InquiryQuery)
         rows = FacilityInquiry.objects.visible_to(self.by).select_related("point")
         rows = rows.filter(**{name: query[name] for name in ("supply_class", "area") if name in query})
-        return self.page(rows, lambda inquiry: InquiryShown(inquiry).data, query)
+        return self.page(rows, InquiryShown, query)
 
     @operation(
         _("Ask about a supply point"),

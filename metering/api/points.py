@@ -44,7 +44,7 @@ class Points(Endpoint):
         query = self.query(PointQuery)
         names = ("supply_class", "area", "contract_state")
         rows = SupplyPoint.objects.visible_to(self.by).filter(**{name: query[name] for name in names if name in query})
-        return self.page(rows, lambda point: PointShown(point).data, query)
+        return self.page(rows, PointShown, query)
 
 
 class Point(Endpoint):

@@ -93,7 +93,7 @@ class PublishedFiles(_OfOwnFiles):
                 rows = rows.filter(**{path: query[name]})
         if query["collected"] is not None:
             rows = rows.filter(first_collected_at__isnull=not query["collected"])
-        return self.page(rows, lambda file: FileShown(file).data, query, key="number", is_descending=False)
+        return self.page(rows, FileShown, query, key="number", is_descending=False)
 
 
 class PublishedFileOne(_OfOwnFiles):

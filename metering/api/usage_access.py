@@ -143,7 +143,7 @@ class AccessRequests(Endpoint):
         if query["valid"] is not None:
             valid = {"valid_until__gt": self.now}
             rows = rows.filter(**valid) if query["valid"] else rows.exclude(**valid)
-        return self.page(rows, lambda asked: AccessShown(asked).data, query)
+        return self.page(rows, AccessShown, query)
 
     @operation(
         _("Ask for past usage"),

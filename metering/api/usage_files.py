@@ -113,7 +113,7 @@ class UsageFiles(_OfOwnFiles):
         if query["open"] is not None:
             refused = rows.exclude(rows_refused=0, problem={}).filter(settled_at__isnull=True)
             rows = refused if query["open"] else rows.exclude(pk__in=refused.values("pk"))
-        return self.page(rows, lambda file: UsageFileShown(file).data, query)
+        return self.page(rows, UsageFileShown, query)
 
     @operation(
         _("Hand in a usage file"),
@@ -151,7 +151,7 @@ class RefusedRows(_OfOwnFiles):
     @operation(_("List refused rows"), lists=RefusedRowShown, query=PageQuery, tag=TAG)
     def get(self, request: Request, pk: int) -> Response:
         rows = RefusedRow.objects.filter(file=self.file(pk))
-        return self.page(rows, lambda row: RefusedRowShown(row).data, self.query(PageQuery), is_descending=False)
+        return self.page(rows, RefusedRowShown, self.query(PageQuery), is_descending=False)
 
 
 class RefusedContent(_OfOwnFiles):

@@ -157,7 +157,7 @@ class Endpoint(APIView):
         return form.cleaned_data
 
     # --- On the way out ------------------------------------------------------------------------------------------
-    def page(self, rows: Any, shown: Callable[[Any], Any], query: dict[str, Any], **order: Any) -> Response:
+    def page(self, rows: Any, shown: paging.Shown, query: dict[str, Any], **order: Any) -> Response:
         """One page of a list; `query` is what a PageQuery read."""
         return paging.page(self.request, rows, shown, limit=query["limit"], cursor=query.get("cursor", ""), **order)
 

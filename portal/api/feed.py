@@ -131,7 +131,7 @@ class EventStatements(Endpoint):
     def get(self, request: Request) -> Response:
         asked = self.query(PageQuery)
         rows = EventStatement.objects.visible_to(self.by)
-        return self.page(rows, lambda row: EventStatementShown(row).data, asked)
+        return self.page(rows, EventStatementShown, asked)
 
 
 class TaskShown(serializers.Serializer):

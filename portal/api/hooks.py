@@ -75,7 +75,7 @@ class Webhooks(Own):
     @operation(_("List webhooks"), lists=WebhookShown, query=PageQuery, tag="webhooks")
     def get(self, request: Request) -> Response:
         asked = self.query(PageQuery)
-        return self.page(Webhook.objects.visible_to(self.by), lambda row: WebhookShown(row).data, asked)
+        return self.page(Webhook.objects.visible_to(self.by), WebhookShown, asked)
 
 
 class OneWebhook(Own):
@@ -96,7 +96,7 @@ class WebhookDeliveries(Own):
     @operation(_("List a webhook's deliveries"), lists=AttemptShown, query=PageQuery, tag="webhooks")
     def get(self, request: Request, pk: int) -> Response:
         asked = self.query(PageQuery)
-        return self.page(self.hook(pk).tries.all(), lambda row: AttemptShown(row).data, asked)
+        return self.page(self.hook(pk).tries.all(), AttemptShown, asked)
 
 
 class WebhookResend(Own):

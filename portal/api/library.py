@@ -98,7 +98,7 @@ class Documents(_Library):
         if words := query.get("words", ""):
             found = Q(title__icontains=words) | Q(title_en__icontains=words) | Q(summary__icontains=words)
             rows = rows.filter(found)
-        return self.page(rows, lambda document: DocumentShown(document).data, query)
+        return self.page(rows, DocumentShown, query)
 
 
 class OneDocument(_Library):
@@ -181,7 +181,7 @@ class Announcements(Endpoint):
             rows = rows.current(now=self.now)
         elif query["current"] is False:
             rows = rows.exclude(pk__in=Announcement.objects.current(now=self.now).values("pk"))
-        return self.page(rows, lambda told: AnnouncementShown(told).data, query)
+        return self.page(rows, AnnouncementShown, query)
 
 
 class OneAnnouncement(Endpoint):

@@ -1,6 +1,7 @@
 """Lists in pages by cursor: the next page begins after the last row seen, whatever was added in the meantime."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from django.core import signing
@@ -13,6 +14,7 @@ from portal.api.problems import CursorNotGood
 
 PAGE, MOST = 50, 200
 SALT = "portal.api.paging"
+Shown = type[serializers.Serializer] | Callable[[Any], Any]
 
 
 class PageQuery(serializers.Serializer):
@@ -22,17 +24,32 @@ class PageQuery(serializers.Serializer):
     cursor = serializers.CharField(required=False, max_length=400, help_text="`next_cursor` of the page before.")
 
 
+@cache
+def _shape(shape: type[serializers.Serializer]) -> serializers.Serializer:
+    return shape()
+
+
+def in_shape(shape: type[serializers.Serializer], thing: Any) -> dict[str, Any]:
+    """The thing in the shape of a serializer, which is made once: making one copies its fields, for every row."""
+    said: dict[str, Any] = _shape(shape).to_representation(thing)
+    return said
+
+
 def page(
     request: Request,
     rows: QuerySet[Any],
-    shown: Callable[[Any], Any],
+    shown: Shown,
     *,
     limit: int = PAGE,
     cursor: str = "",
     key: str = "pk",
     is_descending: bool = True,
 ) -> Response:
-    """Answer `{"items": […], "next_cursor": "…" or null}`, in the order of a unique column, newest first."""
+    """Answer `{"items": […], "next_cursor": "…" or null}`, in the order of a unique column, newest first.
+
+    `shown`: the serializer of a row, or what makes something to say of it.
+    """
+    say = partial(in_shape, shown) if isinstance(shown, type) else shown
     if cursor:
         try:
             after = signing.loads(cursor, salt=f"{SALT}:{request.path}")
@@ -45,7 +62,7 @@ def page(
     for part in key.split("__") if last is not None else ():
         value = getattr(value, part)
     following = signing.dumps(value, salt=f"{SALT}:{request.path}") if last is not None else None
-    response = Response({"items": [shown(row) for row in found[:limit]], "next_cursor": following})
+    response = Response({"items": [say(row) for row in found[:limit]], "next_cursor": following})
     if following:
         query = request._request.GET.copy()
         query["cursor"] = following

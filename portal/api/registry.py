@@ -43,7 +43,7 @@ class Participants(Endpoint):
         query = self.query(ParticipantQuery)
         rows = Participation.objects.select_related("company")
         rows = rows.filter(**{name: query[name] for name in ("area", "market_role") if name in query})
-        return self.page(rows, lambda row: ParticipantShown(row).data, query, key="code", is_descending=False)
+        return self.page(rows, ParticipantShown, query, key="code", is_descending=False)
 
 
 class CertificateShown(serializers.Serializer):
@@ -72,7 +72,7 @@ class Certificates(Endpoint):
     @operation(_("List certificates"), lists=CertificateShown, query=PageQuery)
     def get(self, request: Request) -> Response:
         rows = Certificate.objects.visible_to(self.by)
-        return self.page(rows, lambda row: CertificateShown(row).data, self.query(PageQuery))
+        return self.page(rows, CertificateShown, self.query(PageQuery))
 
 
 class OneCertificate(Endpoint):
@@ -118,7 +118,7 @@ class CertificateRequests(Endpoint):
 
     @operation(_("List certificate requests"), lists=CertificateRequestShown, query=PageQuery)
     def get(self, request: Request) -> Response:
-        return self.page(_requests(self), lambda row: CertificateRequestShown(row).data, self.query(PageQuery))
+        return self.page(_requests(self), CertificateRequestShown, self.query(PageQuery))
 
     @operation(_("Ask for a certificate"), entries=CertificateRequestEntries, shows=CertificateRequestShown, status=201)
     def post(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from metering.models import SupplyPoint
 from portal import ledger
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching import applications, entries, kinds, registration_queue, sights, traces
@@ -175,7 +175,7 @@ def shown(application: Application, view: Endpoint, *, in_list: bool = False) ->
         "is_stuck": bool(application.stuck_because or (match and match.stuck_because)),
     }
     if in_list:
-        return ApplicationShown(said).data
+        return in_shape(ApplicationShown, said)
     rule = kinds.rule(application.kind, application.point.supply_class)
     newest = application.revisions.order_by("-number").first()
     said["entries"] = entries.of(application, rule) if rule else {}
@@ -314,7 +314,7 @@ class Revisions(Endpoint):
         def told(revision: Revision) -> Any:
             is_own = revision.by is not None and revision.by.company_id == self.by.company_id
             names = ("number", "act", "at", "reason", "entries")
-            return RevisionShown({**{name: getattr(revision, name) for name in names}, "is_own": is_own}).data
+            return in_shape(RevisionShown, {**{name: getattr(revision, name) for name in names}, "is_own": is_own})
 
         return self.page(found.revisions.select_related("by"), told, query, key="number")
 

@@ -96,7 +96,7 @@ class Disclosures(Endpoint):
 
     @operation(_("List explanations"), lists=DisclosureShown, query=PageQuery)
     def get(self, request: Request) -> Response:
-        return self.page(_rows(self), lambda found: DisclosureShown(found).data, self.query(PageQuery))
+        return self.page(_rows(self), DisclosureShown, self.query(PageQuery))
 
     @operation(_("Record an explanation"), entries=DisclosureEntries, shows=DisclosureShown, status=201, checks=True)
     def post(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from portal.access import Ability
 from portal.api.endpoint import Endpoint
 from portal.api.files import CONTENT, FORM, WITH_FILE, AsItIs, FileEntries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.views.documents import stored
 from switching import evidence
@@ -50,15 +50,16 @@ def shown(found: Evidence, view: Endpoint) -> dict[str, Any]:
     """A piece of evidence, for its own company with the file."""
     own = found.company_id == view.by.company_id
     of_the_file = ("agent", "name", "content_type", "size")
-    return EvidenceShown(
+    return in_shape(
+        EvidenceShown,
         {
             **{
                 name: getattr(found, name) for name in ("pk", "kind", "channel", "obtained_on", "attached_at", "sha256")
             },
             **{name: getattr(found, name) if own else None for name in of_the_file},
             "content": reverse("api:evidence-content", args=[found.pk]) if own else None,
-        }
-    ).data
+        },
+    )
 
 
 class _Attached(Endpoint):

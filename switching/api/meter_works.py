@@ -15,7 +15,7 @@ from metering.models import Meter, SupplyPoint
 from portal.access import Ability, within
 from portal.api import problems
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.problems import Kind
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
@@ -91,7 +91,7 @@ def _rows(view: Endpoint) -> QuerySet[Any]:
 def shown(work: Any) -> dict[str, Any]:
     """Work at a meter with where it stands."""
     work.state = work.stands
-    return MeterWorkShown(work).data
+    return in_shape(MeterWorkShown, work)
 
 
 class PlanEntries(DeedEntries):

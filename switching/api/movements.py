@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching import movements
@@ -95,7 +95,7 @@ def shown(movement: Movement, company_id: int) -> dict[str, Any]:
         "retailer": code_of(movement.company, point.area),
         "reference": movement.reference if is_own else None,
     }
-    return MovementShown(said).data
+    return in_shape(MovementShown, said)
 
 
 class Movements(Endpoint):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching import actual_days, answers, network_work, stops
@@ -69,7 +69,8 @@ PATHS = {
 
 def _work(row: Any) -> dict[str, Any]:
     point = row.point
-    return WorkShown(
+    return in_shape(
+        WorkShown,
         {
             **{
                 name: getattr(row, name)
@@ -82,8 +83,8 @@ def _work(row: Any) -> dict[str, Any]:
             "supply_class": point.supply_class,
             "area": point.area,
             "retailer": code_of(row.retailer, point.area),
-        }
-    ).data
+        },
+    )
 
 
 class NetworkWork(Endpoint):

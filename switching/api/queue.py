@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from portal import ledger
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.models import Registration
@@ -96,7 +96,7 @@ class Queue(Endpoint):
         query = self.query(QueueQuery)
         rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if name in query})
         places = registration_queue.places(self.by.company_id)
-        return self.page(rows, lambda queued: QueueRow(_listed(queued, places)).data, query)
+        return self.page(rows, lambda queued: in_shape(QueueRow, _listed(queued, places)), query)
 
 
 class OneQueued(Endpoint):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.models import Company
@@ -102,7 +102,8 @@ def shown(relay: Relay, company: Company, *, in_list: bool = False) -> dict[str,
     is_losing = relay.losing_retailer_id == company.pk
     area = relay.point.area
     own = [found.number for found in relay.applications.all() if found.retailer_id == company.pk]
-    return RelayShown(
+    return in_shape(
+        RelayShown,
         {
             **{
                 name: getattr(relay, name)
@@ -118,8 +119,8 @@ def shown(relay: Relay, company: Company, *, in_list: bool = False) -> dict[str,
             "losing_retailer": code_of(relay.losing_retailer, area),
             "point": None if in_list and is_losing else relay.point.number,
             "applications": [] if in_list and is_losing else sorted(own),
-        }
-    ).data
+        },
+    )
 
 
 class Relays(Endpoint):
@@ -358,7 +359,7 @@ class Messages(Endpoint):
 
     def _shown(self, message: RelayMessage) -> Any:
         message.is_own = message.company_id == self.by.company_id  # type: ignore[attr-defined]
-        return MessageShown(message).data
+        return in_shape(MessageShown, message)
 
     @operation(_("List the messages of a relay"), lists=MessageShown, query=PageQuery, tag="relays")
     def get(self, request: Request, number: str) -> Response:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from portal import ledger
 from portal.access import Ability, within
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.workdays import jst_date
@@ -191,7 +191,8 @@ def shown(case: Any, view: Endpoint) -> dict[str, Any]:
     area = case.point.area if case.point else ""
     said = case.approvals.select_related("company").prefetch_related("company__participations")
     related = UndoCase.objects.visible_to(view.by).filter(Q(parent=case) | Q(children=case)).order_by("pk").distinct()
-    return UndoDetails(
+    return in_shape(
+        UndoDetails,
         {
             **_facts(case),
             "acts": undoing.acts_now(case, view.by, today=jst_date(view.now)),
@@ -199,8 +200,8 @@ def shown(case: Any, view: Endpoint) -> dict[str, Any]:
             "applications": case.applications.order_by("pk"),
             "related": related.values_list("number", flat=True),
             "areas": _exit_areas(case) if case.kind == UndoKind.MARKET_EXIT else [],
-        }
-    ).data
+        },
+    )
 
 
 class UndoCases(Endpoint):
@@ -212,7 +213,7 @@ class UndoCases(Endpoint):
     def get(self, request: Request) -> Response:
         query = self.query(UndoQuery)
         rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if query.get(name) is not None})
-        return self.page(rows, lambda case: UndoShown(_facts(case)).data, query)
+        return self.page(rows, lambda case: in_shape(UndoShown, _facts(case)), query)
 
 
 class OneUndoCase(Endpoint):
@@ -464,4 +465,4 @@ class ExitPoints(Endpoint):
         )
         names = ("area", "supply_class", "is_under_way")
         rows = rows.filter(**{name: query[name] for name in names if query.get(name) is not None})
-        return self.page(rows, lambda point: RemainingShown(point).data, query, key="number", is_descending=False)
+        return self.page(rows, RemainingShown, query, key="number", is_descending=False)

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.files import CONTENT, FORM, WITH_FILE, AsItIs, FileEntries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, in_shape
 from portal.api.schema import operation
 from switching.bulk import uploads, writing
 from switching.bulk.kind import FileKind
@@ -188,7 +188,7 @@ def _acts(upload: Upload, counts: dict[str, int]) -> list[str]:
 
 def _listed(upload: Any) -> dict[str, Any]:
     upload.rows_to_carry_out = upload.rows_good + upload.rows_warned
-    return UploadShown(upload).data
+    return in_shape(UploadShown, upload)
 
 
 def _row(row: UploadRow) -> dict[str, Any]:
@@ -197,7 +197,8 @@ def _row(row: UploadRow) -> dict[str, Any]:
     if name:
         number = getattr(row, name).number if name in ("relay", "application") else getattr(row, f"{name}_id")
         case = {"kind": name, "id": str(number), "resource": reverse(PAGES[name], args=[number])}
-    return RowShown(
+    return in_shape(
+        RowShown,
         {
             "line": row.line,
             "state": row.state,
@@ -206,8 +207,8 @@ def _row(row: UploadRow) -> dict[str, Any]:
             "about": {name: row.cells[name] for name in ABOUT if row.cells.get(name)},
             "findings": [{**item, "detail": told(item["words"])} for item in row.findings],
             "case": case,
-        }
-    ).data
+        },
+    )
 
 
 # --- What files there are -------------------------------------------------------------------------------------------
