@@ -254,7 +254,7 @@ def _facts(proposal: Proposal) -> Iterator[tuple[str, Any]]:
     yield _("Area"), Area(wanted["area"]).label if wanted["area"] else _("all")
     yield _("Class of supply"), SupplyClass(wanted["supply_class"]).label if wanted["supply_class"] else _("all")
     yield _("Result"), Severity(wanted["severity"]).label
-    yield _("Figures"), figures_in_words(wanted["check"], wanted["thresholds"])
+    yield _("Limit values"), figures_in_words(wanted["check"], wanted["thresholds"])
     yield _("In force from"), jst(date.fromisoformat(wanted["effective_from"]))
     yield _("Why"), wanted["why"]
 

@@ -53,7 +53,7 @@ def _row(code: str, in_force: InForce) -> list[tuple[str, str]]:
         (_("What is checked"), str(check.label)),
         (_("When"), when),
         (_("Result"), str(setting.severity.label)),
-        (_("Figures"), figures or NOTHING),
+        (_("Limit values"), figures or NOTHING),
     ]
 
 
@@ -63,7 +63,7 @@ def _own(rule: CheckRule) -> list[tuple[str, str]]:
         (_("Area"), str(Area(rule.area).label) if rule.area else _("all")),
         (_("Class"), f"{rule.supply_class} {SupplyClass(rule.supply_class).label}" if rule.supply_class else _("all")),
         (_("Result"), str(Severity(rule.severity).label)),
-        (_("Figures"), check_rules.figures_in_words(rule.check_code, rule.thresholds) or NOTHING),
+        (_("Limit values"), check_rules.figures_in_words(rule.check_code, rule.thresholds) or NOTHING),
         (_("In force from"), jst(rule.effective_from)),
         (_("Why"), rule.why),
     ]
