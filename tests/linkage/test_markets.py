@@ -225,7 +225,7 @@ def test_each_market_has_a_drop_folder_of_its_own_that_wakes_it(lobby, market, n
         drop_folder.collect_dropped(now=late)  # makes the folders
         assert not travel.is_awake(now=late)
         folder = settings.USAGE_DROP_DIR / "markets" / "sora" / "0WNN9"
-        dropped = folder / "day.csv"
+        dropped = folder / "letter.pdf"
         dropped.write_text("no usage at all\n")
         os.utime(dropped, (1, 1))
         assert travel.is_awake(now=late)
@@ -234,7 +234,7 @@ def test_each_market_has_a_drop_folder_of_its_own_that_wakes_it(lobby, market, n
         assert not travel.is_awake(now=late)
     with at(late):
         assert drop_folder.collect_dropped(now=late).refused == 1
-        assert (folder / "refused" / "day.csv").exists() and not travel.is_awake(now=late)
+        assert (folder / "refused" / "letter.pdf").exists() and not travel.is_awake(now=late)
     markets.reset(market, by=lobby["sora.administrator"], now=late)
     assert not folder.exists()
 
