@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 from bench.ways import DAY, NOW, RETAILERS
@@ -194,7 +195,12 @@ def scratch() -> Iterator[tuple[dict[str, str], Path]]:
     from config import services
 
     name = f"kirikae_bench_{uuid4().hex[:8]}"
-    with services.for_one_command("bench"), tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder:
+    # What is set for one stage is gone after it: the next size has servers of its own.
+    with (
+        patch.dict(os.environ),
+        services.for_one_command("bench"),
+        tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder,
+    ):
         url = os.environ["DATABASE_URL"]
         with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
             server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))

@@ -10,10 +10,12 @@ from metering import supply
 from metering.models import Meter, SupplyPeriod
 from portal.workdays import JST
 from switching.models import Relay, Upload
+from tests import calling
 from tests.browser.test_switch_story import Person, play, sit_down  # noqa: F401
 from tests.cast import NOW, gather_points
 from tests.switching.bulk.sending import csv_of, ready, relay_row
 from tests.switching.cases import ADDRESS, DESIRED, HOLDER, KANA
+from tests.switching.test_api_story import relay_of
 from tests.switching.undoings import Undo
 
 SWITCHED = datetime(2026, 4, 15, 0, 5, tzinfo=JST)
@@ -211,4 +213,39 @@ def test_a_meter_event_told_after_the_contract_event_ends_alike(sit_down, play, 
     assert meters["OLD-1"][1] == DESIRED and meters["NEW-1"][0] == DESIRED
     period = SupplyPeriod.objects.get(point=relay.point, known_until=None, during__contains=DESIRED)
     assert period.retailer == play.cast.sora and supply.current_period(relay.point, DESIRED).retailer == play.cast.sora
+    clerk.sign_out()
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_what_a_program_found_and_sent_is_on_the_screen_and_its_refusal_in_the_catalogue(sit_down, play):  # noqa: F811
+    """Search by API, an error catalogue, no double typing."""
+    person, _clock = sit_down
+    shop = gather_points(play.cast).shop
+    [house] = ready(play, 1)
+    program = calling.caller(play.cast, "sora", "inquiry", "relay")
+    consent = calling.good(
+        program.post(
+            "/consents", {"reference": "A-1", "channel": "web", "purpose": "switch", "obtained_on": "2026-04-01"}
+        ),
+        201,
+    )
+    wanted = {"address": shop.address, "supply_class": "HV", "consent": consent["id"]}
+    [found] = calling.good(program.post("/searches/by-address", wanted))["items"]
+    assert found["number"] == shop.number
+    sent = calling.good(program.post("/relays", relay_of(house)), 201)
+    problem = calling.refused(program.post("/relays", relay_of(house)), 409, "relays.point_busy")
+
+    clerk = person("sora.relay")
+    clerk.open(f"/relays/{sent['number']}/")
+    contract = house.contracts.get()
+    assert contract.holder_name in words(clerk) and contract.number in words(clerk), "nobody types it a second time"
+    clerk.keep("relay-of-a-program")
+    clerk.open("/api/")
+    assert "searches/by-address" in clerk.page.content()
+    clerk.keep("api-reference")
+    clerk.page.click("main section:has(h3:has-text('searches/by-address')) summary")
+    assert clerk.page.is_visible("main section:has(h3:has-text('searches/by-address')) td code:has-text('consent')")
+    clerk.open(f"/api/errors/#{problem['code']}")
+    assert clerk.page.is_visible(f"tr[id='{problem['code']}']") and str(problem["status"]) in words(clerk)
+    clerk.keep("error-catalogue")
     clerk.sign_out()
