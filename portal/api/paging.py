@@ -1,7 +1,7 @@
 """Lists in pages by cursor: the next page begins after the last row seen, whatever was added in the meantime."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from django.core import signing
@@ -14,6 +14,7 @@ from portal.api.problems import CursorNotGood
 
 PAGE, MOST = 50, 200
 SALT = "portal.api.paging"
+_SHAPES: dict[type[serializers.Serializer], serializers.Serializer] = {}
 Shown = type[serializers.Serializer] | Callable[[Any], Any]
 
 
@@ -24,14 +25,10 @@ class PageQuery(serializers.Serializer):
     cursor = serializers.CharField(required=False, max_length=400, help_text="`next_cursor` of the page before.")
 
 
-@cache
-def _shape(shape: type[serializers.Serializer]) -> serializers.Serializer:
-    return shape()
-
-
 def in_shape(shape: type[serializers.Serializer], thing: Any) -> dict[str, Any]:
     """The thing in the shape of a serializer, which is made once: making one copies its fields, for every row."""
-    said: dict[str, Any] = _shape(shape).to_representation(thing)
+    made = _SHAPES.get(shape) or _SHAPES.setdefault(shape, shape())
+    said: dict[str, Any] = made.to_representation(thing)
     return said
 
 
