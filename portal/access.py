@@ -80,6 +80,11 @@ class Ability(TextChoices):
     ADMINISTER = "administer", _("work in the operator's admin")
 
 
+def abilities() -> list[tuple[str, Any]]:
+    """Every ability with its words, for `choices` of a field: migrations name this function and not what it answers."""
+    return Ability.choices
+
+
 @dataclass(frozen=True)
 class Grantable:
     """Roles that carry an ability and the market roles (empty: any company) it makes sense for."""

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from portal.access import Ability, within
+from portal.access import Ability, abilities, within
 from portal.market import Area, SupplyClass
 from portal.models.companies import Company
 from portal.models.evidence import append_only
@@ -94,7 +94,7 @@ class Event(models.Model):
     page = models.CharField(_("page"), max_length=200, blank=True)
     area = models.CharField(_("area"), max_length=2, choices=Area, blank=True)
     supply_class = models.CharField(_("class of supply"), max_length=3, choices=SupplyClass, blank=True)
-    ability = models.CharField(_("for people who may"), max_length=40, choices=Ability, blank=True)
+    ability = models.CharField(_("for people who may"), max_length=40, choices=abilities, blank=True)
     detail = models.JSONField(_("detail"), default=dict)
 
     objects = EventQuerySet.as_manager()

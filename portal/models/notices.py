@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from portal.access import Ability, within
+from portal.access import Ability, abilities, within
 from portal.market import Area
 from portal.models.companies import Company
 from portal.models.evidence import append_only
@@ -31,7 +31,7 @@ class Notice(models.Model):
     link = models.CharField(_("link"), max_length=200, blank=True)
     context = models.JSONField(_("context"), default=dict)
     area = models.CharField(_("area"), max_length=2, choices=Area, blank=True)
-    ability = models.CharField(_("for people who may"), max_length=40, choices=Ability, blank=True)
+    ability = models.CharField(_("for people who may"), max_length=40, choices=abilities, blank=True)
     posted_at = models.DateTimeField(_("posted at"))
 
     objects = NoticeQuerySet.as_manager()

@@ -3,14 +3,16 @@
 import threading
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import TextChoices
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import companies, people
+from portal import access, companies, people
 from portal.access import Ability, Role, covers, within
 from portal.companies import TakesPart, corporate_check_digit
-from portal.models import Company, Grant, LedgerEntry, Notice, Participation, User
+from portal.models import Company, Event, Grant, LedgerEntry, Notice, Participation, User
 from portal.people import Hold
 from tests import cast as the_cast
 from tests.cast import NOW, PASSWORD
@@ -185,6 +187,14 @@ def test_an_ability_reaches_as_far_as_its_grant(cast, hub_operator):
     inside = Participation.objects.filter(within(user, Ability.SEE_RELAYS, area="area"))
     assert set(inside.values_list("area", flat=True)) == {"03"}
     assert not Participation.objects.filter(within(user, Ability.COLLECT_USAGE, area="area")).exists()
+
+
+def test_a_new_ability_asks_for_no_migration(cast, monkeypatch):
+    more = TextChoices("More", [*((one.name, (one.value, one.label)) for one in Ability), ("SWIM", ("swim", "swim"))])
+    monkeypatch.setattr(access, "Ability", more)
+    for model in (Event, Notice):
+        assert ("swim", "swim") in model._meta.get_field("ability").choices
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)  # would leave with 1
 
 
 def test_suspending_and_thawing_tell_the_company(cast, hub_operator):
