@@ -612,6 +612,8 @@ def for_one_command(purpose: str) -> Iterator[None]:
         with _guest(data) as running:
             if running and _alive(running.pid) and all(running.urls.get(name) for name in _variables(needed)):
                 os.environ.update({name: running.urls[name] for name in _variables(needed)})
+                if running.address:  # links that the command prints lead to the portal that runs
+                    os.environ.setdefault("KIRIKAE_ADDRESS", running.address.rstrip("/"))
                 yield
                 return
         if time.monotonic() > deadline:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -368,13 +369,16 @@ def test_a_command_uses_the_servers_of_another_and_leaves_them_running(tmp_path,
         monkeypatch.delenv(name)
     guest = (
         "import os; from config import services\n"
-        "with services.for_one_command('guest'): print(os.environ['DATABASE_URL'])\n"
+        "with services.for_one_command('guest'): print(os.environ['DATABASE_URL'], os.environ['KIRIKAE_ADDRESS'])\n"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    unset = ("DATABASE_URL", "REDIS_URL", "KIRIKAE_ADDRESS")
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     with services.for_one_command("host"):
+        host = services.read_note(tmp_path)
+        assert host.purpose == "host"
+        services.write_note(tmp_path, replace(host, address="http://localhost:8123/"))
         used = subprocess.run([sys.executable, "-c", guest], cwd=ROOT, env=environment, capture_output=True, text=True)
-        assert used.stdout.strip() == os.environ["DATABASE_URL"], used.stderr
-        assert services.read_note(tmp_path).purpose == "host"
+        assert used.stdout.split() == [os.environ["DATABASE_URL"], "http://localhost:8123"], used.stderr
         import psycopg
 
         psycopg.connect(os.environ["DATABASE_URL"]).close()

@@ -257,3 +257,10 @@ def test_a_refusal_is_a_line_with_its_code_and_an_exit_code(monkeypatch, capsys)
         assert command_line.run(lambda hub: hub.post("relays", {}), options) == 1
     said = capsys.readouterr().err
     assert "relays.point_busy" in said and "trace abc" in said and "Wait." in said
+
+
+def test_a_file_that_is_not_there_is_a_line_and_an_exit_code(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HUB_SECRET", "s")
+    options = command_line.parser("x").parse_args(["--hub", "http://127.0.0.1:1", "--client-id", "api-1"])
+    assert command_line.run(lambda hub: len((tmp_path / "4711.json").read_text()), options) == 1
+    assert f"{tmp_path}/4711.json: No such file" in capsys.readouterr().err

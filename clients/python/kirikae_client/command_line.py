@@ -57,7 +57,7 @@ def hub_of(options: argparse.Namespace) -> Hub:
 
 
 def run(main: Callable[[Hub], int], options: argparse.Namespace) -> int:
-    """Run with the hub the options name; what the hub refuses becomes a line with its code and its trace id."""
+    """Run with the hub the options name; a refusal or a missing file becomes a line, with code and trace id."""
     with hub_of(options) as hub:
         try:
             return main(hub)
@@ -69,4 +69,6 @@ def run(main: Callable[[Hub], int], options: argparse.Namespace) -> int:
                 print(f"  {problem.what_to_do}", file=sys.stderr)
         except HubError as error:
             print(f"Failed: {error}", file=sys.stderr)
+        except OSError as error:
+            print(f"Failed: {error.filename}: {error.strerror}", file=sys.stderr)
     return REFUSED
