@@ -135,6 +135,8 @@ urlpatterns = [
     path("webhooks/<int:pk>/resumption/", webhooks.resume, name="webhook-resume"),
     path("webhooks/<int:pk>/secret/", webhooks.secret, name="webhook-secret"),
     path("webhooks/<int:pk>/removal/", webhooks.removal, name="webhook-removal"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
     path("healthz", health.healthz, name="healthz"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

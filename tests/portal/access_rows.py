@@ -191,6 +191,8 @@ ROWS = {
     "portal:webhook-resume": Row("ability", owner="sora.administrator", kwargs=a_paused_webhook, method="post"),
     "portal:webhook-secret": Row("ability", owner="sora.administrator", kwargs=a_webhook),
     "portal:webhook-removal": Row("ability", owner="sora.administrator", kwargs=a_webhook),
+    "portal:livez": Row("public"),
+    "portal:readyz": Row("public"),
     "portal:healthz": Row("public"),
     "portal:ledger": Row("ability", owner="hub.auditor"),
 }

@@ -146,14 +146,6 @@ def test_the_profile_shows_name_roles_company_and_second_factor(sora_relay):
         assert words in page
 
 
-def test_health_tells_of_database_and_broker(db):
-    answer = Client().get("/healthz")
-    assert answer.status_code == 200 and answer.json() == {"database": True, "broker": True}
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        answer = Client().get("/healthz")
-    assert answer.status_code == 503 and answer.json() == {"database": True, "broker": False}
-
-
 @override_settings(ROOT_URLCONF=__name__)
 def test_a_fault_shows_an_id_that_stands_in_the_log(db, caplog):
     client = Client(raise_request_exception=False)
