@@ -100,6 +100,7 @@ if LINKAGE_TEST or ENVIRONMENT == "test":
     INSTALLED_APPS.insert(3, "linkage")
 
 MIDDLEWARE = [
+    "portal.request_metrics.Counted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -117,7 +118,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 if LINKAGE_TEST:
-    MIDDLEWARE.insert(2, "linkage.middleware.PrivateMarkets")
+    MIDDLEWARE.insert(MIDDLEWARE.index("csp.middleware.CSPMiddleware"), "linkage.middleware.PrivateMarkets")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -289,7 +290,7 @@ if PRODUCTION or (LINKAGE_TEST and SITE_ADDRESS.startswith("https://")):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
-    SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz)$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz|metrics)$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -363,6 +364,7 @@ CELERY_BEAT_SCHEDULE = {
         ("mail announcements that begin", "portal.tasks.mail_announcements", timedelta(minutes=1)),
         ("forget old keys of the API", "portal.tasks.forget_api_keys", timedelta(hours=1)),
         ("seal the ledger", "portal.tasks.seal_ledger", timedelta(seconds=5)),
+        ("verify the ledger", "portal.tasks.verify_ledger", crontab(hour="4", minute="20")),
         ("sweep sign-ins that are over", "portal.tasks.sweep_sign_ins", timedelta(hours=1)),
         ("remind of certificates that end", "portal.tasks.remind_of_certificates", crontab(hour="8", minute="30")),
         ("publish revoked certificates", "portal.tasks.publish_certificate_lists", timedelta(hours=6)),
@@ -414,6 +416,17 @@ SILENCED_SYSTEM_CHECKS = [
     "axes.W006",  # a user id is frozen whatever the address or browser the guesses come from
     "otp_webauthn.E030",  # the origin of passkeys is SITE_ADDRESS; portal.passkeys looks whether it serves
 ]
+
+# --- Monitoring ---------------------------------------------------------------------------------------------------
+METRICS_TOKEN = os.environ.get("KIRIKAE_METRICS_TOKEN", "")  # "": nobody collects
+if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
+    raise ImproperlyConfigured("KIRIKAE_METRICS_TOKEN is too short; it needs 32 characters or more.")
+METRICS_NETWORKS = csv_variable("KIRIKAE_METRICS_NETWORKS")  # "": from anywhere, with the token
+# Where the web processes of this host put their counts, so that each can tell of all; emptied before they start.
+METRICS_DIR = os.environ.get("KIRIKAE_METRICS_DIR", "")
+if METRICS_DIR:
+    Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR  # read when the library is imported
 
 # --- Events -------------------------------------------------------------------------------------------------------
 EVENT_DAYS = int(os.environ.get("KIRIKAE_EVENT_DAYS", "100"))  # how long the feed can be read again

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -198,13 +199,16 @@ class Supervisor:
     def _start_programs(self) -> None:
         logs = self.data / "logs"
         python = [sys.executable, "-m"]
+        counts = self.data / "metrics"
+        shutil.rmtree(counts, ignore_errors=True)  # of processes that are gone
         web = Child(
             "web",
             [*python, "gunicorn", "config.wsgi:application", "--bind", f"{HOST}:{self.port}",
              "--workers", "2", "--threads", "4", "--worker-class", "gthread", "--timeout", "60",
              "--graceful-timeout", "2", "--preload", "--access-logfile", "-", "--capture-output",
              "--no-control-socket"],
-            logs / "web.log", cwd=ROOT, firm=signal.SIGQUIT, orphan=signal.SIGTERM,
+            logs / "web.log", env={**os.environ, "KIRIKAE_METRICS_DIR": str(counts)}, cwd=ROOT,
+            firm=signal.SIGQUIT, orphan=signal.SIGTERM,
         )  # fmt: skip
         celery = [*python, "celery", "-A", "config"]
         worker = Child(

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, navigation
+from portal import inbox, monitoring, navigation
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -14,10 +14,12 @@ class MeteringConfig(AppConfig):
 
     def ready(self) -> None:
         from metering.event_kinds import KINDS
+        from metering.figures import PROVIDERS as FIGURES
         from metering.inbox import PROVIDERS
         from portal import event_kinds
 
         event_kinds.register(KINDS)
+        monitoring.register(*FIGURES)
         for provider in PROVIDERS:
             inbox.register(provider)
         navigation.register(

@@ -17,6 +17,7 @@ from django.urls import reverse
 from portal import ledger, outbox
 from portal.access import Ability
 from portal.models import Company, Delivery, DeliveryAlarm, Letter, Webhook
+from portal.monitoring import Figure, by, single
 
 Channel = DeliveryAlarm.Channel
 
@@ -170,21 +171,24 @@ def _subject(alarm: DeliveryAlarm) -> str:
     return f"delivery alarm {alarm.pk}"
 
 
-def gauges(*, now: datetime) -> dict[str, float]:
-    """Figures for a monitoring system: how much is unsent per channel, the oldest one's age, how many alarms stand."""
-    found = {f'kirikae_unsent{{channel="{channel}"}}': 0.0 for channel in Channel.values}
-    oldest = {f'kirikae_unsent_age_seconds{{channel="{channel}"}}': 0.0 for channel in Channel.values}
+def figures(now: datetime) -> Iterator[Figure]:
+    """How much is unsent per channel and for how long, how far companies' systems are behind, what is paused."""
+    unsent: dict[str, float] = dict.fromkeys(Channel.values, 0)
+    oldest: dict[str, float] = dict.fromkeys(Channel.values, 0)
     for one in waiting():
-        found[f'kirikae_unsent{{channel="{one.channel}"}}'] += one.count
-        name = f'kirikae_unsent_age_seconds{{channel="{one.channel}"}}'
-        oldest[name] = max(oldest[name], one.age(now).total_seconds())
-    behind = unread()
-    return {
-        **found,
-        **oldest,
-        "kirikae_events_unacknowledged": float(sum(one.count for one in behind)),
-        "kirikae_delivery_alarms": float(DeliveryAlarm.objects.filter(ended_at=None).count()),
-        "kirikae_webhooks_paused": float(
-            Webhook.objects.filter(Q(state=Webhook.State.PAUSED) & ~Q(paused_because=Webhook.Failure.BY_HAND)).count()
-        ),
-    }
+        unsent[one.channel] += one.count
+        oldest[one.channel] = max(oldest[one.channel], one.age(now).total_seconds())
+    yield by("channel", "kirikae_unsent", "Mails, letters and receivers' events that are not out.", unsent)
+    yield by("channel", "kirikae_unsent_age_seconds", "Age of the oldest that is not out.", oldest)
+    feeds: dict[str, float] = {name: 0 for name, _limit in AGES}
+    total = 0
+    for company in unread():
+        total += company.count
+        if stage := company.stage(now):
+            feeds[stage] += 1
+    yield single("kirikae_events_unacknowledged", "Events that companies' systems have not acknowledged.", total)
+    yield by("age", "kirikae_feeds_behind", "Companies by the age of their oldest unacknowledged event.", feeds)
+    alarms = DeliveryAlarm.objects.filter(ended_at=None).count()
+    yield single("kirikae_delivery_alarms", "Alarms about what does not get out.", alarms)
+    paused = Webhook.objects.filter(Q(state=Webhook.State.PAUSED) & ~Q(paused_because=Webhook.Failure.BY_HAND))
+    yield single("kirikae_webhooks_paused", "Receivers the hub paused because they fail.", paused.count())

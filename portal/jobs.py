@@ -8,6 +8,8 @@ from django.db import transaction
 
 from portal.models import JobRun
 
+SUCCESS, FAILURE = "newest success", "newest failure"  # keys of rows that say what happened last, not what for
+
 
 @contextmanager
 def once(job: str, key: str, *, now: datetime) -> Iterator[JobRun | None]:
@@ -29,3 +31,19 @@ def once(job: str, key: str, *, now: datetime) -> Iterator[JobRun | None]:
         if run:
             run.finished_at = now
             run.save(update_fields=["started_at", "finished_at", "counts"])
+
+
+def note(job: str, *, went_well: bool, now: datetime, **counts: object) -> None:
+    """Write down when the job went through, or failed, last; the row of before is overwritten."""
+    run = JobRun(job=job, key=SUCCESS if went_well else FAILURE, started_at=now, finished_at=now, counts=counts)
+    JobRun.objects.bulk_create(
+        [run],
+        update_conflicts=True,
+        unique_fields=["job", "key"],
+        update_fields=["started_at", "finished_at", "counts"],
+    )
+
+
+def noted(job: str, key: str) -> JobRun | None:
+    """What was written down last."""
+    return JobRun.objects.filter(job=job, key=key).first()

@@ -1,6 +1,9 @@
 """Work of the ground floor that runs in workers."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import task_failure, task_success
 from django.utils import timezone
 
 from portal import (
@@ -11,14 +14,30 @@ from portal import (
     delivery,
     events,
     jobs,
+    ledger_watch,
     letters,
     outbox,
+    schedule,
     seals,
     sessions,
     statements,
     webhooks,
 )
 from portal.workdays import JST
+
+
+@task_success.connect
+def note_success(sender: Any = None, **_rest: Any) -> None:
+    """Write down when periodic work went through; what is done inside a private market is that market's own."""
+    if not getattr(sender.request, "private_market", None):
+        schedule.note(sender.name, went_well=True, now=timezone.now())
+
+
+@task_failure.connect
+def note_failure(sender: Any = None, **_rest: Any) -> None:
+    """Write down when periodic work failed."""
+    if not getattr(sender.request, "private_market", None):
+        schedule.note(sender.name, went_well=False, now=timezone.now())
 
 
 @shared_task
@@ -67,6 +86,16 @@ def mail_announcements() -> None:
 def seal_ledger() -> None:
     """Seal the ledger's entries that wait."""
     seals.seal_waiting(now=clock.now())
+
+
+@shared_task
+def verify_ledger() -> None:
+    """Walk along the ledger's whole chain, once a day."""
+    now = timezone.now()
+    with jobs.once("verify_ledger", now.astimezone(JST).date().isoformat(), now=now) as run:
+        is_ours = run is not None
+    if is_ours:
+        ledger_watch.verify_nightly(now=now)
 
 
 @shared_task

@@ -14,6 +14,7 @@ from portal.views import (
     home,
     list_views,
     me,
+    metrics,
     onboarding,
     passkeys,
     people,
@@ -137,6 +138,7 @@ urlpatterns = [
     path("webhooks/<int:pk>/removal/", webhooks.removal, name="webhook-removal"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
 ]

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, navigation
+from portal import inbox, monitoring, navigation
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -19,6 +19,7 @@ class SwitchingConfig(AppConfig):
         from portal.proofs import register as tell_cases
         from switching import access_checks, applications, effects, matching, registration_queue, relays, undoing
         from switching.event_kinds import KINDS
+        from switching.figures import PROVIDERS as FIGURES
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
@@ -37,6 +38,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
         )
         event_kinds.register(KINDS)
+        monitoring.register(*FIGURES)
         for provider in PROVIDERS:
             inbox.register(provider)
         tell_cases(case)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from metering import points, supply
 from portal import ledger
@@ -37,13 +37,8 @@ def _due(today: date) -> Q:
     ) & ~Q(kind__in=SWITCHES)
 
 
-def take_effect_due(*, now: datetime, limit: int = 1000) -> int:
-    """Carry out up to `limit` accepted applications whose day has come, from 00:00 JST of it; returns how many.
-
-    Who moves in waits until who moved out is carried out, and a new breaker until somebody has put it in. What cannot
-    be carried out because the point is not supplied as the application supposes is set aside as stuck, for the
-    operator to see.
-    """
+def due_by(today: date) -> QuerySet[Application]:
+    """What is to be carried out by the day: not who moves in before who moves out, no breaker that is not in yet."""
     leaving = Application.objects.filter(
         point=OuterRef("point"),
         kind=Kind.TERMINATION,
@@ -52,12 +47,24 @@ def take_effect_due(*, now: datetime, limit: int = 1000) -> int:
         desired_date__lte=OuterRef("planned_on"),
     )
     still_to_do = MeterWork.objects.filter(application=OuterRef("pk"), done_on__isnull=True, cancelled_at__isnull=True)
+    return (
+        Application.objects.filter(_due(today))
+        .exclude(Q(Exists(leaving), kind=Kind.RECONNECTION))
+        .exclude(Q(Exists(still_to_do), kind=Kind.AMPERE_CHANGE))
+    )
+
+
+def take_effect_due(*, now: datetime, limit: int = 1000) -> int:
+    """Carry out up to `limit` accepted applications whose day has come, from 00:00 JST of it; returns how many.
+
+    Who moves in waits until who moved out is carried out, and a new breaker until somebody has put it in. What cannot
+    be carried out because the point is not supplied as the application supposes is set aside as stuck, for the
+    operator to see.
+    """
     with transaction.atomic():
         due = list(
-            Application.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(_due(jst_date(now)))
-            .exclude(Q(Exists(leaving), kind=Kind.RECONNECTION))
-            .exclude(Q(Exists(still_to_do), kind=Kind.AMPERE_CHANGE))
+            due_by(jst_date(now))
+            .select_for_update(of=("self",), skip_locked=True)
             .select_related("point")
             .order_by("planned_on", "pk")[:limit]
         )

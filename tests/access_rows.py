@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tests.cast import Cast
 
-Opens = Literal["public", "half", "inside", "ability", "certificate", "workbench"]
+Opens = Literal["public", "half", "inside", "ability", "certificate", "token", "workbench"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Row:
     """How the sweep calls a URL and what it expects.
 
     `opens`: "public" (everybody), "half" (password given), "inside" (every verified person), "ability" (roles decide),
-    "certificate" (a machine of a company, no session), "workbench" (hub staff).
+    "certificate" (a machine of a company, no session), "token" (a machine of the site's own, which a person never is),
+    "workbench" (hub staff).
     `kwargs` makes the case the address names and returns the URL's arguments; such a page must
     be absent (404) for yama unless `shared` says that everybody may see it. `owner` is somebody who may open it.
     """

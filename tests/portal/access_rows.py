@@ -193,6 +193,7 @@ ROWS = {
     "portal:webhook-removal": Row("ability", owner="sora.administrator", kwargs=a_webhook),
     "portal:livez": Row("public"),
     "portal:readyz": Row("public"),
+    "portal:metrics": Row("token"),
     "portal:healthz": Row("public"),
     "portal:ledger": Row("ability", owner="hub.auditor"),
 }

@@ -276,8 +276,10 @@ def test_what_is_unsent_for_four_minutes_is_told_once_and_its_end_too(cast, now,
     assert delivery.look(now=late) == (0, 0)
     notice = Notice.objects.get(kind="delivery_alarm")
     assert notice.recipient == cast.hub and notice.ability == Ability.WATCH_DELIVERY
-    assert delivery.gauges(now=late)['kirikae_unsent{channel="mail"}'] >= 1
-    assert delivery.gauges(now=late)["kirikae_delivery_alarms"] == 1
+    figures = {figure.name: figure.values for figure in delivery.figures(late)}
+    assert figures["kirikae_unsent"]["mail",] >= 1
+    assert figures["kirikae_unsent_age_seconds"]["mail",] >= settings.UNSENT_ALARM.total_seconds()
+    assert figures["kirikae_delivery_alarms"] == {(): 1}
     assert outbox.send_due(now=late)
     assert delivery.look(now=late) == (0, 1)
     assert Notice.objects.filter(kind="delivery_well", recipient=cast.hub).count() == 1

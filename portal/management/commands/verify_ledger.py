@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import hub_key, seals
+from portal import hub_key, ledger_watch
 
 
 def head(text: str) -> tuple[int, str]:
@@ -26,8 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            seals.seal_waiting(now=timezone.now())
-            verdict = seals.verify(expected=options["expect"])
+            verdict = ledger_watch.verify(now=timezone.now(), expected=options["expect"])
         except hub_key.Missing as missing:
             raise CommandError(str(missing), returncode=2) from missing
         if broken := verdict.broken:
