@@ -20,12 +20,12 @@ from typing import IO
 from django.db import connection, transaction
 from django.db.models import Max
 
-from metering import categories, publication, recipients, withdrawals
+from metering import categories, publication, recipients, run_folders, withdrawals
 from metering.categories import Category
 from metering.formats.csv import Written
 from metering.models import CategoryRow, Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties
-from metering.publication import LAST_REVISION, NIGHTLY, RevisionsUsedUp
+from metering.outgoing import Key, Outgoing, Parties, number
+from metering.publication import LAST_REVISION, RevisionsUsedUp
 from metering.recipients import Moved
 from portal import ledger, outbox
 from portal.workdays import jst_date
@@ -53,13 +53,12 @@ def publish_day(day: date, *, now: datetime) -> Publication | None:
     Entitled is who supplied the point on the row's own day as known now; days with hand-overs still to be carried out
     wait. Raises RevisionsUsedUp.
     """
-    with publication.run_folder(day) as folder, transaction.atomic():
+    with run_folders.run_folder(day) as folder, transaction.atomic():
         with connection.cursor() as cursor:
             # What moved is of any day: one worker at a time, beside the lock of the day its files lie under.
-            for lock in ("publish categories", f"{NIGHTLY} {day} {Layer.DAILY}"):
-                cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [lock])
-                if not cursor.fetchone()[0]:
-                    return None
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('publish categories'))")
+            if not cursor.fetchone()[0] or not run_folders.lock(day):
+                return None
         of_day = {"day": day, "layer": Layer.OTHER}
         batches = list(
             UsageBatch.objects.select_for_update(of=("self",))
@@ -86,7 +85,7 @@ def publish_day(day: date, *, now: datetime) -> Publication | None:
         )
         made.save()
         UsageBatch.objects.filter(pk__in=[batch.pk for batch in batches]).update(publication=made)
-        publication.number(files, made)
+        number(files, made)
         outbox.post_many(withdrawals.notices(files, made), now=now)
         ledger.record(
             "usage category published",

@@ -19,11 +19,11 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.urls import reverse
 
-from metering import fixed_rows, holds, publication, recipients, withdrawals
+from metering import fixed_rows, holds, publication, recipients, run_folders, withdrawals
 from metering.formats import fixed, names
 from metering.models import FixedRow, Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties
-from metering.publication import LAST_REVISION, NIGHTLY, RevisionsUsedUp
+from metering.outgoing import Key, Outgoing, Parties, number
+from metering.publication import LAST_REVISION, RevisionsUsedUp
 from metering.recipients import Moved
 from portal import ledger, outbox
 from portal.access import Ability
@@ -66,11 +66,9 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
     Entitled is who supplies the point on the reading day as known now. Raises RevisionsUsedUp.
     Rules: domain notes, metering §2-§4.
     """
-    with publication.run_folder(day) as folder, transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {Layer.DAILY}"])
-            if not cursor.fetchone()[0]:
-                return None
+    with run_folders.run_folder(day) as folder, transaction.atomic():
+        if not run_folders.lock(day):
+            return None
         of_day = {"day": day, "layer": Layer.FIXED}
         batches = list(UsageBatch.objects.select_for_update().filter(**of_day, publication__isnull=True).order_by("pk"))
         moves = recipients.moved(Layer.FIXED, day)
@@ -100,7 +98,7 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
         )
         made.save()
         UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=made)
-        publication.number(run.files, made)
+        number(run.files, made)
         _announce(run.files, made, now=now)
         ledger.record(
             "fixed usage published",

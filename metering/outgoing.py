@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from metering.formats.csv import Written
-from metering.models import PublishedFile
+from metering.models import DeliveryCounter, Publication, PublishedFile
 from portal.market import MarketRole
 from portal.models import Participation
 
@@ -117,3 +117,21 @@ class Outgoing:
         }
         text = json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
         self.add_bytes(PublishedFile.Format.MANIFEST, name, text, rows=rows, readings=readings)
+
+
+def number(files: list[PublishedFile], publication: Publication) -> None:
+    """Give every file its number and make it visible with the commit; numbers per recipient have no gaps."""
+    recipients = sorted({file.recipient_id for file in files})
+    DeliveryCounter.objects.bulk_create(
+        [DeliveryCounter(recipient_id=recipient_id) for recipient_id in recipients], ignore_conflicts=True
+    )
+    counters = {
+        counter.pk: counter
+        for counter in DeliveryCounter.objects.select_for_update().filter(pk__in=recipients).order_by("pk")
+    }
+    for file in files:
+        counter = counters[file.recipient_id]
+        counter.files_published += 1
+        file.number, file.publication = counter.files_published, publication
+    DeliveryCounter.objects.bulk_update(counters.values(), ["files_published"], batch_size=500)
+    PublishedFile.objects.bulk_create(files, batch_size=2000)

@@ -17,13 +17,13 @@ from django.db import connection, transaction
 from django.db.models import Max
 from numpy.typing import NDArray
 
-from metering import holds, publication, slots
+from metering import holds, publication, run_folders, slots
 from metering.formats import bp, names
 from metering.formats.blocks import POINT_LENGTH, SlotBlock
 from metering.halfhours import NULL, plain_quality, slot_start
 from metering.models import Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties
-from metering.publication import LAST_REVISION, NIGHTLY, RevisionsUsedUp
+from metering.outgoing import Key, Outgoing, Parties, number
+from metering.publication import LAST_REVISION, RevisionsUsedUp
 from portal import ledger
 from portal.market import SupplyClass
 
@@ -64,11 +64,9 @@ def publish_slot(day: date, slot: int, *, now: datetime) -> Publication | None:
     Entitled is who supplies the point that day as known now. Preliminary values are not published anew when supply
     changes afterwards: the day file follows who supplied. Raises RevisionsUsedUp. Rules: domain notes, metering §2-§4.
     """
-    with publication.run_folder(day) as folder, transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"{NIGHTLY} {day} {Layer.DAILY}"])
-            if not cursor.fetchone()[0]:
-                return None
+    with run_folders.run_folder(day) as folder, transaction.atomic():
+        if not run_folders.lock(day):
+            return None
         of_slot = {"day": day, "layer": Layer.PRELIMINARY, "slot": slot}
         batches = list(
             UsageBatch.objects.select_for_update(of=("self",))
@@ -96,7 +94,7 @@ def publish_slot(day: date, slot: int, *, now: datetime) -> Publication | None:
         )
         made.save()
         UsageBatch.objects.filter(pk__in=[batch.pk for batch in batches]).update(publication=made)
-        publication.number(run.files, made)
+        number(run.files, made)
         ledger.record(
             "half-hour published",
             f"publication {made.pk}",

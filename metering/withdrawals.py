@@ -23,11 +23,15 @@ def write(made: Publication, moves: Iterable[Moved], outgoing: dict[Key, Outgoin
         if move.key:
             lost.setdefault(move.key, []).append((move.number, move.on))
     for key, lines in sorted(lost.items()):
-        text = "".join(f"{line}\n" for line in ("supply_point,date", *(f"{number},{on}" for number, on in lines)))
         name = f"{stem}_{key[2]}_{made.day:%Y%m%d}_{made.revision:02}.csv"
         to = outgoing.setdefault(key, Outgoing(made.folder, key))
-        to.add_bytes(WITHDRAWAL, name, text.encode(), rows=len(lines), readings=0)
+        to.add_bytes(WITHDRAWAL, name, text(lines), rows=len(lines), readings=0)
     return sum(map(len, lost.values()))
+
+
+def text(lines: Iterable[tuple[str, date]]) -> bytes:
+    """A list of points and days as the bytes of its file."""
+    return "".join(f"{line}\n" for line in ("supply_point,date", *(f"{number},{on}" for number, on in lines))).encode()
 
 
 def count(files: Iterable[PublishedFile]) -> int:

@@ -82,16 +82,16 @@ def publish(day: date = DAY) -> None:
 
 @way("CSV.gz publication", "ours: the verb without its XML")
 def publish_csv(points: int, folder: Path) -> dict[str, float]:
-    from metering import publication
+    from metering import day_files
 
     _stored(folder)
-    publication._Run._write_zip = lambda self, group, block: None  # type: ignore[method-assign]
+    day_files.DayFiles._write_zip = lambda self, outgoing, block: None  # type: ignore[method-assign]
     return timed(points, publish)
 
 
 @way("XML publication", "ours: the verb without its CSV")
 def publish_xml(points: int, folder: Path) -> dict[str, float]:
-    from metering import publication
+    from metering import day_files
     from metering.formats.csv import Written
 
     def passing(out: Any, blocks: Any, *, compress: bool) -> Written:
@@ -102,7 +102,7 @@ def publish_xml(points: int, folder: Path) -> dict[str, float]:
         return Written(rows, readings, 0, "")
 
     _stored(folder)
-    publication.write_wide = passing  # type: ignore[assignment]
+    day_files.write_wide = passing  # type: ignore[assignment]
     return timed(points, publish)
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db.models import Sum
 
-from metering import publication, supply
+from metering import books, publication, run_folders, supply
 from metering.models import DeliveryCounter, OwedDay, Publication, PublishedFile, UsageBatch
 from portal.models import LedgerEntry, Notice
 from tests.cast import NOW, make_points
@@ -62,7 +62,7 @@ def recount(day: date) -> None:
             PublishedFile.objects.filter(recipient=counter.pk).order_by("number").values_list("number", flat=True)
         )
         assert numbers == list(range(1, counter.files_published + 1))
-    assert publication.balance(day, day)["balanced"]
+    assert books.balance(day, day)["balanced"]
 
 
 def kill_all(revision: int, random_: random.Random) -> dict[str, int]:
@@ -118,8 +118,8 @@ def test_a_publication_killed_anywhere_is_there_whole_or_not_at_all(cast, points
 
     assert first["killed"] + second["killed"] >= 25, (first, second)  # both ways together: more than 50
     assert first["old"] and second["old"], "some were killed before the commit"
-    publication.sweep_orphans(now=NOW)
+    run_folders.sweep_orphans(now=NOW)
     known = set(PublishedFile.objects.values_list("content", flat=True))
-    root = default_storage.path(publication.ROOT)
+    root = default_storage.path(run_folders.ROOT)
     on_disk = {str(path) for path in Path(root).rglob("*") if path.is_file()}
     assert on_disk == {default_storage.path(name) for name in known}, "what the killed left is swept away"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from metering import publication
+from metering import books, publication
 from metering.models import CutDay, Publication, PublishedFile, Slice
 from portal import stores
 from tests.cast import NOW, make_points
@@ -121,7 +121,7 @@ def test_two_hosts_share_a_day_and_one_may_die(cast, settings, tmp_path, files):
     assert WROTE.search(west_log.read_text()), "both took part"
     assert len(set(wrote)) == len(wrote), "no slice was written twice to its end"
     published = Publication.objects.get()
-    assert published.rows == len(points) and publication.balance(DAY, DAY)["balanced"]
+    assert published.rows == len(points) and books.balance(DAY, DAY)["balanced"]
     for file in PublishedFile.objects.all():
         part = stores.part(file.content.name, first=0, count=file.size)
         assert len(b"".join(part)) == file.size

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, transaction
 
-from metering import publication, slot_publication, slots, supply, tasks, usage
+from metering import publication, run_folders, slot_publication, slots, supply, tasks, usage
 from metering.formats import bp, names
 from metering.formats.blocks import SlotBlock
 from metering.halfhours import NULL, plain_quality, slot_start
@@ -227,7 +227,7 @@ def test_a_crash_while_publishing_leaves_nothing_and_the_next_run_does_it(cast, 
     with pytest.raises(RuntimeError):
         slot_publication.publish_waiting(now=NOW)
     assert not PublishedFile.objects.exists() and not Publication.objects.exists()
-    assert publication.sweep_orphans(now=NOW) == 0, "the failed run took its files away itself"
+    assert run_folders.sweep_orphans(now=NOW) == 0, "the failed run took its files away itself"
     monkeypatch.undo()
     slot_publication.publish_waiting(now=NOW)
     assert list(PublishedFile.objects.order_by("number").values_list("number", flat=True)) == [1, 2]

@@ -13,7 +13,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import deliveries, publication, supply
+from metering import books, day_files, deliveries, outgoing, publication, run_folders, supply
+from metering.day_files import DayFiles
 from metering.formats import bp, names
 from metering.halfhours import NULL
 from metering.models import DeliveryCounter, Publication, PublishedFile, SupplyPoint, UsageBatch
@@ -165,7 +166,7 @@ def test_what_was_corrected_before_publication_is_published_once_in_its_newest_f
     assert (done.revision, done.rows, done.rows_superseded) == (0, 6, 1)
     [table] = of(cast.umi)
     assert table_of(bytes_of(table))[houses[0].number, "", DAY] == newer[0].tolist()
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_a_rerun_publishes_nothing_twice(cast, houses):
@@ -194,7 +195,7 @@ def test_rows_nobody_supplied_are_counted_and_go_to_nobody(cast, houses):
     assert (done.rows, done.rows_without_supplier) == (6, 2)
     assert done.readings_without_supplier == int((values[6:] != NULL).sum())
     assert points_of(cast.umi) == numbers(houses)
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_areas_and_classes_travel_apart_and_no_name_stands_twice(cast, houses):
@@ -222,7 +223,7 @@ def test_areas_and_classes_travel_apart_and_no_name_stands_twice(cast, houses):
 
 def test_many_points_are_split_and_every_row_is_in_one_split(cast, settings, monkeypatch):
     settings.PUBLISHED_POINTS_PER_FILE = 4
-    monkeypatch.setattr(publication, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(day_files, "BLOCK_ROWS", 3)
     points = make_points(cast, 13)
     deliver(cast, csv_of(block_of(points)))
     publication.publish_day(DAY, now=NOW)
@@ -290,17 +291,17 @@ def test_todays_values_wait_for_the_night(cast, houses):
 
 
 STEPS = [
-    ("the first file", "_write_zip"),
-    ("the manifest", "_write_manifest"),
-    ("keeping a file", "_keep"),
+    ("the first file", DayFiles, "_write_zip"),
+    ("the manifest", DayFiles, "_write_manifest"),
+    ("keeping a file", outgoing.Outgoing, "add"),
 ]
 
 
-@pytest.mark.parametrize("step", [name for _, name in STEPS], ids=[words for words, _ in STEPS])
-def test_a_crash_while_files_are_written_leaves_nothing_to_see(cast, houses, monkeypatch, step):
+@pytest.mark.parametrize(("kind", "step"), [step[1:] for step in STEPS], ids=[step[0] for step in STEPS])
+def test_a_crash_while_files_are_written_leaves_nothing_to_see(cast, houses, monkeypatch, kind, step):
     deliver(cast, csv_of(block_of(houses)))
     before = sorted(all_files())
-    monkeypatch.setattr(publication._Run, step, _crash)
+    monkeypatch.setattr(kind, step, _crash)
     _nothing_came_of_it(before)
     monkeypatch.undo()
     assert publication.publish_day(DAY, now=NOW).revision == 0
@@ -333,7 +334,7 @@ def test_a_crash_of_a_correction_leaves_the_old_files(cast, houses, monkeypatch)
 def test_a_full_disk_leaves_nothing_to_see(cast, houses, monkeypatch):
     deliver(cast, csv_of(block_of(houses)))
     before = sorted(all_files())
-    monkeypatch.setattr(publication.default_storage, "save", _no_space)
+    monkeypatch.setattr(outgoing.default_storage, "save", _no_space)
     with pytest.raises(OSError, match="No space"):
         publication.publish_day(DAY, now=NOW)
     assert sorted(all_files()) == before and not PublishedFile.objects.exists()
@@ -342,7 +343,7 @@ def test_a_full_disk_leaves_nothing_to_see(cast, houses, monkeypatch):
 def test_where_the_data_is_real_files_are_forced_to_disk_before_they_are_seen(cast, houses, settings, monkeypatch):
     settings.FILES_SURVIVE_POWER_CUT = True
     deliver(cast, csv_of(block_of(houses)))
-    monkeypatch.setattr(publication.os, "fsync", _no_space)
+    monkeypatch.setattr(outgoing.os, "fsync", _no_space)
     with pytest.raises(OSError, match="No space"):
         publication.publish_day(DAY, now=NOW)
     assert not PublishedFile.objects.exists()
@@ -352,10 +353,10 @@ def test_files_of_a_killed_process_are_swept_and_published_ones_stay(cast, house
     deliver(cast, csv_of(block_of(houses)))
     publication.publish_day(DAY, now=NOW)
     orphan = default_storage.save("usage/out/2026/03/31/deadbeef/7-03/usage.csv.gz", ContentFile(b"half a file"))
-    assert publication.sweep_orphans(now=NOW) == 1
+    assert run_folders.sweep_orphans(now=NOW) == 1
     assert not default_storage.exists(orphan)
     assert all(default_storage.exists(file.content.name) for file in PublishedFile.objects.all())
-    assert publication.sweep_orphans(now=NOW) == 0
+    assert run_folders.sweep_orphans(now=NOW) == 0
 
 
 def test_a_day_has_a_hundred_revisions_and_no_more(cast, houses):
@@ -395,12 +396,12 @@ def test_the_books_balance_over_corrections_hand_overs_and_what_waits(cast, hous
     deliver(cast, csv_of(block_of(houses[:3], DAY, values=figures(3, seed=4))))
     publication.publish_day(DAY, now=NOW)
     deliver(cast, csv_of(block_of(houses[:1], DAY, values=figures(1, seed=6))))
-    books = publication.balance(DAY - ONE_DAY, DAY)
-    assert (books["rows_stored"], books["rows_published"], books["rows_waiting"]) == (16, 15, 1)
-    assert books["balanced"]
-    assert {key: value["rows"] for key, value in books["retailers"].items()} == {cast.umi.pk: 11, cast.sora.pk: 4}
+    found = books.balance(DAY - ONE_DAY, DAY)
+    assert (found["rows_stored"], found["rows_published"], found["rows_waiting"]) == (16, 15, 1)
+    assert found["balanced"]
+    assert {key: value["rows"] for key, value in found["retailers"].items()} == {cast.umi.pk: 11, cast.sora.pk: 4}
     PublishedFile.objects.filter(recipient=cast.sora, format=CSV).update(rows=3)
-    assert not publication.balance(DAY - ONE_DAY, DAY)["balanced"]
+    assert not books.balance(DAY - ONE_DAY, DAY)["balanced"]
 
 
 def test_who_collected_first_is_kept_and_every_time_is_in_the_ledger(cast, houses):
@@ -424,7 +425,7 @@ def test_two_workers_at_once_publish_once(cast):
     assert sum(result is not None for result in results) == 1
     assert Publication.objects.count() == 1
     assert len(of(cast.umi)) == 1
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,8 +9,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import publication, supply
+from metering import books, publication, supply
+from metering.day_files import DayFiles
 from metering.models import OwedDay, Publication, PublishedFile, SupplyPoint
+from metering.outgoing import Outgoing
 from metering.supply import Restoration
 from portal import outbox
 from portal.models import LedgerEntry, Notice
@@ -98,7 +100,7 @@ def test_a_reversal_gives_the_days_to_the_rightful_retailer_and_withdraws_them_f
         for day, table in values.items()
         for point, row in zip(houses, table.tolist(), strict=True)
     }
-    assert publication.balance(DAY - ONE_DAY, DAY)["balanced"]
+    assert books.balance(DAY - ONE_DAY, DAY)["balanced"]
 
 
 def test_the_withdrawal_names_points_and_days_and_no_value(cast, houses):
@@ -162,7 +164,7 @@ def test_a_late_hand_over_moves_the_days_in_between(cast, houses):
     assert {(p, d) for p, _, d in held(cast.umi)} == (
         {(p.number, d) for p in houses[:4] for d in days} | {(p.number, first) for p in houses[4:]}
     )
-    assert publication.balance(first, DAY)["balanced"]
+    assert books.balance(first, DAY)["balanced"]
 
 
 def test_before_the_first_publication_nothing_is_withdrawn(cast, houses):
@@ -172,7 +174,7 @@ def test_before_the_first_publication_nothing_is_withdrawn(cast, houses):
     assert (done.revision, done.rows, done.rows_moved, done.points_withdrawn) == (0, 6, 0, 0)
     assert not of(cast.umi, WITHDRAWAL)
     assert not OwedDay.objects.filter(settled_at__isnull=True).exists()
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_a_day_without_usage_is_settled_without_a_publication(cast, houses):
@@ -188,7 +190,7 @@ def test_there_and_back_before_anybody_published_moves_nothing(cast, houses):
     restore(houses[:1], cast, DAY)
     assert publication.publish_day(DAY, now=LATER) is None
     assert OwedDay.objects.filter(settled_at=LATER, publication=None).count() == 2
-    assert len(held(cast.umi)) == 6 and publication.balance(DAY, DAY)["balanced"]
+    assert len(held(cast.umi)) == 6 and books.balance(DAY, DAY)["balanced"]
 
 
 def test_a_point_that_moved_on_goes_from_the_first_to_the_last(cast, houses):
@@ -200,7 +202,7 @@ def test_a_point_that_moved_on_goes_from_the_first_to_the_last(cast, houses):
     assert not of(cast.sora)
     assert points_of(cast.yama) == numbers(houses[:1])
     assert withdrawn(cast.umi) == {(houses[0].number, "2026-03-31")}
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_a_correction_and_a_reversal_are_one_revision_with_each_row_once(cast, houses):
@@ -225,7 +227,7 @@ def test_a_correction_and_a_reversal_are_one_revision_with_each_row_once(cast, h
         (houses[3].number, "", DAY): newer[3].tolist(),
     }
     assert held(cast.sora) == {}
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_a_retailer_may_gain_corrected_rows_and_lose_a_point_in_one_revision(cast, houses):
@@ -253,14 +255,14 @@ def test_a_termination_back_in_time_withdraws_and_a_reconnection_back_in_time_pu
     gone = publication.publish_day(DAY, now=LATER)
     assert (gone.rows, gone.points_withdrawn) == (0, 1)
     assert withdrawn(cast.umi) == {(houses[0].number, "2026-03-31")}
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
     supply.begin(
         [supply.NewSupply(houses[0].pk, cast.sora.pk, DAY, "S1", "山田太郎", "ヤマダタロウ", "東京都")], now=LATER
     )
     back = publication.publish_day(DAY, now=LATER)
     assert (back.rows, back.rows_moved, back.points_withdrawn) == (1, 1, 0)
     assert points_of(cast.sora) == numbers(houses[:1])
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_areas_and_classes_are_withdrawn_apart(cast):
@@ -276,10 +278,13 @@ def test_areas_and_classes_are_withdrawn_apart(cast):
     assert held(cast.sora) == {}
 
 
-@pytest.mark.parametrize("step", ["_write_zip", "_write_withdrawal", "_write_manifest", "_keep"])
-def test_a_crash_while_files_are_written_leaves_the_old_publication(cast, houses, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [(DayFiles, "_write_zip"), (DayFiles, "_write_withdrawal"), (DayFiles, "_write_manifest"), (Outgoing, "add")],
+)
+def test_a_crash_while_files_are_written_leaves_the_old_publication(cast, houses, monkeypatch, kind, step):
     before = _published_and_restored(cast, houses)
-    monkeypatch.setattr(publication._Run, step, _crash)
+    monkeypatch.setattr(kind, step, _crash)
     _nothing_came_of_it(before)
     monkeypatch.undo()
     assert publication.publish_day(DAY, now=LATER).revision == 1
@@ -316,9 +321,9 @@ def _nothing_came_of_it(before: list[str]) -> None:
 def test_supply_that_changes_while_files_are_written_makes_them_be_written_anew(cast, monkeypatch):
     houses = make_points(cast, 6, now=BEFORE)
     deliver(cast, csv_of(block_of(houses)))
-    write, written = publication._Run.write, []
+    write, written = DayFiles.write, []
 
-    def write_and_change(run: publication._Run) -> None:
+    def write_and_change(run: DayFiles) -> None:
         write(run)
         written.append(run.folder)
         if len(written) == 1:  # somebody else's transaction, committed before this one
@@ -326,12 +331,12 @@ def test_supply_that_changes_while_files_are_written_makes_them_be_written_anew(
             elsewhere.start()
             elsewhere.join(30)
 
-    monkeypatch.setattr(publication._Run, "write", write_and_change)
+    monkeypatch.setattr(DayFiles, "write", write_and_change)
     done = publication.publish_day(DAY, now=LATER)
     assert len(written) == 2 and (done.revision, done.rows) == (0, 6)
     assert points_of(cast.sora) == numbers(houses[:1]) and points_of(cast.umi) == numbers(houses[1:])
     assert not default_storage.exists(written[0]) and default_storage.exists(written[1])
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def _change(work: Any) -> None:

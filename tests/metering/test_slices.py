@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 
-from metering import publication, slices, supply
+from metering import books, publication, run_folders, slices, supply
 from metering.models import CutDay, Publication, PublishedFile, Slice
 from portal import stores
 from portal.models import LedgerEntry
@@ -69,7 +69,7 @@ def test_slices_hold_the_rows_of_the_whole_and_no_other(cast, points, settings):
     for name in ("revision", "rows", "readings", "rows_without_supplier", "rows_superseded"):
         assert getattr(whole, name) == getattr(cut, name), name
     assert whole.files.count() == cut.files.count() and whole.rows_without_supplier == 1
-    assert publication.balance(DAY - ONE_DAY, DAY)["balanced"]
+    assert books.balance(DAY - ONE_DAY, DAY)["balanced"]
     assert not CutDay.objects.exists() and not Slice.objects.exists()
     assert {file.name for file in cut.files.all()} == {
         file.name.replace(f"{DAY:%Y%m%d}", f"{DAY - ONE_DAY:%Y%m%d}") for file in whole.files.all()
@@ -102,7 +102,7 @@ def test_nothing_is_seen_before_the_last_slice_is_written(cast, points, cutting)
     assert publication._show_slices(cut_day, now=NOW) is None
     assert not Publication.objects.exists() and not PublishedFile.objects.exists()
     published = publication.publish_day(DAY, now=NOW)
-    assert published and publication.balance(DAY, DAY)["balanced"]
+    assert published and books.balance(DAY, DAY)["balanced"]
     assert publication.publish_day(DAY, now=NOW) is None
 
 
@@ -111,7 +111,7 @@ def test_what_a_crash_left_is_taken_up_by_the_sweep(cast, points, cutting):
     publication._publish(DAY, "D", now=NOW)
     cut_day = CutDay.objects.get()
     default_storage.save(f"{cut_day.folder}/000/left/over", ContentFile(b"half"))
-    assert publication.sweep_orphans(now=NOW) == 0, "it is not over yet"
+    assert run_folders.sweep_orphans(now=NOW) == 0, "it is not over yet"
     publication.publish_late(now=NOW)
     assert Publication.objects.get().rows == len(points) - 1
     assert "left" not in stores.folders(f"{cut_day.folder}/000")
@@ -128,7 +128,7 @@ def test_corrections_and_withdrawals_go_in_slices_too(cast, points, cutting):
     assert (second.revision, second.rows, second.rows_moved, second.points_withdrawn) == (1, 3, 1, 1)
     withdrawal = second.files.get(format="withdrawal")
     assert withdrawal.recipient == cast.sora and points[0].number in bytes_of(withdrawal).decode()
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_supply_that_changes_before_the_end_lays_the_day_out_anew(cast, points, cutting):
@@ -141,7 +141,7 @@ def test_supply_that_changes_before_the_end_lays_the_day_out_anew(cast, points, 
     assert published.folder != folder
     mine = rows_of(DAY)[cast.umi.pk, "03", "LV", "wide_csv"]
     assert points[0].number in {point for point, _meter in mine}
-    assert publication.balance(DAY, DAY)["balanced"]
+    assert books.balance(DAY, DAY)["balanced"]
 
 
 def test_the_nightly_job_cuts_too(cast, points, cutting):
@@ -182,7 +182,7 @@ def test_two_workers_share_the_slices_and_one_shows_the_day(cast, cutting, monke
     assert len(results) == 2 and sum(result is not None for result in results) == 1
     assert len({who for who, _number in wrote}) == 2, "both wrote"
     assert len({number for _who, number in wrote}) == len(wrote), "no slice twice"
-    assert Publication.objects.count() == 1 and publication.balance(DAY, DAY)["balanced"]
+    assert Publication.objects.count() == 1 and books.balance(DAY, DAY)["balanced"]
 
 
 class TestPromises:

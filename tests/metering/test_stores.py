@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
-from metering import publication, retention
+from metering import publication, retention, run_folders
 from metering.models import PublishedFile, UsageDay
 from portal import stores
 from tests.cast import NOW, make_points
@@ -127,7 +127,7 @@ def test_usage_goes_in_out_and_away(place, cast, settings, tmp_path, time_machin
     sent = csv_of(block_of(houses))
     received = deliver(cast, sent)
     assert received.content.open().read() == sent
-    default_storage.save(f"{publication.ROOT}/2026/03/31/{'0' * 32}/1-03/left-over", ContentFile(b"x"))
+    default_storage.save(f"{run_folders.ROOT}/2026/03/31/{'0' * 32}/1-03/left-over", ContentFile(b"x"))
     publication.publish_day(DAY, now=NOW)
     files = {file.format: file for file in PublishedFile.objects.filter(recipient=cast.umi)}
     machine = machine_of(issued(cast["umi.administrator"], purpose="api"))
@@ -143,11 +143,11 @@ def test_usage_goes_in_out_and_away(place, cast, settings, tmp_path, time_machin
     table = b"".join(stores.part(files["wide_csv"].content.name, first=0, count=files["wide_csv"].size))
     assert table_of(table) == table_of_zip(whole)
 
-    assert publication.sweep_orphans(now=NOW) == 1
-    assert len([name for name in all_files() if name.startswith(publication.ROOT)]) == 3
+    assert run_folders.sweep_orphans(now=NOW) == 1
+    assert len([name for name in all_files() if name.startswith(run_folders.ROOT)]) == 3
     retention.carry_out(now=NOW + timedelta(days=500))
     assert not UsageDay.objects.exists()
-    assert [name for name in all_files() if name.startswith(publication.ROOT)] == []
+    assert [name for name in all_files() if name.startswith(run_folders.ROOT)] == []
 
 
 def test_documents_lie_there_too(place, cast):

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from metering import publication, supply
+from metering import books, publication, supply
 from metering.models import PublishedFile
 from portal import outbox
 from portal.models import Notice, Participation
@@ -225,4 +225,4 @@ def test_usage_of_the_switch_date_waits_for_a_late_hand_over_and_goes_to_the_new
     assert [p.day for p in publication.publish_late(now=night + timedelta(hours=2))] == [DESIRED]
     recipients = PublishedFile.objects.values_list("publication__day", "recipient").distinct()
     assert set(recipients) == {(DESIRED - timedelta(days=1), cast.umi.pk), (DESIRED, cast.sora.pk)}
-    assert publication.balance(DESIRED - timedelta(days=1), DESIRED)["balanced"]
+    assert books.balance(DESIRED - timedelta(days=1), DESIRED)["balanced"]
