@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
 
-from django.conf import settings
-from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import connection
 
 from metering.formats.csv import Written
-from metering.models import DeliveryCounter, Publication, PublishedFile
+from metering.models import Publication, PublishedFile
+from portal import stores
+from portal.copying import copy_rows
 from portal.market import MarketRole
 from portal.models import Participation
 
@@ -34,11 +33,12 @@ class Parties:
     @classmethod
     def known(cls) -> Parties:
         found = cls()
-        for part in Participation.objects.select_related("company"):
-            if part.market_role == MarketRole.RETAILER:
-                found.retailers[part.company_id, part.area] = part.code, part.company.name
+        parts = Participation.objects.values_list("market_role", "company_id", "area", "code", "company__name")
+        for market_role, company_id, area, code, name in parts:
+            if market_role == MarketRole.RETAILER:
+                found.retailers[company_id, area] = code, name
             else:
-                found.operators[part.area] = part.code, part.company.name
+                found.operators[area] = code, name
         return found
 
     def of(self, recipient_id: int, area: str) -> dict[str, Any]:
@@ -53,13 +53,6 @@ class Parties:
         }
 
 
-@contextmanager
-def new_file() -> Iterator[Any]:
-    """A temporary file the storage can take over by moving it."""
-    with TemporaryUploadedFile("usage", "application/octet-stream", 0, None) as out:
-        yield out
-
-
 class Outgoing:
     """The files of one recipient, area and class of supply."""
 
@@ -69,13 +62,10 @@ class Outgoing:
 
     def add(self, format_: str, name: str, write: Callable[[IO[bytes]], Written]) -> Written:
         """Write a file and keep it; `write` fills it and says what it wrote."""
-        with new_file() as out:
+        recipient_id, area, supply_class = self.key
+        path = f"{self.folder}/{recipient_id}-{area}/{name}"
+        with stores.new_file(path) as out:
             written = write(out)
-            out.flush()
-            if settings.FILES_SURVIVE_POWER_CUT:
-                os.fsync(out.fileno())
-            recipient_id, area, supply_class = self.key
-            path = default_storage.save(f"{self.folder}/{recipient_id}-{area}/{name}", out)
         self.files.append(
             PublishedFile(
                 recipient_id=recipient_id,
@@ -119,19 +109,35 @@ class Outgoing:
         self.add_bytes(PublishedFile.Format.MANIFEST, name, text, rows=rows, readings=readings)
 
 
+_TAKE = """
+    INSERT INTO metering_deliverycounter AS counter (recipient_id, files_published)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS fresh (recipient_id, count) ORDER BY recipient_id
+    ON CONFLICT (recipient_id) DO UPDATE SET files_published = counter.files_published + excluded.files_published
+    RETURNING recipient_id, files_published
+"""
+_COLUMNS = (
+    *("publication_id", "recipient_id", "number", "area", "supply_class", "format", "name", "content"),
+    *("rows", "readings", "size", "sha256"),
+)
+
+
 def number(files: list[PublishedFile], publication: Publication) -> None:
-    """Give every file its number and make it visible with the commit; numbers per recipient have no gaps."""
-    recipients = sorted({file.recipient_id for file in files})
-    DeliveryCounter.objects.bulk_create(
-        [DeliveryCounter(recipient_id=recipient_id) for recipient_id in recipients], ignore_conflicts=True
-    )
-    counters = {
-        counter.pk: counter
-        for counter in DeliveryCounter.objects.select_for_update().filter(pk__in=recipients).order_by("pk")
-    }
+    """Give every file its number and make it visible with the commit; numbers per recipient have no gaps.
+
+    The counters are locked, in one order, until the transaction ends.
+    """
+    of_recipient = Counter(file.recipient_id for file in files)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [list(of_recipient), list(of_recipient.values())])
+        last = {recipient_id: total - of_recipient[recipient_id] for recipient_id, total in cursor.fetchall()}
     for file in files:
-        counter = counters[file.recipient_id]
-        counter.files_published += 1
-        file.number, file.publication = counter.files_published, publication
-    DeliveryCounter.objects.bulk_update(counters.values(), ["files_published"], batch_size=500)
-    PublishedFile.objects.bulk_create(files, batch_size=2000)
+        last[file.recipient_id] += 1
+        file.number, file.publication = last[file.recipient_id], publication
+    copy_rows(
+        PublishedFile,
+        _COLUMNS,
+        (
+            [str(getattr(file, name)) if name == "content" else getattr(file, name) for name in _COLUMNS]
+            for file in files
+        ),
+    )

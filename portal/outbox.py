@@ -29,6 +29,11 @@ DELIVER = """
     JOIN portal_notice notice ON notice.recipient_id = fresh.recipient_id AND notice.number > fresh.before
     ORDER BY notice.recipient_id, notice.number
 """
+TAKE = """
+    UPDATE portal_company SET notices_posted = notices_posted + fresh.count
+    FROM unnest(%s::bigint[], %s::bigint[]) AS fresh (id, count)
+    WHERE portal_company.id = fresh.id
+"""
 FIRST_RETRY, LONGEST_RETRY, GIVE_UP_AFTER = timedelta(minutes=1), timedelta(hours=6), 20
 
 
@@ -73,13 +78,13 @@ def post_many(posts: Iterable[Post], *, now: datetime, are_told: bool = False) -
     rows: list[tuple[Any, ...]] = []
     with transaction.atomic():
         recipients = Company.objects.select_for_update(no_key=True).filter(pk__in=by_recipient).order_by("pk")
-        before = {company.pk: company.notices_posted for company in recipients}
-        for company in recipients:
-            for item in by_recipient[company.pk]:
-                company.notices_posted += 1
-                subject = (company.notices_posted, item.kind, item.subject, item.link, item.area, str(item.ability))
-                rows.append((company.pk, *subject, item.context, now))
-        Company.objects.bulk_update(recipients, ["notices_posted"])
+        before = dict(recipients.values_list("pk", "notices_posted"))
+        for recipient_id, last in before.items():
+            for number, item in enumerate(by_recipient[recipient_id], last + 1):
+                subject = (number, item.kind, item.subject, item.link, item.area, str(item.ability))
+                rows.append((recipient_id, *subject, item.context, now))
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE, [list(before), [len(by_recipient[recipient_id]) for recipient_id in before]])
         copy_rows(
             Notice,
             ("recipient_id", "number", "kind", "subject", "link", "area", "ability", "context", "posted_at"),

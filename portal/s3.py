@@ -1,8 +1,11 @@
 """S3-compatible storage as the place of all files; an object is there when all of it has arrived."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
 
 from botocore.exceptions import ClientError
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
@@ -41,6 +44,16 @@ class Bucket(S3Storage):
         """Thousand objects at a time."""
         done = self.bucket.objects.filter(Prefix=f"{self._key(name)}/").delete()
         return sum(len(answer.get("Deleted", ())) for answer in done)
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[IO[bytes]]:
+        """Kept on this machine until it is whole, then sent."""
+        with TemporaryUploadedFile("new", "application/octet-stream", 0, None) as out:
+            yield out
+            out.flush()
+            if self.exists(name):
+                raise FileExistsError(name)
+            self._save(name, out)
 
     def _key(self, name: str) -> str:
         key: str = self._normalize_name(clean_name(name))

@@ -1,13 +1,14 @@
 """Where files lie: a directory by default, S3-compatible storage by setting (portal.s3); both answer alike.
 
 `default_storage` is one of the two. Beside Django's own questions they hand out a part of a file, name the folders
-below a folder and remove one with everything in it. A file is there whole or not at all.
+below a folder, remove one with everything in it and take what is written piece by piece. A file is there whole or
+not at all.
 """
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 from uuid import uuid4
@@ -36,6 +37,8 @@ class Store(Protocol):
 
     def remove_folder(self, name: str) -> int: ...
 
+    def new_file(self, name: str) -> AbstractContextManager[IO[bytes]]: ...
+
 
 def part(name: str, *, first: int, count: int) -> Part:
     """`count` bytes of a file from the `first` (0 for its beginning) on, without reading what lies before or behind.
@@ -53,6 +56,15 @@ def folders(name: str) -> list[str]:
 def remove_folder(name: str) -> int:
     """Remove a folder with everything in it; returns how many files that were (0 where there is no such folder)."""
     return cast(Store, default_storage).remove_folder(name)
+
+
+def new_file(name: str) -> AbstractContextManager[IO[bytes]]:
+    """A file to be written in place, for a name that nobody knows before what is written is entered somewhere.
+
+    At the end of the block its bytes are kept, on the disk where that is asked for; when the block fails it is gone.
+    A process that is killed may leave a part of it. FileExistsError where the name is taken.
+    """
+    return cast(Store, default_storage).new_file(name)
 
 
 class _PartOfAFile:
@@ -89,6 +101,27 @@ class Directory(FileSystemStorage):
         count = sum(len(files) for _folder, _folders, files in os.walk(path))
         shutil.rmtree(path)
         return count
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[IO[bytes]]:
+        path = self.path(name)
+        try:
+            out = open(path, "xb")  # noqa: SIM115 - closed below, also when the folder has to be made first
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            out = open(path, "xb")  # noqa: SIM115
+        try:
+            with out:
+                if self.file_permissions_mode is not None:
+                    os.fchmod(out.fileno(), self.file_permissions_mode)
+                yield out
+                if settings.FILES_SURVIVE_POWER_CUT:
+                    out.flush()
+                    os.fsync(out.fileno())
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            raise
 
     def _save(self, name: str, content: File) -> str:
         """Move what lies on the same disk; write anything else beside its place first, and move it when it is whole."""

@@ -334,7 +334,7 @@ def test_a_crash_of_a_correction_leaves_the_old_files(cast, houses, monkeypatch)
 def test_a_full_disk_leaves_nothing_to_see(cast, houses, monkeypatch):
     deliver(cast, csv_of(block_of(houses)))
     before = sorted(all_files())
-    monkeypatch.setattr(outgoing.default_storage, "save", _no_space)
+    monkeypatch.setattr(outgoing.stores, "new_file", _no_space)
     with pytest.raises(OSError, match="No space"):
         publication.publish_day(DAY, now=NOW)
     assert sorted(all_files()) == before and not PublishedFile.objects.exists()
@@ -343,7 +343,7 @@ def test_a_full_disk_leaves_nothing_to_see(cast, houses, monkeypatch):
 def test_where_the_data_is_real_files_are_forced_to_disk_before_they_are_seen(cast, houses, settings, monkeypatch):
     settings.FILES_SURVIVE_POWER_CUT = True
     deliver(cast, csv_of(block_of(houses)))
-    monkeypatch.setattr(outgoing.os, "fsync", _no_space)
+    monkeypatch.setattr(outgoing.stores.os, "fsync", _no_space)
     with pytest.raises(OSError, match="No space"):
         publication.publish_day(DAY, now=NOW)
     assert not PublishedFile.objects.exists()

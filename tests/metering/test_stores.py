@@ -91,6 +91,18 @@ def test_a_name_is_given_once(place):
     assert first != second and default_storage.open(first).read() == b"1"
 
 
+def test_a_new_file_is_kept_at_the_end_of_its_block(place):
+    with stores.new_file("a/new") as out:
+        out.write(b"1")
+    with pytest.raises(FileExistsError), stores.new_file("a/new") as out:
+        out.write(b"2")
+    assert default_storage.open("a/new").read() == b"1"
+    with pytest.raises(OSError, match="the line went dead"), stores.new_file("a/half") as out:
+        out.write(b"x" * 200_000)
+        raise OSError("the line went dead")
+    assert [name.rpartition("/")[2] for name in all_files()] == ["new"]
+
+
 def test_what_breaks_off_leaves_nothing_to_be_seen(place):
     with pytest.raises(OSError, match="the line went dead"):
         default_storage.save("a/half", File(Breaks(b"x" * 20_000_000), name="half"))
