@@ -25,7 +25,7 @@ OURS = """Kirikae
 # Commands that read code or files alone; they must also work where no server can be started.
 WITHOUT_SERVERS = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "identity_report",
-    "makemessages", "sqlmigrate", "startapp", "translations", "version", "--version",
+    "makemessages", "settings_reference", "sqlmigrate", "startapp", "translations", "version", "--version",
 }  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from typing import Any
 bind = os.environ.get("KIRIKAE_TLS_BIND", "127.0.0.1:8443")
 workers, threads, worker_class = 2, 4, "gthread"
 timeout, graceful_timeout = 60, 2
-accesslog = "-"
 capture_output = True
 
 certfile = os.environ["KIRIKAE_TLS_CERT"]

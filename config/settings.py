@@ -16,6 +16,8 @@ from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from config import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = os.environ.get("KIRIKAE_ENV", "production")
 if ENVIRONMENT not in {"demo", "test", "linkage_test", "production"}:
@@ -101,6 +103,7 @@ if LINKAGE_TEST or ENVIRONMENT == "test":
 
 MIDDLEWARE = [
     "portal.request_metrics.Counted",
+    "portal.tracing.Traced",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -405,13 +408,12 @@ if LINKAGE_TEST:  # a market's own clock says when this work is due there: linka
     }
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING" if ENVIRONMENT == "test" else "INFO"},
-}
+LOG_FORMAT = os.environ.get("KIRIKAE_LOG", "json" if PRODUCTION else "lines")
+if LOG_FORMAT not in {"json", "lines"}:
+    raise ImproperlyConfigured(f"KIRIKAE_LOG is {LOG_FORMAT!r}; it must be json or lines.")
+LOG_LEVEL = os.environ.get("KIRIKAE_LOG_LEVEL", "WARNING" if ENVIRONMENT == "test" else "INFO")
+LOGGING = logs.settings(as_json=LOG_FORMAT == "json", level=LOG_LEVEL)
+CELERY_WORKER_REDIRECT_STDOUTS = False
 SILENCED_SYSTEM_CHECKS = [
     "axes.W006",  # a user id is frozen whatever the address or browser the guesses come from
     "otp_webauthn.E030",  # the origin of passkeys is SITE_ADDRESS; portal.passkeys looks whether it serves

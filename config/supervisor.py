@@ -205,7 +205,7 @@ class Supervisor:
             "web",
             [*python, "gunicorn", "config.wsgi:application", "--bind", f"{HOST}:{self.port}",
              "--workers", "2", "--threads", "4", "--worker-class", "gthread", "--timeout", "60",
-             "--graceful-timeout", "2", "--preload", "--access-logfile", "-", "--capture-output",
+             "--graceful-timeout", "2", "--preload", "--capture-output",
              "--no-control-socket"],
             logs / "web.log", env={**os.environ, "KIRIKAE_METRICS_DIR": str(counts)}, cwd=ROOT,
             firm=signal.SIGQUIT, orphan=signal.SIGTERM,

@@ -26,6 +26,7 @@ from portal.certificates import Standing
 from portal.machines import Machine
 from portal.middleware import is_endpoint
 from portal.models import CertificatePurpose
+from portal.tracing import route_of
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _let_in_a_machine(request: HttpRequest, ability: Ability) -> HttpResponse | 
     """Let in who shows a certificate of purpose API whose company holds the ability; whatever the session says."""
     found = standing(request, company_id=None, purpose=CertificatePurpose.API)
     if found != Standing.VALID:
-        log.info("a machine at %s: certificate %s", request.path, found)
+        log.info("a machine at %s: certificate %s", route_of(request), found)
         words = _("This address opens with a client certificate for the API only, issued to your company.")
         return plain(f"{words} {found.label}", status=403)
     shown = presented(request)

@@ -47,7 +47,7 @@ def evidence(now: datetime) -> Iterator[Figure]:
     head = Seal.objects.order_by("-number").values_list("number", flat=True).first() or 0
     yield single("kirikae_ledger_head", "Number of the newest seal.", head)
     held, broke = (jobs.noted(ledger_watch.JOB, key) for key in (jobs.SUCCESS, jobs.FAILURE))
-    verified = {(): held.started_at.timestamp()} if held else {}
+    verified: dict[tuple[str, ...], float] = {(): held.started_at.timestamp()} if held else {}
     words = "When the whole chain was last walked along and held."
     yield Figure("kirikae_ledger_verified_timestamp_seconds", words, verified)
     is_broken = bool(broke and not (held and held.started_at > broke.started_at))

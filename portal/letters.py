@@ -123,7 +123,7 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
                 headline, body = words(letter)
                 EmailMessage(headline, body, to=[letter.address], connection=mailer).send()
             except Exception as error:  # a mail server may fail in any way; the row keeps what it said
-                log.warning("letter %s failed: %s", letter.pk, error)
+                log.warning("letter %s failed: %s", letter.pk, type(error).__name__)
                 letter.last_error = f"{type(error).__name__}: {error}"[:300]
                 letter.next_attempt_at = now + min(FIRST_RETRY * 2 ** (letter.attempts - 1), LONGEST_RETRY)
                 if letter.attempts >= GIVE_UP_AFTER:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from portal import sessions
+from portal import sessions, tracing
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class ClosedByDefault:
             messages.info(request, _("You were signed out because nothing happened for a while. Please sign in again."))
             return to_sign_in(request)
         sessions.touch(request, now=now)
+        tracing.seen_by(request)
         if is_workbench(view) and not user.is_staff:
             raise Http404
         return None

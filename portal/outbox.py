@@ -166,7 +166,7 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
                     connection=mailer,
                 ).send()
             except Exception as error:  # a mail server may fail in any way; the row keeps what it said
-                log.warning("mail for notice %s failed: %s", delivery.notice_id, error)
+                log.warning("mail for notice %s failed: %s", delivery.notice_id, type(error).__name__)
                 delivery.last_error = f"{type(error).__name__}: {error}"[:300]
                 wait = min(FIRST_RETRY * 2 ** (delivery.attempts - 1), LONGEST_RETRY)
                 delivery.next_attempt_at = now + wait

@@ -9,6 +9,8 @@ import redis
 from celery.signals import before_task_publish
 from django.conf import settings
 
+from portal import tracing
+
 QUEUED_AT = "kirikae_queued_at"
 PATIENCE = 2  # seconds
 IN_HAND = "unacked"  # where Celery's transport keeps what was handed to a worker and is not acknowledged
@@ -25,9 +27,10 @@ class Waiting:
 
 @before_task_publish.connect
 def stamp(headers: dict[str, Any] | None = None, **_rest: Any) -> None:
-    """Say on every message when it was queued; a message handed out again keeps its first hour."""
+    """Say on every message when it was queued and by which request; one handed out again keeps its first hour."""
     if headers is not None:
         headers.setdefault(QUEUED_AT, time.time())
+        tracing.stamp(headers)
 
 
 def waiting() -> list[Waiting]:
@@ -47,7 +50,7 @@ def waiting() -> list[Waiting]:
 def in_hand() -> int:
     """Messages that workers have taken and not finished. Raises redis.RedisError."""
     with _broker() as broker:
-        return int(broker.hlen(_key(IN_HAND)))  # type: ignore[arg-type]
+        return int(broker.hlen(_key(IN_HAND)))
 
 
 def _age(message: bytes | None) -> float:

@@ -15,9 +15,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from portal import monitoring
+from portal.tracing import route_of
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-NOWHERE = "none"  # what leads to no page
 SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 OWN = CollectorRegistry()
@@ -42,12 +42,6 @@ class Counted:
         ANSWERS.labels(route, method_of(request), str(response.status_code)).inc()
         DURATION.labels(route).observe(time.perf_counter() - began)
         return response
-
-
-def route_of(request: HttpRequest) -> str:
-    """The name of the address, `none` where there is none."""
-    match = request.resolver_match
-    return (match.view_name or NOWHERE) if match else NOWHERE
 
 
 def method_of(request: HttpRequest) -> str:

@@ -1,6 +1,7 @@
 """Looks for malware in what people hand in, before it is kept: asks `settings.UPLOAD_SCANNER`, if there is one."""
 
 import logging
+from pathlib import PurePath
 from typing import IO
 
 from django.conf import settings
@@ -31,15 +32,16 @@ def scan(file: IO[bytes] | File, *, name: str) -> None:
     if not settings.UPLOAD_SCANNER:
         return
     file.seek(0)
+    ending = PurePath(name).suffix[:8]  # a name may be a customer's
     try:
         import_string(settings.UPLOAD_SCANNER)(file)
     except Infected as infected:
-        log.warning("the scanner found %s in %r; the file is not kept", infected.found, name)
+        log.warning("the scanner found %s in a file %s; it is not kept", infected.found, ending)
         raise
     except Unscanned as unscanned:
-        log.error("%r could not be scanned: %s", name, unscanned)
+        log.error("a file %s could not be scanned: %s", ending, unscanned)
         raise
     except Exception as error:
-        log.exception("%r could not be scanned", name)
+        log.exception("a file %s could not be scanned", ending)
         raise Unscanned(str(error)) from error
     file.seek(0)

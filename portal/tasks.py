@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import shared_task
-from celery.signals import task_failure, task_success
+from celery.signals import task_failure, task_postrun, task_prerun, task_success
 from django.utils import timezone
 
 from portal import (
@@ -21,9 +21,13 @@ from portal import (
     seals,
     sessions,
     statements,
+    tracing,
     webhooks,
 )
 from portal.workdays import JST
+
+task_prerun.connect(tracing.task_begins)
+task_postrun.connect(tracing.task_ends)
 
 
 @task_success.connect

@@ -34,7 +34,7 @@ def cases(now: datetime) -> Iterator[Figure]:
     yield by("step", "kirikae_cases_overdue", "Cases that a worker should have carried on by now.", overdue)
     escalated = Escalation.objects.filter(closed_at__isnull=True).count()
     yield single("kirikae_escalations_open", "Missed duties that the hub operator has to work on.", escalated)
-    queued = QueuedRegistration.objects.waiting().count()  # type: ignore[attr-defined]
+    queued = QueuedRegistration.objects.waiting().count()
     yield single("kirikae_registrations_queued", "Registrations over the quota that wait for room.", queued)
 
 

@@ -28,14 +28,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal import clock
+from portal import clock, tracing
 from portal.access import MAY, Ability, may
 from portal.api import paging, problems, writing
 from portal.api.problems import RoleMissing, StateHasChanged, StateNotNamed
 from portal.api.throttling import PerMinute
 from portal.gates import FUNCTION_OF, Hours, not_begun
 from portal.models import ApiClient, User
-from portal.quotable import quotable_id
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Endpoint(APIView):
 
     # --- On the way in -------------------------------------------------------------------------------------------
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        self.trace_id = quotable_id()
+        self.trace_id = tracing.trace_id(request)
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -190,7 +189,7 @@ class Endpoint(APIView):
     def handle_exception(self, error: Exception) -> Response:
         response = self.refusal(error)
         if response is None:
-            log.exception("api %s %s %s", self.trace_id, self.request.method, self.request.path)
+            log.exception("api %s %s %s", self.trace_id, self.request.method, tracing.route_of(self.request._request))
             known = next(kind for kind in problems.catalogue() if kind.code == "api.error")
             response = Response(problems.body(known, None, trace_id=self.trace_id), status=500)
         response.exception = True
@@ -209,10 +208,9 @@ class Endpoint(APIView):
             response["RateLimit-Reset"] = str(self.rate.ends_in)
         data = getattr(response, "data", None)
         code = data.get("code", "") if isinstance(data, dict) and response.status_code >= 400 else ""
-        client = getattr(getattr(request, "auth", None), "client_id", "-") if hasattr(request, "_auth") else "-"
-        log.info(
-            "api %s %s %s %s %s %s", *(self.trace_id, client, request.method, request.path, response.status_code, code)
-        )
+        client = getattr(getattr(request, "auth", None), "client_id", "") if hasattr(request, "_auth") else ""
+        facts = {"client": client, "code": code}
+        tracing.tell(getattr(request, "_request", request), **{name: said for name, said in facts.items() if said})
         return response
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:

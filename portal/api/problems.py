@@ -21,13 +21,13 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from portal import clock, workdays
+from portal import clock, tracing, workdays
 from portal.quotable import quotable_id
 
 log = logging.getLogger(__name__)
 
 TYPE = "application/problem+json"
-TRACE = "Trace-Id"
+TRACE = tracing.HEADER
 Words = str | Promise
 
 TITLES: dict[int, Words] = {
@@ -434,13 +434,10 @@ def body(kind: Kind, error: Exception | None, *, trace_id: str) -> dict[str, Any
 
 def plain_answer(request: HttpRequest, code: str) -> HttpResponse:
     """A problem outside of every endpoint: an address that is not there, an error on the way."""
-    kind, trace_id = _by_code[code], quotable_id()
-    log.log(
-        logging.ERROR if kind.status >= 500 else logging.INFO,
-        "api %s %s %s %s %s",
-        *(trace_id, request.method, request.path, kind.status, code),
-        exc_info=kind.status >= 500,
-    )
+    kind, trace_id = _by_code[code], tracing.trace_id(request)
+    tracing.tell(request, code=code)
+    if kind.status >= 500:
+        log.exception("api %s %s %s", trace_id, request.method, tracing.route_of(request))
     content = JSONRenderer().render(body(kind, None, trace_id=trace_id))
     return HttpResponse(content, status=kind.status, content_type=TYPE, headers={TRACE: trace_id})
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import public
 from portal.api import problems
-from portal.quotable import quotable_id
+from portal.tracing import route_of, trace_id
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +18,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500: asks neither the database nor the session; the id stands in the log beside the traceback."""
     if problems.is_api(request):
         return problems.plain_answer(request, "api.error")
-    number = quotable_id()
-    log.exception("error %s at %s %s", number, request.method, request.path)
+    number = trace_id(request)
+    log.exception("error %s at %s %s", number, request.method, route_of(request))
     try:
         return HttpResponse(loader.render_to_string("500.html", {"error_id": number}), status=500)
     except Exception:  # the error page must not fail, whatever broke before it
@@ -56,6 +56,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _page(request: HttpRequest, template: str, status: int, title: str) -> HttpResponse:
-    number = quotable_id()
-    log.info("answer %s with %s at %s %s", status, number, request.method, request.path)
+    number = trace_id(request)
     return HttpResponse(loader.render_to_string(template, {"title": title, "error_id": number}, request), status=status)

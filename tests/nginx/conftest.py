@@ -153,6 +153,7 @@ def nginx(web, folder, https_port) -> Iterator[Nginx]:
     for theirs, ours in (
         ("/run/kirikae/web.sock", str(web)),
         ("/etc/kirikae/", f"{folder}/authority/"),
+        ("/var/log/nginx/", f"{folder}/"),
         ("listen 80;", f"listen 127.0.0.1:{plain_port};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("server_name hub.example;", "server_name localhost;"),
