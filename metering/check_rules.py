@@ -134,7 +134,8 @@ def on(day: date) -> InForce:
         .order_by("check_code", "area", "supply_class", "-effective_from", "-id")
         .distinct("check_code", "area", "supply_class")
     )
-    return InForce(list(rules))
+    found = list(rules)
+    return InForce(found) if found else DEFAULTS
 
 
 def coming(day: date) -> list[CheckRule]:

@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metering import partitions
 from metering.halfhours import SLOTS, pack_tables, plain_quality
 
-STATEMENT = (
-    "COPY metering_usageday (point_id, batch_id, day, revision, layer, meter, packed, quality) "
-    "FROM STDIN (FORMAT binary)"
-)
+_COLUMNS = "point_id, batch_id, day, revision, layer, meter, packed, quality"
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END = b"\xff\xff"
 _EPOCH = np.datetime64("2000-01-01", "D")
+
+
+def statement(days: NDArray[np.datetime64]) -> str:
+    """The COPY that takes rows of these days: into their month, which holds its rows to its bounds; else into any."""
+    months = days.astype("datetime64[M]")
+    table = partitions.name_of(months[0].item()) if (months == months[0]).all() else partitions.PARENT
+    return f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT binary)"
 
 
 def binary_rows(
@@ -92,7 +97,7 @@ def _table(count: int, columns: list[tuple[str, str, int, Any]]) -> NDArray[np.v
 def _texts(meters: list[str]) -> tuple[Callable[[NDArray[np.intp], int], Any], NDArray[np.int64]]:
     """The meter numbers as bytes: a way to get those of rows with one length, and the lengths."""
     joined, first = "".join(meters), len(meters[0])
-    if joined.isascii() and len(joined) == first * len(meters) and all(len(meter) == first for meter in meters):
+    if joined.isascii() and set(map(len, meters)) == {first}:
         flat = np.frombuffer(joined.encode(), f"V{first}") if first else None
         lengths = np.full(len(meters), first)
         return lambda rows, _: flat if flat is None or len(rows) == len(meters) else flat[rows], lengths

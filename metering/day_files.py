@@ -17,7 +17,7 @@ from metering.formats import bp, names
 from metering.formats.blocks import BLOCK_ROWS, DayBlock, recut
 from metering.formats.csv import Written, write_wide
 from metering.halfhours import NULL
-from metering.models import Publication, PublishedFile, UsageBatch
+from metering.models import Publication, PublishedFile
 from metering.outgoing import Key, Outgoing, Parties
 from metering.owed import Move
 from metering.slices import Cut
@@ -25,6 +25,9 @@ from portal.market import SupplyClass
 
 DAY_CODE = {SupplyClass.HV: "0120", SupplyClass.LV: "1120", SupplyClass.FIT: "1120"}
 """The message a class of supply travels in; feed-in is low voltage (domain notes, metering §2)."""
+
+MUCH = 0.1
+"""A look-up costs about ten times what a row costs in a walk along the whole table."""
 
 Format = PublishedFile.Format
 
@@ -172,9 +175,12 @@ class DayFiles:
         }
         if cut := self.cut:
             parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
+        corrects_itself, is_much = self._about()
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # every row of the cursor below is wanted
+            if is_much:  # the statistics of a day that has just come in say that it is empty
+                cursor.execute("SET LOCAL enable_nestloop = off")
         with _server_cursor() as cursor:
             cursor.execute(
                 f"""
@@ -187,12 +193,15 @@ class DayFiles:
                 WHERE u.day = %(day)s AND u.layer = %(layer)s
                   {"" if self.moved else "AND u.batch_id = ANY(%(batches)s)"}
                   {_OF_THE_SLICE if self.cut else ""}
-                  {_NOT_SUPERSEDED if self._corrects_itself() else ""}
+                  {_NOT_SUPERSEDED if corrects_itself else ""}
                 GROUP BY s.retailer_id, p.area, p.supply_class
                 ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class
                 """,
                 parameters,
             )
+            if is_much:  # the cursor has its plan
+                with connection.cursor() as other:
+                    other.execute("SET LOCAL enable_nestloop = on")
             while group := cursor.fetchone():
                 key, joined, moved = group[:3], group[3:7], group[7:]
                 days = joined_days.JoinedDays(self.publication.day, joined)
@@ -203,11 +212,22 @@ class DayFiles:
                         self.readings_moved += int(np.count_nonzero(block.values[again[rows]] != NULL))
                     yield key, block
 
-    def _corrects_itself(self) -> bool:
-        """Whether rows of these batches may supersede one another: only corrections do."""
-        return (
-            len(self.batch_ids) > 1 and UsageBatch.objects.filter(pk__in=self.batch_ids, rows_corrected__gt=0).exists()
-        )
+    def _about(self) -> tuple[bool, bool]:
+        """Whether rows of these batches may supersede one another (only corrections do), and whether they are so many
+        that walking through all points and supply periods once is quicker than looking each row's up.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT count(*) > 1 AND bool_or(rows_corrected > 0),
+                       coalesce(sum(rows), 0) / %s >= %s * (SELECT reltuples FROM pg_class
+                                                            WHERE oid = 'metering_supplypoint'::regclass)
+                FROM metering_usagebatch WHERE id = ANY(%s)
+                """,
+                [self.cut.parts if self.cut else 1, MUCH, self.batch_ids],
+            )
+            corrects_itself, is_much = cursor.fetchone()
+        return bool(corrects_itself), is_much
 
 
 class _Points:

@@ -90,8 +90,22 @@ class DayStore:
         if held:
             self._take(join(held))
         self.tally.write_refused()
-        UsageBatch.objects.bulk_update(self.batches.values(), ["rows", "readings", "rows_corrected"], batch_size=500)
+        self._count_batches()
         return self.tally
+
+    def _count_batches(self) -> None:
+        batches = list(self.batches.values())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE metering_usagebatch b
+                SET rows = n.rows, readings = n.readings, rows_corrected = n.rows_corrected
+                FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+                     AS n (id, rows, readings, rows_corrected)
+                WHERE b.id = n.id
+                """,
+                [[getattr(each, name) for each in batches] for name in ("pk", "rows", "readings", "rows_corrected")],
+            )
 
     def _refuse_rows(self, block: DayBlock, rows: NDArray[np.intp], codes: list[str]) -> None:
         lines = usage_formats.refused_lines(self.file.format, block.rows(rows))
@@ -347,7 +361,8 @@ class DayStore:
             batch.rows += int(np.count_nonzero(rows))
             batch.readings += int(readings[rows].sum())
             batch.rows_corrected += int(np.count_nonzero(revisions[rows]))
-        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(day_copy.STATEMENT) as copy:
+        statement = day_copy.statement(block.days)
+        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(day_copy.HEAD)
             copy.write(
                 day_copy.binary_rows(

@@ -52,8 +52,13 @@ _FIXED = """
 
 def owe(file: UsageFile, *, now: datetime) -> None:
     """Owe every batch of days the file brought its checks; part of the intake's transaction."""
-    batches = file.batches.filter(layer=Layer.DAILY).values_list("pk", flat=True)
-    OwedCheck.objects.bulk_create([OwedCheck(batch_id=pk, owed_at=now) for pk in batches], ignore_conflicts=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO metering_owedcheck (batch_id, owed_at, findings) "
+            "SELECT id, %s, 0 FROM metering_usagebatch WHERE file_id = %s AND layer = %s ORDER BY id "
+            "ON CONFLICT DO NOTHING",
+            [now, file.pk, Layer.DAILY],
+        )
 
 
 def run_due(*, now: datetime) -> int:

@@ -19,7 +19,7 @@ def ensure(days: Iterable[date]) -> list[str]:
     """
     months = sorted({day.replace(day=1) for day in days})
     there = _existing()
-    missing = [month for month in months if _name(month) not in there]
+    missing = [month for month in months if name_of(month) not in there]
     if not missing:
         return []
     made = []
@@ -27,7 +27,7 @@ def ensure(days: Iterable[date]) -> list[str]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         there = _existing()
         for month in missing:
-            name = _name(month)
+            name = name_of(month)
             if name in there:
                 continue
             # Names and bounds come from dates alone, so they can stand in the statement.
@@ -60,7 +60,7 @@ def size_of(name: str) -> int:
 
 def drop(month: date) -> None:
     """Remove the partition of a month with its rows; call it in a transaction. Nobody makes one meanwhile."""
-    name = _name(month)
+    name = name_of(month)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute(f"ALTER TABLE {PARENT} DETACH PARTITION {name}")
@@ -84,7 +84,8 @@ def next_month(month: date) -> date:
     return (month + timedelta(days=32)).replace(day=1)
 
 
-def _name(month: date) -> str:
+def name_of(month: date) -> str:
+    """The partition of a month."""
     return f"{PARENT}_{month:%Y_%m}"
 
 
