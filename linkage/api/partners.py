@@ -16,7 +16,7 @@ from metering.points import normalise_number
 from portal.access import Ability
 from portal.api import problems
 from portal.api.endpoint import Entries
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, narrowed
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from switching.partners import gaining
@@ -67,12 +67,12 @@ class Customers(Inside):
     def get(self, request: Request) -> Response:
         query = self.query(CustomerQuery)
         rows = SupplyPeriod.objects.filter(known_until__isnull=True, ending="open", contract__isnull=False)
-        for name, path in (
-            *(("ending", "point__number__endswith"), ("area", "point__area")),
-            ("supply_class", "point__supply_class"),
-        ):
-            if name in query:
-                rows = rows.filter(**{path: query[name]})
+        paths = {
+            "ending": "point__number__endswith",
+            "area": "point__area",
+            "supply_class": "point__supply_class",
+        }
+        rows = narrowed(rows, query, paths)
         if side := query.get("side"):
             own = {"retailer": self.by.company}
             rows = rows.filter(**own) if side == "own" else rows.exclude(**own)

@@ -17,7 +17,7 @@ from metering.views.handing_out import hand_out
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.files import CONTENT, AsItIs
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, narrowed
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 
@@ -64,6 +64,15 @@ class FileShown(serializers.Serializer):
         return reverse("api:published-file-content", args=[file.number])
 
 
+PATHS = {
+    "after": "number__gt",
+    "day": "publication__day",
+    "area": "area",
+    "supply_class": "supply_class",
+    "format": "format",
+}
+
+
 class _OfOwnFiles(Endpoint):
     def mine(self) -> Any:
         return PublishedFile.objects.visible_to(self.by).with_later().select_related("publication")
@@ -84,13 +93,7 @@ class PublishedFiles(_OfOwnFiles):
     @operation(_("List published files"), lists=FileShown, query=FileQuery, tag=TAG)
     def get(self, request: Request) -> Response:
         query = self.query(FileQuery)
-        rows = self.mine().kept()
-        for name, path in (
-            *(("after", "number__gt"), ("day", "publication__day"), ("area", "area")),
-            *(("supply_class", "supply_class"), ("format", "format")),
-        ):
-            if query.get(name) is not None:
-                rows = rows.filter(**{path: query[name]})
+        rows = narrowed(self.mine().kept(), query, PATHS)
         if query["collected"] is not None:
             rows = rows.filter(first_collected_at__isnull=not query["collected"])
         return self.page(rows, FileShown, query, key="number", is_descending=False)

@@ -18,7 +18,7 @@ from portal.access import Ability
 from portal.api import problems
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.files import CONTENT, FORM, WITH_FILE, AsItIs
-from portal.api.paging import PageQuery
+from portal.api.paging import PageQuery, narrowed
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.views.documents import stored
@@ -137,9 +137,8 @@ class AccessRequests(Endpoint):
     @operation(_("List requests for past usage"), lists=AccessShown, query=AccessQuery)
     def get(self, request: Request) -> Response:
         query = self.query(AccessQuery)
-        rows = _rows(self)
         paths = {"state": "state", "supply_class": "point__supply_class", "area": "point__area"}
-        rows = rows.filter(**{path: query[name] for name, path in paths.items() if name in query})
+        rows = narrowed(_rows(self), query, paths)
         if query["valid"] is not None:
             valid = {"valid_until__gt": self.now}
             rows = rows.filter(**valid) if query["valid"] else rows.exclude(**valid)

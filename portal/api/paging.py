@@ -32,6 +32,11 @@ def in_shape(shape: type[serializers.Serializer], thing: Any) -> dict[str, Any]:
     return said
 
 
+def narrowed(rows: QuerySet[Any], query: dict[str, Any], paths: dict[str, str]) -> QuerySet[Any]:
+    """Of the rows those asked for; `paths` says for each parameter where its value stands, as a look-up."""
+    return rows.filter(**{path: query[name] for name, path in paths.items() if query.get(name) is not None})
+
+
 def page(
     request: Request,
     rows: QuerySet[Any],

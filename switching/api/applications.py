@@ -14,11 +14,10 @@ from metering.models import SupplyPoint
 from portal import ledger
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import PageQuery, in_shape, narrowed
 from portal.api.schema import operation
-from portal.market import Area, SupplyClass
 from switching import applications, entries, kinds, registration_queue, sights, traces
-from switching.api.common import DeedEntries, act, asked_point, checked, number_in
+from switching.api.common import WISH, DeedEntries, WishQuery, act, asked_point, checked, number_in
 from switching.api.relays import QueuedShown
 from switching.entries import PHASES
 from switching.kinds import Filer
@@ -121,26 +120,17 @@ class ApplicationDetails(ApplicationShown):
     actual_days = ActualDayShown(many=True)
 
 
-class ApplicationQuery(PageQuery):
+class ApplicationQuery(WishQuery):
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
     state = serializers.ChoiceField(choices=ApplicationState.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    point = serializers.RegexField("^[0-9]{22}$", required=False)
-    desired_from = serializers.DateField(required=False)
-    desired_until = serializers.DateField(required=False)
     switch_from = serializers.DateField(required=False, help_text="Switch date, of matched switches.")
     switch_until = serializers.DateField(required=False)
 
 
 PATHS = {
+    **WISH,
     "kind": "kind",
     "state": "state",
-    "supply_class": "point__supply_class",
-    "area": "point__area",
-    "point": "point__number",
-    "desired_from": "desired_date__gte",
-    "desired_until": "desired_date__lte",
     "switch_from": "match__switch_date__gte",
     "switch_until": "match__switch_date__lte",
 }
@@ -193,7 +183,7 @@ class Applications(Endpoint):
     @operation(_("List applications"), lists=ApplicationShown, query=ApplicationQuery)
     def get(self, request: Request) -> Response:
         query = self.query(ApplicationQuery)
-        rows = visible(self).filter(**{path: query[name] for name, path in PATHS.items() if name in query})
+        rows = narrowed(visible(self), query, PATHS)
         return self.page(rows, lambda found: shown(found, self, in_list=True), query)
 
     @operation(
@@ -226,12 +216,10 @@ class Applications(Endpoint):
         }
         if entered["dry_run"]:
             return checked(
+                self,
                 lambda: applications.file(**asked, dry_run=True),
                 name=f"application.{entered['kind']}",
                 subject=f"supply point {point.number}",
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
             )
         made: Application | QueuedRegistration
         try:
@@ -355,29 +343,23 @@ class OneApplication(Endpoint):
         Application.objects.select_for_update(of=("self",)).get(pk=found.pk)
         found = own(self, number)
         self.must_match(shown(found, self))
-
-        def correct(*, dry_run: bool) -> Application:
-            return applications.correct(
-                application_id=found.pk,
-                desired_date=entered["desired_date"],
-                given=dict(entered["entries"]),
-                reason=entered["reason"],
-                by=self.by,
-                now=self.now,
-                dry_run=dry_run,
-            )
-
-        if entered["dry_run"]:
-            return checked(
-                lambda: correct(dry_run=True),
-                name="application.correct",
-                subject=traces.subject_of(found),
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
-            )
-        correct(dry_run=False)
-        return self.one(shown(one(self, number), self))
+        correct = partial(
+            applications.correct,
+            application_id=found.pk,
+            desired_date=entered["desired_date"],
+            given=dict(entered["entries"]),
+            reason=entered["reason"],
+            by=self.by,
+            now=self.now,
+        )
+        return act(
+            self,
+            correct,
+            name="application.correct",
+            subject=traces.subject_of(found),
+            dry_run=entered["dry_run"],
+            then=lambda done: self.one(shown(one(self, number), self)),
+        )
 
 
 class CancellationEntries(DeedEntries):

@@ -1,7 +1,7 @@
 """What the endpoints of cases share: points and companies by their public codes, checks without filing."""
 
 from collections.abc import Callable
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +14,10 @@ from metering.points import WrongNumber, normalise_number
 from portal.access import Ability, within
 from portal.api import problems
 from portal.api.endpoint import Endpoint, Entries
+from portal.api.paging import PageQuery
 from portal.api.problems import Kind
+from portal.market import Area, SupplyClass
 from portal.models import Company, Participation, User
-from portal.quotable import quotable_id
 from switching import dry_runs
 from switching.sentences import SENTENCES
 
@@ -50,19 +51,37 @@ problems.register(
 )
 
 
-def checked(
-    deed: Callable[[], Any], *, name: str, subject: str, by: User, now: datetime, trace_id: str = ""
-) -> Response:
+def checked(view: Endpoint, deed: Callable[[], Any], *, name: str, subject: str) -> Response:
     """Ask a verb with its `dry_run`, keep the check in the asker's ledger, and tell what would have become of it."""
     refusal: Exception | None = None
     try:
         deed()
     except REFUSALS as found:
         refusal = found
-    outcome = dry_runs.outcome(refusal, deed=name, subject=subject, by=by, now=now)
+    outcome = dry_runs.outcome(refusal, deed=name, subject=subject, by=view.by, now=view.now)
     kind = problems.kind_of(refusal) if refusal else None
-    told = problems.body(kind, refusal, trace_id=trace_id or quotable_id()) if kind else None
+    told = problems.body(kind, refusal, trace_id=view.trace_id) if kind else None
     return Response({"is_possible": outcome.is_possible, "sentence": outcome.sentence, "problem": told})
+
+
+class PlaceQuery(PageQuery):
+    """Parameters of a list of what happens at points."""
+
+    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
+    area = serializers.ChoiceField(choices=Area.choices, required=False)
+    point = serializers.RegexField("^[0-9]{22}$", required=False)
+
+
+class WishQuery(PlaceQuery):
+    """Parameters of a list of what is wished for a day."""
+
+    desired_from = serializers.DateField(required=False)
+    desired_until = serializers.DateField(required=False)
+
+
+PLACE = {"supply_class": "point__supply_class", "area": "point__area", "point": "point__number"}
+WISH = {**PLACE, "desired_from": "desired_date__gte", "desired_until": "desired_date__lte"}
+"""Where the values of these parameters stand (see paging.narrowed)."""
 
 
 class DeedEntries(Entries):
@@ -82,9 +101,7 @@ def act(
 ) -> Response:
     """Ask the verb with its `dry_run`, or do it and show by `then` what came of it."""
     if dry_run:
-        return checked(
-            lambda: verb(dry_run=True), name=name, subject=subject, by=view.by, now=view.now, trace_id=view.trace_id
-        )
+        return checked(view, partial(verb, dry_run=True), name=name, subject=subject)
     return then(verb())
 
 

@@ -1,5 +1,6 @@
 """The explanation of disadvantages: the lists in force, recording that each item was explained, what was recorded."""
 
+from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -14,7 +15,7 @@ from portal.api.paging import PageQuery
 from portal.api.schema import operation
 from portal.workdays import jst_date
 from switching import disclosures
-from switching.api.common import asked_point, by_code, checked
+from switching.api.common import act, asked_point, by_code
 from switching.models import Disclosure
 
 
@@ -108,33 +109,29 @@ class Disclosures(Endpoint):
         lists = disclosures.lists_on(jst_date(self.now), losing_retailer_id=losing.pk if losing else None, menu=menu)
         if lists is None:
             raise disclosures.NotPossible
-
-        def record(*, dry_run: bool) -> Disclosure:
-            return disclosures.record(
-                point=point,
-                version=lists.base,
-                own_version=lists.own,
-                acknowledged=set(entered["acknowledged"]),
-                channel=entered["channel"],
-                explained_on=entered["explained_on"],
-                losing_retailer=losing,
-                menu=menu,
-                by=self.by,
-                now=self.now,
-                dry_run=dry_run,
-            )
-
-        if entered["dry_run"]:
-            return checked(
-                lambda: record(dry_run=True),
-                name="disclosure.record",
-                subject=f"supply point {point.number}",
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
-            )
-        made = record(dry_run=False)
-        return self.created(DisclosureShown(_rows(self).get(pk=made.pk)).data, "api:disclosure", made.pk)
+        record = partial(
+            disclosures.record,
+            point=point,
+            version=lists.base,
+            own_version=lists.own,
+            acknowledged=set(entered["acknowledged"]),
+            channel=entered["channel"],
+            explained_on=entered["explained_on"],
+            losing_retailer=losing,
+            menu=menu,
+            by=self.by,
+            now=self.now,
+        )
+        return act(
+            self,
+            record,
+            name="disclosure.record",
+            subject=f"supply point {point.number}",
+            dry_run=entered["dry_run"],
+            then=lambda made: self.created(
+                DisclosureShown(_rows(self).get(pk=made.pk)).data, "api:disclosure", made.pk
+            ),
+        )
 
 
 class OneDisclosure(Endpoint):

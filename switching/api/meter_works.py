@@ -15,13 +15,12 @@ from metering.models import Meter, SupplyPoint
 from portal.access import Ability, within
 from portal.api import problems
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import in_shape, narrowed
 from portal.api.problems import Kind
 from portal.api.schema import operation
-from portal.market import Area, SupplyClass
 from switching import meter_works, traces
 from switching.api.applications import Move
-from switching.api.common import DeedEntries, act, number_in
+from switching.api.common import PLACE, DeedEntries, PlaceQuery, act, number_in
 from switching.forms_network import DoneForm
 from switching.models import MeterWork
 
@@ -61,23 +60,18 @@ class MeterWorkShown(serializers.Serializer):
     reported_at = serializers.DateTimeField(allow_null=True)
 
 
-class MeterWorkQuery(PageQuery):
+class MeterWorkQuery(PlaceQuery):
     state = serializers.ChoiceField(choices=meter_works.Standing.choices, required=False)
     kind = serializers.ChoiceField(choices=MeterWork.Kind.choices, required=False)
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
-    point = serializers.RegexField("^[0-9]{22}$", required=False)
     application = serializers.RegexField("^A[0-9]{10}$", required=False)
     planned_from = serializers.DateField(required=False)
     planned_until = serializers.DateField(required=False)
 
 
 PATHS = {
+    **PLACE,
     "state": "stands",
     "kind": "kind",
-    "area": "point__area",
-    "supply_class": "point__supply_class",
-    "point": "point__number",
     "application": "application__number",
     "planned_from": "planned_on__gte",
     "planned_until": "planned_on__lte",
@@ -111,7 +105,7 @@ class MeterWorks(Endpoint):
     @operation(_("List work at meters"), lists=MeterWorkShown, query=MeterWorkQuery)
     def get(self, request: Request) -> Response:
         query = self.query(MeterWorkQuery)
-        rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if name in query})
+        rows = narrowed(_rows(self), query, PATHS)
         return self.page(rows, shown, query)
 
     @operation(
@@ -223,18 +217,14 @@ class WorkReport(Endpoint):
         )
 
 
-class CallingOffEntries(Entries):
-    pass
-
-
 class CallingOff(Endpoint):
     """Call off planned work that no application asks for."""
 
     needs = {"post": Ability.ANSWER_APPLICATION}
 
-    @operation(_("Call work off"), entries=CallingOffEntries, shows=MeterWorkShown, tag=TAG)
+    @operation(_("Call work off"), entries=Entries, shows=MeterWorkShown, tag=TAG)
     def post(self, request: Request, pk: int) -> Response:
-        self.entries(CallingOffEntries)
+        self.entries(Entries)
         work = get_object_or_404(_rows(self), pk=pk)
         meter_works.call_off(work_id=work.pk, by=self.by, now=self.now)
         return self.one(shown(_rows(self).get(pk=work.pk)))

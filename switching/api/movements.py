@@ -12,11 +12,10 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import in_shape, narrowed
 from portal.api.schema import operation
-from portal.market import Area, SupplyClass
 from switching import movements
-from switching.api.common import act, asked_point, code_of
+from switching.api.common import PLACE, PlaceQuery, act, asked_point, code_of
 from switching.models import Movement
 
 PLANNED = "planned"
@@ -49,11 +48,9 @@ class MovementShown(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class MovementQuery(PageQuery):
+class MovementQuery(PlaceQuery):
     kind = serializers.ChoiceField(choices=Movement.Kind.choices, required=False)
     point = serializers.RegexField("^[0-9]{1,22}$", required=False, help_text="What the number begins with.")
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
     meter_work = serializers.BooleanField(required=False, allow_null=True, default=None)
     wished_from = serializers.DateField(required=False)
     wished_until = serializers.DateField(required=False)
@@ -61,10 +58,9 @@ class MovementQuery(PageQuery):
 
 
 PATHS = {
+    **PLACE,
     "kind": "kind",
     "point": "point__number__startswith",
-    "area": "point__area",
-    "supply_class": "point__supply_class",
     "meter_work": "meter_work",
     "wished_from": "wished_on__gte",
     "wished_until": "wished_on__lte",
@@ -106,7 +102,7 @@ class Movements(Endpoint):
     @operation(_("List movements"), lists=MovementShown, query=MovementQuery)
     def get(self, request: Request) -> Response:
         query = self.query(MovementQuery)
-        rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if query.get(name) is not None})
+        rows = narrowed(_rows(self), query, PATHS)
         if not query["ended"]:
             rows = rows.filter(ended_at=None)
         return self.page(rows, lambda found: shown(found, self.by.company_id), query)
@@ -153,18 +149,14 @@ class OneMovement(Endpoint):
         return self.one(shown(get_object_or_404(_rows(self), pk=pk), self.by.company_id))
 
 
-class MovementWithdrawalEntries(Entries):
-    pass
-
-
 class MovementWithdrawal(Endpoint):
     """The retailer takes its plan back; the network operator is told."""
 
     needs = {"post": Ability.FILE_APPLICATION}
 
-    @operation(_("Withdraw a movement"), entries=MovementWithdrawalEntries, shows=MovementShown, tag="movements")
+    @operation(_("Withdraw a movement"), entries=Entries, shows=MovementShown, tag="movements")
     def post(self, request: Request, pk: int) -> Response:
-        self.entries(MovementWithdrawalEntries)
+        self.entries(Entries)
         found = get_object_or_404(_rows(self).filter(company=self.by.company), pk=pk)
         movements.withdraw(found.pk, by=self.by, now=self.now)
         return self.one(shown(_rows(self).get(pk=found.pk), self.by.company_id))

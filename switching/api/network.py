@@ -10,12 +10,11 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import in_shape, narrowed
 from portal.api.schema import operation
-from portal.market import Area, SupplyClass
 from switching import actual_days, answers, network_work, stops
 from switching.api.applications import ApplicationDetails, Move, own, shown
-from switching.api.common import DeedEntries, code_of
+from switching.api.common import PLACE, DeedEntries, PlaceQuery, code_of
 from switching.codes import AnswerCode
 from switching.forms_network import NetworkAnswerForm
 from switching.forms_stops import StopAnswerForm, StopForm
@@ -46,22 +45,17 @@ class WorkShown(serializers.Serializer):
     answer_due_at = serializers.DateTimeField(allow_null=True)
 
 
-class WorkQuery(PageQuery):
+class WorkQuery(PlaceQuery):
     duty = serializers.ChoiceField(choices=Duty.choices, required=False)
     kind = serializers.ChoiceField(choices=Application.Kind.choices, required=False)
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
-    point = serializers.RegexField("^[0-9]{22}$", required=False)
     due_from = serializers.DateField(required=False)
     due_until = serializers.DateField(required=False)
 
 
 PATHS = {
+    **PLACE,
     "duty": "duty",
     "kind": "kind",
-    "area": "point__area",
-    "supply_class": "point__supply_class",
-    "point": "point__number",
     "due_from": "duty_due__gte",
     "due_until": "duty_due__lte",
 }
@@ -95,12 +89,8 @@ class NetworkWork(Endpoint):
     @operation(_("List the work on applications"), lists=WorkShown, query=WorkQuery)
     def get(self, request: Request) -> Response:
         query = self.query(WorkQuery)
-        rows = (
-            network_work.of(self.by)
-            .select_related("point", "retailer")
-            .prefetch_related("retailer__participations")
-            .filter(**{path: query[name] for name, path in PATHS.items() if name in query})
-        )
+        rows = network_work.of(self.by).select_related("point", "retailer")
+        rows = narrowed(rows.prefetch_related("retailer__participations"), query, PATHS)
         return self.page(rows, _work, query, is_descending=False)
 
 

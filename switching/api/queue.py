@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from portal import ledger
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import PageQuery, in_shape, narrowed
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.models import Registration
@@ -94,7 +94,7 @@ class Queue(Endpoint):
     @operation(_("List the queue over the quota"), lists=QueueRow, query=QueueQuery)
     def get(self, request: Request) -> Response:
         query = self.query(QueueQuery)
-        rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if name in query})
+        rows = narrowed(_rows(self), query, PATHS)
         places = registration_queue.places(self.by.company_id)
         return self.page(rows, lambda queued: in_shape(QueueRow, _listed(queued, places)), query)
 
@@ -112,18 +112,14 @@ class OneQueued(Endpoint):
         return self.one(shown(queued, self))
 
 
-class QueueWithdrawalEntries(Entries):
-    pass
-
-
 class QueueWithdrawal(Endpoint):
     """Take a registration out of the queue while it waits; it loses its place."""
 
     needs = {"post": Ability.SEE_QUEUE}
 
-    @operation(_("Take a registration out of the queue"), entries=QueueWithdrawalEntries, shows=QueueDetails, tag=TAG)
+    @operation(_("Take a registration out of the queue"), entries=Entries, shows=QueueDetails, tag=TAG)
     def post(self, request: Request, number: str) -> Response:
-        self.entries(QueueWithdrawalEntries)
+        self.entries(Entries)
         queued = get_object_or_404(_rows(self), number=number)
         registration_queue.withdraw(queued_id=queued.pk, by=self.by, now=self.now)
         return self.one(shown(_rows(self).get(pk=queued.pk), self))

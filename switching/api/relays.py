@@ -4,6 +4,7 @@ Against win-back selling a received relay's list carries the case and never the 
 stands at the judgement alone, where every read is kept in the ledger (domain notes, switching §5).
 """
 
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,13 +16,12 @@ from rest_framework.response import Response
 
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import PageQuery, in_shape, narrowed
 from portal.api.schema import operation
-from portal.market import Area, SupplyClass
 from portal.models import Company
 from portal.workdays import jst_date
 from switching import disclosures, filings, registration_queue, relays, sights, threads, traces
-from switching.api.common import asked_point, by_code, checked, code_of
+from switching.api.common import WISH, DeedEntries, WishQuery, act, asked_point, by_code, checked, code_of
 from switching.forms import RejectForm, RelayForm
 from switching.models import QueuedRegistration, Relay, RelayMessage
 from switching.reasons import Reason
@@ -68,24 +68,9 @@ class QueuedShown(serializers.Serializer):
     entered_at = serializers.DateTimeField()
 
 
-class RelayQuery(PageQuery):
+class RelayQuery(WishQuery):
     side = serializers.ChoiceField(choices=["gaining", "losing"], required=False)
     state = serializers.ChoiceField(choices=RelayState.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    point = serializers.RegexField("^[0-9]{22}$", required=False)
-    desired_from = serializers.DateField(required=False)
-    desired_until = serializers.DateField(required=False)
-
-
-PATHS = {
-    "state": "state",
-    "supply_class": "point__supply_class",
-    "area": "point__area",
-    "point": "point__number",
-    "desired_from": "desired_date__gte",
-    "desired_until": "desired_date__lte",
-}
 
 
 def visible(view: Endpoint) -> QuerySet[Relay]:
@@ -134,7 +119,7 @@ class Relays(Endpoint):
         rows, company = visible(self), self.by.company
         if side := query.get("side"):
             rows = rows.filter(**{f"{side}_retailer": company})
-        rows = rows.filter(**{path: query[name] for name, path in PATHS.items() if name in query})
+        rows = narrowed(rows, query, {**WISH, "state": "state"})
         return self.page(rows, lambda relay: shown(relay, company, in_list=True), query)
 
     @operation(
@@ -169,12 +154,10 @@ class Relays(Endpoint):
         wanted = relays.Request(point=point, disclosure=disclosure, **cleaned)
         if entered["dry_run"]:
             return checked(
+                self,
                 lambda: registration_queue.register_relay(wanted, by=self.by, now=self.now, dry_run=True),
                 name="relay.register",
                 subject=f"supply point {point.number}",
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
             )
         made = registration_queue.register_relay(wanted, by=self.by, now=self.now)
         if isinstance(made, QueuedRegistration):
@@ -270,34 +253,24 @@ class Judgement(Endpoint):
             form = RejectForm({"reasons": entered.get("reasons", []), "reason_text": entered.get("reason_text", "")})
             cleaned = self.cleaned(form)
             reasons, reason_text = cleaned["reasons"], cleaned["reason_text"]
-
-        def judge(*, dry_run: bool) -> Relay:
-            return relays.judge(
-                relay_id=relay.pk,
-                verdict=relays.Verdict(entered["verdict"]),
-                reasons=reasons,
-                reason_text=reason_text,
-                with_termination=entered["with_termination"],
-                by=self.by,
-                now=self.now,
-                dry_run=dry_run,
-            )
-
-        if entered["dry_run"]:
-            return checked(
-                lambda: judge(dry_run=True),
-                name=f"relay.{entered['verdict']}",
-                subject=traces.subject_of(relay),
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
-            )
-        judge(dry_run=False)
-        return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))
-
-
-class WithdrawalEntries(Entries):
-    dry_run = serializers.BooleanField(default=False)
+        judge = partial(
+            relays.judge,
+            relay_id=relay.pk,
+            verdict=relays.Verdict(entered["verdict"]),
+            reasons=reasons,
+            reason_text=reason_text,
+            with_termination=entered["with_termination"],
+            by=self.by,
+            now=self.now,
+        )
+        return act(
+            self,
+            judge,
+            name=f"relay.{entered['verdict']}",
+            subject=traces.subject_of(relay),
+            dry_run=entered["dry_run"],
+            then=lambda done: self.one(shown(visible(self).get(pk=relay.pk), self.by.company)),
+        )
 
 
 class Withdrawal(Endpoint):
@@ -305,25 +278,18 @@ class Withdrawal(Endpoint):
 
     needs = {"post": Ability.REGISTER_RELAY}
 
-    @operation(_("Withdraw a relay"), entries=WithdrawalEntries, shows=RelayShown, checks=True, tag="relays")
+    @operation(_("Withdraw a relay"), entries=DeedEntries, shows=RelayShown, checks=True, tag="relays")
     def post(self, request: Request, number: str) -> Response:
-        entered = self.entries(WithdrawalEntries)
+        entered = self.entries(DeedEntries)
         relay = get_object_or_404(visible(self).filter(gaining_retailer=self.by.company), number=number)
-        if entered["dry_run"]:
-            return checked(
-                lambda: relays.withdraw(relay_id=relay.pk, by=self.by, now=self.now, dry_run=True),
-                name="relay.withdraw",
-                subject=traces.subject_of(relay),
-                by=self.by,
-                now=self.now,
-                trace_id=self.trace_id,
-            )
-        relays.withdraw(relay_id=relay.pk, by=self.by, now=self.now)
-        return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))
-
-
-class TerminationEntries(Entries):
-    pass
+        return act(
+            self,
+            partial(relays.withdraw, relay_id=relay.pk, by=self.by, now=self.now),
+            name="relay.withdraw",
+            subject=traces.subject_of(relay),
+            dry_run=entered["dry_run"],
+            then=lambda done: self.one(shown(visible(self).get(pk=relay.pk), self.by.company)),
+        )
 
 
 class Termination(Endpoint):
@@ -331,9 +297,9 @@ class Termination(Endpoint):
 
     needs = {"post": Ability.JUDGE_RELAY}
 
-    @operation(_("File the termination owed"), entries=TerminationEntries, shows=RelayShown, tag="relays")
+    @operation(_("File the termination owed"), entries=Entries, shows=RelayShown, tag="relays")
     def post(self, request: Request, number: str) -> Response:
-        self.entries(TerminationEntries)
+        self.entries(Entries)
         relay = get_object_or_404(visible(self).filter(losing_retailer=self.by.company), number=number)
         filings.file_termination(relay_id=relay.pk, by=self.by, now=self.now)
         return self.one(shown(visible(self).get(pk=relay.pk), self.by.company))

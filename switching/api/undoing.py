@@ -17,13 +17,13 @@ from rest_framework.response import Response
 from portal import ledger
 from portal.access import Ability, within
 from portal.api.endpoint import Endpoint, Entries
-from portal.api.paging import PageQuery, in_shape
+from portal.api.paging import PageQuery, in_shape, narrowed
 from portal.api.schema import operation
 from portal.market import Area, SupplyClass
 from portal.workdays import jst_date
 from switching import cooling_off, dark_points, exits, frauds, reversals, traces, undoing
 from switching.api import relays
-from switching.api.common import DeedEntries, act, code_of
+from switching.api.common import PLACE, DeedEntries, PlaceQuery, act, code_of
 from switching.forms_undoing import (
     AnswerForm,
     ContractEndForm,
@@ -103,24 +103,19 @@ class UndoDetails(UndoShown):
     areas = ExitAreaShown(many=True, help_text="Of a market exit.")
 
 
-class UndoQuery(PageQuery):
+class UndoQuery(PlaceQuery):
     kind = serializers.ChoiceField(choices=UndoKind.choices, required=False)
     state = serializers.ChoiceField(choices=UndoState.choices, required=False)
     waits_for_you = serializers.BooleanField(required=False, allow_null=True, default=None)
-    area = serializers.ChoiceField(choices=Area.choices, required=False)
-    supply_class = serializers.ChoiceField(choices=SupplyClass.choices, required=False)
     relay = serializers.RegexField("^R[0-9]{10}$", required=False)
-    point = serializers.RegexField("^[0-9]{22}$", required=False)
 
 
 PATHS = {
+    **PLACE,
     "kind": "kind",
     "state": "state",
     "waits_for_you": "waits_for_you",
-    "area": "point__area",
-    "supply_class": "point__supply_class",
     "relay": "relay__number",
-    "point": "point__number",
 }
 
 
@@ -212,7 +207,7 @@ class UndoCases(Endpoint):
     @operation(_("List undoing cases"), lists=UndoShown, query=UndoQuery)
     def get(self, request: Request) -> Response:
         query = self.query(UndoQuery)
-        rows = _rows(self).filter(**{path: query[name] for name, path in PATHS.items() if query.get(name) is not None})
+        rows = narrowed(_rows(self), query, PATHS)
         return self.page(rows, lambda case: in_shape(UndoShown, _facts(case)), query)
 
 
@@ -285,18 +280,14 @@ class Reversal(_Asked):
         return self.opened(reversals.ask(relay_id=relay.pk, **cleaned, by=self.by, now=self.now))
 
 
-class NothingEntered(Entries):
-    pass
-
-
 class Denial(_Asked):
     """The former retailer reports that the customer denies a switch that was carried out."""
 
     needs = {"post": Ability.UNDO}
 
-    @operation(_("Report a denial"), entries=NothingEntered, shows=UndoDetails, status=201, tag=TAG)
+    @operation(_("Report a denial"), entries=Entries, shows=UndoDetails, status=201, tag=TAG)
     def post(self, request: Request, number: str) -> Response:
-        self.entries(NothingEntered)
+        self.entries(Entries)
         relay = self.relay(number, side="losing_retailer")
         return self.opened(frauds.report(relay_id=relay.pk, by=self.by, now=self.now))
 
@@ -364,9 +355,9 @@ class UndoWithdrawal(_Answered):
 
     needs = {"post": Ability.UNDO}
 
-    @operation(_("Withdraw an undoing case"), entries=NothingEntered, shows=UndoDetails, tag=TAG)
+    @operation(_("Withdraw an undoing case"), entries=Entries, shows=UndoDetails, tag=TAG)
     def post(self, request: Request, number: str) -> Response:
-        self.entries(NothingEntered)
+        self.entries(Entries)
         case = self.case(number, UndoKind.COOLING_OFF, UndoKind.REVERSAL)
         if case.asked_by_id != self.by.company_id:
             raise Http404
@@ -463,6 +454,5 @@ class ExitPoints(Endpoint):
         ledger.record(
             "undoing.remaining", traces.subject_of(case), by=self.by, now=self.now, purpose="points still to be moved"
         )
-        names = ("area", "supply_class", "is_under_way")
-        rows = rows.filter(**{name: query[name] for name in names if query.get(name) is not None})
+        rows = narrowed(rows, query, {name: name for name in ("area", "supply_class", "is_under_way")})
         return self.page(rows, RemainingShown, query, key="number", is_descending=False)

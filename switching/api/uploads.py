@@ -354,18 +354,14 @@ class UploadConfirmation(Endpoint):
         return self.one(shown(_one(self, pk)), status=202)
 
 
-class NoEntries(Entries):
-    pass
-
-
 class UploadDiscarding(Endpoint):
     """Put a checked file aside; its rows are taken out."""
 
     needs = {"post": Ability.SEND_MANY}
 
-    @operation(_("Discard a file"), entries=NoEntries, shows=UploadDetails, tag=TAG)
+    @operation(_("Discard a file"), entries=Entries, shows=UploadDetails, tag=TAG)
     def post(self, request: Request, pk: int) -> Response:
-        self.entries(NoEntries)
+        self.entries(Entries)
         uploads.discard(_one(self, pk).pk, by=self.by, now=self.now)
         return self.one(shown(_one(self, pk)))
 
@@ -375,8 +371,8 @@ class UploadRecall(Endpoint):
 
     needs = {"post": Ability.SEND_MANY}
 
-    @operation(_("Recall a file"), entries=NoEntries, shows=UploadDetails, status=202, tag=TAG)
+    @operation(_("Recall a file"), entries=Entries, shows=UploadDetails, status=202, tag=TAG)
     def post(self, request: Request, pk: int) -> Response:
-        self.entries(NoEntries)
+        self.entries(Entries)
         uploads.recall(_one(self, pk).pk, by=self.by, now=self.now)
         return self.one(shown(_one(self, pk)), status=202)
