@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from linkage import cast
-from portal import api_clients, certificates
+from portal import api_clients, certificate_requests
 from portal.access import Ability
 from portal.models import ApiClient, Certificate, CertificatePurpose, CertificateRequest, Company, User
 from portal.people import Hold
@@ -63,11 +63,11 @@ class Belongings:
 def register(*, by: User, now: datetime) -> Access:
     """Give the market at hand a program of the own company with every role, and its certificate (`now`: real hour).
 
-    Raises api_clients.Refused and certificates.Refused.
+    Raises api_clients.Refused and certificate_files.Refused.
     """
     client, secret = api_clients.register(name=NAME, roles=cast.CLERK_ROLES, by=by, now=now)
     key = ec.generate_private_key(ec.SECP256R1())
-    asked = certificates.ask(
+    asked = certificate_requests.ask(
         purpose=CertificatePurpose.API,
         terminal=client.client_id,
         way=CertificateRequest.Way.CSR,
@@ -75,7 +75,7 @@ def register(*, by: User, now: datetime) -> Access:
         by=by,
         now=now,
     )
-    issued = certificates.approve(asked, by=by, now=now)
+    issued = certificate_requests.approve(asked, by=by, now=now)
     assert issued is not None  # a request that holds a CSR is issued at once
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return Access(client.client_id, secret, issued.pem, text)
@@ -113,7 +113,7 @@ def seat(company: Company, kept: Belongings, *, now: datetime) -> int:
         return 0
     _seat_programs(company, kept.programs, by=by, now=now)
     for shown in kept.certificates:
-        certificates.take_over(
+        certificate_requests.take_over(
             company=company,
             purpose=shown.purpose,
             terminal=shown.terminal,
@@ -141,7 +141,7 @@ def _seat_programs(company: Company, programs: Iterable[Kept], *, by: User, now:
 def _request_for(company: Company, terminal: str, key: ec.EllipticCurvePrivateKey) -> bytes:
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, certificates.organisations(company)[0]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, certificate_requests.organisations(company)[0]),
             x509.NameAttribute(NameOID.COMMON_NAME, terminal),
         ]
     )

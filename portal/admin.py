@@ -12,7 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal import certificates, companies, four_eyes, gates, holidays, onboarding, outbox, people, quotas
+from portal import (
+    certificates,
+    companies,
+    four_eyes,
+    gates,
+    holidays,
+    onboarding,
+    outbox,
+    people,
+    quotas,
+    trusted_authorities,
+)
 from portal.access import Role, person
 from portal.admin_people import PeopleDeeds
 from portal.certificate_files import MOST_BYTES
@@ -587,7 +598,7 @@ class TrustedAuthorityAdmin(ByVerbs):
     def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> TrustedAuthority:
         file = form.cleaned_data["file"]
         file.seek(0)
-        return certificates.propose_authority(
+        return trusted_authorities.propose(
             name=form.cleaned_data["name"],
             content=file.read(MOST_BYTES + 1),
             by=request.user,  # type: ignore[arg-type]
@@ -599,7 +610,7 @@ class TrustedAuthorityAdmin(ByVerbs):
 
     @admin.action(description=_("End the trust in the chosen authorities"), permissions=["decide"])
     def end_trust(self, request: HttpRequest, queryset: QuerySet[TrustedAuthority]) -> None:
-        each(request, queryset, lambda row: certificates.end_trust(row, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, lambda row: trusted_authorities.end_trust(row, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
 
 
 @admin.register(CertificateRequest)

@@ -32,6 +32,10 @@ class Refused(Exception):
         return str(self.sentence)
 
 
+class HasEnded(Refused):
+    sentence = _("This certificate has expired.")
+
+
 class EmptyFile(Refused):
     sentence = _("The file is empty.")
 

@@ -22,6 +22,7 @@ from portal import (
     sessions,
     statements,
     tracing,
+    trusted_authorities,
     webhooks,
 )
 from portal.workdays import JST
@@ -126,4 +127,4 @@ def remind_of_certificates() -> None:
 @shared_task
 def publish_certificate_lists() -> None:
     """Sign the list of revoked certificates anew before the last one runs out."""
-    certificates.publish(now=timezone.now())
+    trusted_authorities.publish(now=timezone.now())

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal import api_clients, attachments, certificate_files, certificates, gates
+from portal import api_clients, attachments, certificate_files, certificate_requests, certificates, gates
 from portal.api import problems
 from portal.api.problems import Kind
 from portal.clock import now as moment
@@ -39,12 +39,12 @@ problems.of_verbs(
     "certificates",
     {
         certificates.NotAllowed: 403,
-        certificates.NotYours: 403,
+        certificate_requests.NotYours: 403,
         certificates.BadTerminal: 422,
-        certificates.TooManyWaiting: 409,
+        certificate_requests.TooManyWaiting: 409,
         certificates.KeyUsedAlready: 409,
-        certificates.DecidedAlready: 409,
-        certificates.NoneIssuedHere: 409,
+        certificate_requests.DecidedAlready: 409,
+        certificate_requests.NoneIssuedHere: 409,
         **dict.fromkeys(_OF_THE_CSR, 422),
     },
     fields={certificates.BadTerminal: "terminal", **dict.fromkeys(_OF_THE_CSR, "csr")},

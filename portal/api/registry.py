@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal import certificates
+from portal import certificate_requests, certificates
 from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.paging import PageQuery
@@ -123,7 +123,7 @@ class CertificateRequests(Endpoint):
     @operation(_("Ask for a certificate"), entries=CertificateRequestEntries, shows=CertificateRequestShown, status=201)
     def post(self, request: Request) -> Response:
         entered = self.entries(CertificateRequestEntries)
-        asked = certificates.ask(
+        asked = certificate_requests.ask(
             purpose=entered["purpose"],
             terminal=entered["terminal"],
             way=CertificateRequest.Way.CSR,
@@ -157,5 +157,5 @@ class CertificateRequestWithdrawal(Endpoint):
     )
     def post(self, request: Request, pk: int) -> Response:
         self.entries(Entries)
-        certificates.withdraw(get_object_or_404(_requests(self), pk=pk), by=self.by, now=timezone.now())
+        certificate_requests.withdraw(get_object_or_404(_requests(self), pk=pk), by=self.by, now=timezone.now())
         return self.one(CertificateRequestShown(_requests(self).get(pk=pk)).data)

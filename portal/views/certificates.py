@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal import authority, certificate_gate, certificates, lists
+from portal import authority, certificate_gate, certificate_requests, certificates, lists, trusted_authorities
 from portal.access import Ability, needs, person, public
 from portal.authority import NoAuthority
 from portal.certificate_files import Refused
@@ -124,7 +124,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            asked = certificates.ask(
+            asked = certificate_requests.ask(
                 purpose=values["purpose"],
                 terminal=values["terminal"],
                 way=values["way"],
@@ -143,7 +143,7 @@ def new(request: HttpRequest) -> HttpResponse:
         {
             "title": _("Ask for a client certificate"),
             "form": form,
-            "organisations": certificates.organisations(user.company),
+            "organisations": certificate_requests.organisations(user.company),
         },
         status=422 if form.is_bound else 200,
     )
@@ -165,16 +165,16 @@ def decision(request: HttpRequest, pk: int) -> HttpResponse:
     deed = request.POST.get("deed")
     try:
         if deed == "approve":
-            issued = certificates.approve(row, by=user, now=now)
+            issued = certificate_requests.approve(row, by=user, now=now)
             words = _("The certificate is issued.") if issued else _("Approved. The person can collect the file now.")
         elif deed == "refuse":
             form = ReasonForm(request.POST)
             if not form.is_valid():
                 return _request_page(request, row, form, status=422)
-            certificates.refuse(row, reason=form.cleaned_data["reason"], by=user, now=now)
+            certificate_requests.refuse(row, reason=form.cleaned_data["reason"], by=user, now=now)
             words = _("The request is refused.")
         elif deed == "withdraw":
-            certificates.withdraw(row, by=user, now=now)
+            certificate_requests.withdraw(row, by=user, now=now)
             words = _("The request is withdrawn.")
         else:
             raise Http404
@@ -192,7 +192,7 @@ def collection(request: HttpRequest, pk: int) -> HttpResponse:
     """Make key and certificate; this page shows the passphrase, and never again."""
     row = _visible_request(request, pk)
     try:
-        certificate, passphrase = certificates.collect(row, by=person(request), now=timezone.now())
+        certificate, passphrase = certificate_requests.collect(row, by=person(request), now=timezone.now())
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("portal:certificate-request", pk=pk)
@@ -260,7 +260,7 @@ def bundle(request: HttpRequest, pk: int) -> HttpResponse:
     """The PKCS#12 file, once."""
     row = _visible_certificate(request, pk)
     try:
-        content = certificates.hand_out(row, by=person(request), now=timezone.now())
+        content = certificate_requests.hand_out(row, by=person(request), now=timezone.now())
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("portal:certificate", pk=pk)
@@ -331,7 +331,7 @@ def registration(request: HttpRequest) -> HttpResponse:
         {
             "title": _("Register a certificate of another authority"),
             "form": form,
-            "authorities": certificates.trusted_authorities(),
+            "authorities": trusted_authorities.in_force(),
         },
         status=422 if form.is_bound else 200,
     )
@@ -467,7 +467,7 @@ def _visible_certificate(request: HttpRequest, pk: int) -> Certificate:
 def _field_of(refused: Refused) -> str | None:
     if isinstance(refused, certificates.BadTerminal):
         return "terminal"
-    if isinstance(refused, certificates.TooManyWaiting | certificates.NoneIssuedHere):
+    if isinstance(refused, certificate_requests.TooManyWaiting | certificate_requests.NoneIssuedHere):
         return None
     return "csr_file"
 

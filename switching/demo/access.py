@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from portal import certificates, people, quotas
+from portal import certificate_requests, certificates, people, quotas
 from portal.access import Role
 from portal.market import SupplyClass
 from portal.models import CertificatePurpose, CertificateRequest, Company, Over, Registration
@@ -53,16 +53,18 @@ def bring_certificates(market: Market, clock: Clock) -> Story:
     now = yield clock.no_later(clock.at(clock.business_day(-1), 10), before_end=timedelta(hours=2))
     administrator, company = market.people["sora.administrator"], market.companies["sora"]
     for terminal, purpose in (("受付1番窓口", WEB), ("業務サーバ", API), ("持出し端末3", WEB)):
-        request = certificates.ask(
+        request = certificate_requests.ask(
             purpose=purpose, terminal=terminal, way=CSR, csr=_csr(company, terminal), by=administrator, now=now
         )
-        issued = certificates.approve(request, by=administrator, now=now)
+        issued = certificate_requests.approve(request, by=administrator, now=now)
     now = yield now + timedelta(minutes=40)
     assert issued is not None
     certificates.revoke(issued, reason="端末を紛失", by=administrator, now=now)
-    asked = certificates.ask(purpose=WEB, terminal="受付2番窓口", way=BUNDLE, by=market.people["sora.relay"], now=now)
-    certificates.approve(asked, by=administrator, now=now)
-    certificates.ask(purpose=WEB, terminal="照会端末", way=BUNDLE, by=market.people["sora.inquiry"], now=now)
+    asked = certificate_requests.ask(
+        purpose=WEB, terminal="受付2番窓口", way=BUNDLE, by=market.people["sora.relay"], now=now
+    )
+    certificate_requests.approve(asked, by=administrator, now=now)
+    certificate_requests.ask(purpose=WEB, terminal="照会端末", way=BUNDLE, by=market.people["sora.inquiry"], now=now)
 
 
 def _csr(company: Company, terminal: str) -> bytes:

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from portal import authority, certificates
+from portal import authority, trusted_authorities
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIRED = os.environ.get("KIRIKAE_REQUIRE_NGINX") == "1"
@@ -56,7 +56,7 @@ def folder(tmp_path, settings) -> Path:
 def built_in(folder, transactional_db, now) -> authority.Authority:
     found = authority.built_in(now=now)
     found.server_certificate(["localhost"], now=now)
-    certificates.publish(now=now)
+    trusted_authorities.publish(now=now)
     return found
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from portal import certificates, four_eyes
+from portal import certificate_requests, certificates, four_eyes, trusted_authorities
 from portal.models import Certificate, Proposal, User
 from tests.cast import client_of, person
 from tests.nginx.conftest import Browser, answers, free_port, site_environment, started, stop, wait_until
@@ -113,7 +113,7 @@ def test_an_expired_certificate_gets_our_page_not_nginxs(nginx, admin, folder, n
     settings_days = settings.CERTIFICATE_DAYS
     key = tools.new_key()
     request = tools.asked(admin, csr=tools.new_csr(admin.company.name, key=key), terminal="old", now=now)
-    certificate = certificates.approve(request, by=admin, now=long_ago)
+    certificate = certificate_requests.approve(request, by=admin, now=long_ago)
     assert certificate.not_after == (long_ago + timedelta(days=settings_days)).replace(microsecond=0)
     required(admin, now)
     pair = stored(folder, "old", key, certificate.pem)
@@ -150,7 +150,7 @@ def test_a_certificate_without_its_key_opens_nothing(admin, folder, now):
 
 def test_an_outside_authoritys_certificate_comes_in_while_it_is_trusted(nginx, admin, cast, folder, now):
     outside = tools.outside_authority(folder / "outside")
-    proposed = certificates.propose_authority(name="o", content=outside.pem, by=cast["hub.operator"], now=now)
+    proposed = trusted_authorities.propose(name="o", content=outside.pem, by=cast["hub.operator"], now=now)
     second = person(cast.hub, "hub.operator2", roles=["operator"])
     four_eyes.confirm(Proposal.objects.get(), by=second, now=now)
     key = tools.new_key()
@@ -163,7 +163,7 @@ def test_an_outside_authoritys_certificate_comes_in_while_it_is_trusted(nginx, a
     browser = Browser(nginx.port, folder, pair=pair, cookie=cookie)
     assert browser.get(INSIDE)[0] == 200
     proposed.refresh_from_db()
-    certificates.end_trust(proposed, by=second, now=later)
+    trusted_authorities.end_trust(proposed, by=second, now=later)
     status, text = browser.get(INSIDE)
     assert status == 403 and UNTRUSTED in text
 
@@ -171,7 +171,7 @@ def test_an_outside_authoritys_certificate_comes_in_while_it_is_trusted(nginx, a
 def test_a_registered_certificate_whose_authority_nginx_does_not_trust_stays_outside(nginx, admin, cast, folder, now):
     """The chain counts too: nginx was not told of the authority yet."""
     outside = tools.outside_authority(folder / "outside")
-    certificates.propose_authority(name="o", content=outside.pem, by=cast["hub.operator"], now=now)
+    trusted_authorities.propose(name="o", content=outside.pem, by=cast["hub.operator"], now=now)
     second = person(cast.hub, "hub.operator2", roles=["operator"])
     four_eyes.confirm(Proposal.objects.get(), by=second, now=now)
     key = tools.new_key()

@@ -1,6 +1,6 @@
 """The ground floor's endpoints, for the access sweep."""
 
-from portal import certificates
+from portal import certificate_requests
 from tests import calling
 from tests.api_rows import ApiRow
 from tests.cast import NOW
@@ -15,7 +15,7 @@ def a_request_of_a_program(cast):
 
 def a_certificate_of_a_program(cast):
     asked = certificate_tools.asked(calling.caller(cast, "sora", "viewer").client.user, purpose="api")
-    made = certificates.approve(asked, by=cast["sora.administrator"], now=NOW)
+    made = certificate_requests.approve(asked, by=cast["sora.administrator"], now=NOW)
     assert made
     return {"pk": made.pk}
 

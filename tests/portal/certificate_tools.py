@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from portal import certificates
+from portal import certificate_requests
 from portal.models import Certificate, CertificateRequest, User
 from tests.cast import NOW
 
@@ -84,24 +84,24 @@ def asked(
 ) -> CertificateRequest:
     """A request that waits."""
     content = csr or new_csr(by.company.name) if way == "csr" else b""
-    return certificates.ask(purpose=purpose, terminal=terminal, way=way, csr=content, by=by, now=now)
+    return certificate_requests.ask(purpose=purpose, terminal=terminal, way=way, csr=content, by=by, now=now)
 
 
 def approved(by: User, **values) -> CertificateRequest:
     """A request for a PKCS#12 file that was approved; `by` is an administrator."""
     request = asked(by, way="bundle", **values)
-    certificates.approve(request, by=by, now=values.get("now", NOW))
+    certificate_requests.approve(request, by=by, now=values.get("now", NOW))
     request.refresh_from_db()
     return request
 
 
 def issued(by: User, **values) -> Certificate:
     """A certificate for a CSR, asked for and approved by an administrator."""
-    certificate = certificates.approve(asked(by, **values), by=by, now=values.get("now", NOW))
+    certificate = certificate_requests.approve(asked(by, **values), by=by, now=values.get("now", NOW))
     assert certificate
     return certificate
 
 
 def collected(by: User, **values) -> tuple[Certificate, str]:
     """A certificate whose PKCS#12 file waits to be downloaded, and its passphrase."""
-    return certificates.collect(approved(by, **values), by=by, now=values.get("now", NOW))
+    return certificate_requests.collect(approved(by, **values), by=by, now=values.get("now", NOW))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 import time_machine
 
-from portal import announcements, authority, certificates, documents
+from portal import announcements, authority, certificate_requests, certificates, documents
 from portal.models import Event, LedgerEntry
 from tests import calling
 from tests.cast import NOW
@@ -85,7 +85,7 @@ def test_a_program_renews_its_certificate_with_a_key_of_its_own(cast, settings, 
     assert asked.status_code == 201 and asked.json()["certificate"] == ""
     problem(api.post("/certificate-requests", entries), 409, "certificates.key_used_already")
     request = certificates.CertificateRequest.objects.get(pk=asked.json()["id"])
-    issued = certificates.approve(request, by=cast["sora.administrator"], now=LATER)
+    issued = certificate_requests.approve(request, by=cast["sora.administrator"], now=LATER)
     assert issued and api.get(asked["Location"]).json()["certificate"] == issued.pem
     event = Event.objects.get(kind="certificate.issue")
     found = api.get(event.resource).json()

@@ -12,7 +12,15 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from portal import authority, certificate_files, certificates, four_eyes, inbox
+from portal import (
+    authority,
+    certificate_files,
+    certificate_requests,
+    certificates,
+    four_eyes,
+    inbox,
+    trusted_authorities,
+)
 from portal.certificates import Standing
 from portal.models import (
     Certificate,
@@ -78,7 +86,7 @@ def standing(certificate: Certificate, *, company=None, purpose="web", now=NOW, 
 
 
 def trusted(outside: Outside, cast, second_operator, *, now=NOW) -> TrustedAuthority:
-    row = certificates.propose_authority(name="Outside", content=outside.pem, by=cast["hub.operator"], now=now)
+    row = trusted_authorities.propose(name="Outside", content=outside.pem, by=cast["hub.operator"], now=now)
     four_eyes.confirm(Proposal.objects.get(subject=f"authority {row.pk}"), by=second_operator, now=now)
     row.refresh_from_db()
     return row
@@ -88,7 +96,7 @@ def trusted(outside: Outside, cast, second_operator, *, now=NOW) -> TrustedAutho
 def test_a_request_of_ones_own_key_is_issued_on_approval(clerk, admin, tmp_path):
     request = asked(clerk)
     assert request.state == State.WAITING and request.environment == "test"
-    certificate = certificates.approve(request, by=admin, now=NOW)
+    certificate = certificate_requests.approve(request, by=admin, now=NOW)
     request.refresh_from_db()
     assert request.state == State.ISSUED and request.decided_by == admin
     assert certificate.company == clerk.company and certificate.key_sha256 == request.key_sha256
@@ -107,7 +115,7 @@ def test_a_request_of_ones_own_key_is_issued_on_approval(clerk, admin, tmp_path)
 
 def test_the_certificate_says_what_the_hub_says_not_what_the_request_asked(clerk, admin):
     csr = new_csr(more=("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "subjectAltName=DNS:evil.example"))
-    certificate = certificates.approve(asked(clerk, csr=csr, terminal="机12"), by=admin, now=NOW)
+    certificate = certificate_requests.approve(asked(clerk, csr=csr, terminal="机12"), by=admin, now=NOW)
     read = x509.load_pem_x509_certificate(certificate.pem.encode())
     assert read.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
     with pytest.raises(x509.ExtensionNotFound):
@@ -167,7 +175,7 @@ def test_what_is_wrong_with_a_request_has_its_own_refusal(clerk, what):
     make, name = WRONG[what]
     content = make()
     with pytest.raises(getattr(certificate_files, name)) as refused:
-        certificates.ask(purpose="web", terminal="desk", way="csr", csr=content, by=clerk, now=NOW)
+        certificate_requests.ask(purpose="web", terminal="desk", way="csr", csr=content, by=clerk, now=NOW)
     assert str(refused.value) and not CertificateRequest.objects.exists()
 
 
@@ -192,7 +200,7 @@ def test_a_certificate_is_told_from_a_request(clerk, admin):
 
 def test_a_key_serves_once(clerk, admin):
     key = new_key()
-    certificates.approve(asked(clerk, csr=new_csr(key=key)), by=admin, now=NOW)
+    certificate_requests.approve(asked(clerk, csr=new_csr(key=key)), by=admin, now=NOW)
     with pytest.raises(certificates.KeyUsedAlready):
         asked(clerk, csr=new_csr(key=key), terminal="机13")
 
@@ -209,15 +217,15 @@ def test_somebody_without_a_role_asks_for_nothing(cast):
 
 
 def test_a_company_cannot_pile_up_requests(clerk):
-    for at in range(certificates.MOST_WAITING):
+    for at in range(certificate_requests.MOST_WAITING):
         asked(clerk, way="bundle", terminal=f"desk {at}")
-    with pytest.raises(certificates.TooManyWaiting):
+    with pytest.raises(certificate_requests.TooManyWaiting):
         asked(clerk, way="bundle")
 
 
 def test_a_site_without_authority_issues_nothing(clerk, settings):
     settings.BUILT_IN_AUTHORITY = False
-    with pytest.raises(certificates.NoneIssuedHere):
+    with pytest.raises(certificate_requests.NoneIssuedHere):
         asked(clerk)
 
 
@@ -226,28 +234,28 @@ def test_only_the_own_companys_administrator_decides(cast, clerk, admin):
     request = asked(clerk)
     for other in ("sora.relay", "umi.administrator", "hub.operator"):
         with pytest.raises(certificates.NotAllowed):
-            certificates.approve(request, by=cast[other], now=NOW)
+            certificate_requests.approve(request, by=cast[other], now=NOW)
         with pytest.raises(certificates.NotAllowed):
-            certificates.refuse(request, reason="no", by=cast[other], now=NOW)
-    certificates.refuse(request, reason="no such terminal", by=admin, now=NOW)
-    with pytest.raises(certificates.DecidedAlready):
-        certificates.approve(request, by=admin, now=NOW)
+            certificate_requests.refuse(request, reason="no", by=cast[other], now=NOW)
+    certificate_requests.refuse(request, reason="no such terminal", by=admin, now=NOW)
+    with pytest.raises(certificate_requests.DecidedAlready):
+        certificate_requests.approve(request, by=admin, now=NOW)
 
 
 def test_a_refusal_has_a_reason(clerk, admin):
     with pytest.raises(certificates.ReasonMissing):
-        certificates.refuse(asked(clerk), reason=" \n", by=admin, now=NOW)
+        certificate_requests.refuse(asked(clerk), reason=" \n", by=admin, now=NOW)
 
 
 def test_only_who_asked_withdraws_and_only_before_the_decision(cast, clerk, admin):
     request = asked(clerk)
-    with pytest.raises(certificates.NotYours):
-        certificates.withdraw(request, by=admin, now=NOW)
-    certificates.withdraw(request, by=clerk, now=NOW)
-    with pytest.raises(certificates.DecidedAlready):
-        certificates.withdraw(request, by=clerk, now=NOW)
-    with pytest.raises(certificates.DecidedAlready):
-        certificates.approve(request, by=admin, now=NOW)
+    with pytest.raises(certificate_requests.NotYours):
+        certificate_requests.withdraw(request, by=admin, now=NOW)
+    certificate_requests.withdraw(request, by=clerk, now=NOW)
+    with pytest.raises(certificate_requests.DecidedAlready):
+        certificate_requests.withdraw(request, by=clerk, now=NOW)
+    with pytest.raises(certificate_requests.DecidedAlready):
+        certificate_requests.approve(request, by=admin, now=NOW)
 
 
 def test_two_are_valid_at_once_and_a_third_is_refused(admin):
@@ -255,48 +263,48 @@ def test_two_are_valid_at_once_and_a_third_is_refused(admin):
     assert standing(first) == standing(second) == Standing.VALID
     third = asked(admin)
     with pytest.raises(certificates.TwoAreValid):
-        certificates.approve(third, by=admin, now=NOW)
+        certificate_requests.approve(third, by=admin, now=NOW)
     certificates.revoke(first, reason="renewed", by=admin, now=NOW)
-    assert certificates.approve(third, by=admin, now=NOW)
+    assert certificate_requests.approve(third, by=admin, now=NOW)
     assert issued(admin, terminal="机13") and issued(admin, purpose="api")  # other terminals and purposes count apart
 
 
 # --- PKCS#12 ------------------------------------------------------------------------------------------------------
 def test_the_pkcs12_file_opens_with_its_passphrase_and_is_handed_out_once(clerk, admin):
     request = asked(clerk, way="bundle")
-    assert certificates.approve(request, by=admin, now=NOW) is None
-    with pytest.raises(certificates.NotYours):
-        certificates.collect(request, by=admin, now=NOW)
-    certificate, passphrase = certificates.collect(request, by=clerk, now=NOW)
+    assert certificate_requests.approve(request, by=admin, now=NOW) is None
+    with pytest.raises(certificate_requests.NotYours):
+        certificate_requests.collect(request, by=admin, now=NOW)
+    certificate, passphrase = certificate_requests.collect(request, by=clerk, now=NOW)
     assert len(passphrase) == 24 and passphrase not in str(LedgerEntry.objects.values_list("detail", flat=True))
-    with pytest.raises(certificates.NothingToCollect):
-        certificates.collect(request, by=clerk, now=NOW)
-    with pytest.raises(certificates.NotYours):
-        certificates.hand_out(certificate, by=admin, now=NOW)
-    content = certificates.hand_out(certificate, by=clerk, now=NOW)
+    with pytest.raises(certificate_requests.NothingToCollect):
+        certificate_requests.collect(request, by=clerk, now=NOW)
+    with pytest.raises(certificate_requests.NotYours):
+        certificate_requests.hand_out(certificate, by=admin, now=NOW)
+    content = certificate_requests.hand_out(certificate, by=clerk, now=NOW)
     key, own, above = pkcs12.load_key_and_certificates(content, passphrase.encode())
     assert own.public_bytes(Encoding.PEM).decode() == certificate.pem and len(above) == 2
     assert key.public_key() == own.public_key()
     with pytest.raises(ValueError):
         pkcs12.load_key_and_certificates(content, b"wrong")
-    with pytest.raises(certificates.NothingToCollect):
-        certificates.hand_out(certificate, by=clerk, now=NOW)
+    with pytest.raises(certificate_requests.NothingToCollect):
+        certificate_requests.hand_out(certificate, by=clerk, now=NOW)
     certificate.refresh_from_db()
     assert certificate.bundle is None
 
 
 def test_an_approval_not_collected_can_be_taken_back(admin):
     request = approved(admin)
-    certificates.refuse(request, reason="left the company", by=admin, now=NOW)
-    with pytest.raises(certificates.NothingToCollect):
-        certificates.collect(request, by=admin, now=NOW)
+    certificate_requests.refuse(request, reason="left the company", by=admin, now=NOW)
+    with pytest.raises(certificate_requests.NothingToCollect):
+        certificate_requests.collect(request, by=admin, now=NOW)
 
 
 def test_a_revocation_takes_an_uncollected_file_away(admin):
     certificate, _passphrase = collected(admin)
     certificates.revoke(certificate, reason="lost", by=admin, now=NOW)
-    with pytest.raises(certificates.NothingToCollect):
-        certificates.hand_out(certificate, by=admin, now=NOW)
+    with pytest.raises(certificate_requests.NothingToCollect):
+        certificate_requests.hand_out(certificate, by=admin, now=NOW)
 
 
 # --- Standing -----------------------------------------------------------------------------------------------------
@@ -351,7 +359,7 @@ def test_the_api_needs_one_where_the_site_says_so_and_the_web_as_the_company_wan
 
 # --- Revoking -----------------------------------------------------------------------------------------------------
 def test_who_may_revoke(cast, clerk, admin):
-    mine = certificates.approve(asked(clerk), by=admin, now=NOW)
+    mine = certificate_requests.approve(asked(clerk), by=admin, now=NOW)
     for other in ("sora.usage", "umi.administrator", "hub.auditor"):
         with pytest.raises(certificates.NotAllowed):
             certificates.revoke(mine, reason="lost", by=cast[other], now=NOW)
@@ -384,9 +392,9 @@ def test_the_authoritys_root_key_is_nowhere(admin, own_authority):
 def test_two_operators_decide_whom_to_trust(cast, second_operator, admin, tmp_path):
     outside = outside_authority(tmp_path / "outside")
     certificate = outside.sign(new_csr("whatever it says"))
-    with pytest.raises(certificates.OnlyOperators):
-        certificates.propose_authority(name="x", content=outside.pem, by=admin, now=TODAY)
-    row = certificates.propose_authority(name="Outside", content=outside.pem, by=cast["hub.operator"], now=TODAY)
+    with pytest.raises(trusted_authorities.OnlyOperators):
+        trusted_authorities.propose(name="x", content=outside.pem, by=admin, now=TODAY)
+    row = trusted_authorities.propose(name="Outside", content=outside.pem, by=cast["hub.operator"], now=TODAY)
     with pytest.raises(certificates.AuthorityUnknown):
         certificates.register(purpose="api", terminal="billing", content=certificate, by=admin, now=TODAY)
     proposal = Proposal.objects.get(subject=f"authority {row.pk}")
@@ -394,29 +402,29 @@ def test_two_operators_decide_whom_to_trust(cast, second_operator, admin, tmp_pa
         four_eyes.confirm(proposal, by=cast["hub.operator"], now=TODAY)
     assert ("SHA-256", row.sha256) in four_eyes.act_of(proposal).facts(proposal)
     four_eyes.confirm(proposal, by=second_operator, now=TODAY)
-    with pytest.raises(certificates.AuthorityKnown):
-        certificates.propose_authority(name="x", content=outside.pem, by=second_operator, now=TODAY)
+    with pytest.raises(trusted_authorities.AuthorityKnown):
+        trusted_authorities.propose(name="x", content=outside.pem, by=second_operator, now=TODAY)
     registered = certificates.register(purpose="api", terminal="billing", content=certificate, by=admin, now=TODAY)
     assert registered.serial == "1234" and standing(registered, purpose="api", now=TODAY) == Standing.VALID
-    certificates.end_trust(row, by=second_operator, now=TODAY)
-    with pytest.raises(certificates.NotTrusted):
-        certificates.end_trust(row, by=second_operator, now=TODAY)
+    trusted_authorities.end_trust(row, by=second_operator, now=TODAY)
+    with pytest.raises(trusted_authorities.NotTrusted):
+        trusted_authorities.end_trust(row, by=second_operator, now=TODAY)
     registered.authority.refresh_from_db()
     assert standing(registered, purpose="api", now=TODAY) == Standing.UNTRUSTED
 
 
 def test_a_declined_authority_may_be_proposed_again(cast, second_operator, tmp_path):
     outside, operator = outside_authority(tmp_path / "outside"), cast["hub.operator"]
-    certificates.propose_authority(name="x", content=outside.pem, by=operator, now=TODAY)
+    trusted_authorities.propose(name="x", content=outside.pem, by=operator, now=TODAY)
     four_eyes.decline(Proposal.objects.get(), reason="call them first", by=second_operator, now=TODAY)
-    certificates.propose_authority(name="x", content=outside.pem, by=operator, now=TODAY)
-    assert not certificates.trusted_authorities()
+    trusted_authorities.propose(name="x", content=outside.pem, by=operator, now=TODAY)
+    assert not trusted_authorities.in_force()
 
 
 def test_the_database_too_wants_a_second_person(cast, tmp_path):
     outside = outside_authority(tmp_path / "outside")
     operator = cast["hub.operator"]
-    row = certificates.propose_authority(name="Outside", content=outside.pem, by=operator, now=TODAY)
+    row = trusted_authorities.propose(name="Outside", content=outside.pem, by=operator, now=TODAY)
     with pytest.raises(IntegrityError, match="second_person"), transaction.atomic():
         TrustedAuthority.objects.filter(pk=row.pk).update(confirmed_by=operator, confirmed_at=TODAY)
 
@@ -431,7 +439,7 @@ def test_what_cannot_be_registered(cast, second_operator, admin, tmp_path):
     fine = outside.sign(new_csr())
     with pytest.raises(certificates.NotAllowed):
         certificates.register(purpose="web", terminal="desk", content=fine, by=cast["sora.relay"], now=TODAY)
-    with pytest.raises(certificates.HasEnded):
+    with pytest.raises(certificate_files.HasEnded):
         register(fine, now=TODAY + timedelta(days=800))
     with pytest.raises(certificates.NotBegun):
         register(fine, now=TODAY - timedelta(days=800))
@@ -457,10 +465,10 @@ def test_an_authority_comes_with_all_that_stand_above_it(cast, admin):
     issuing, root = authority.pem(own.issuing), authority.pem(own.root)
     for content in (issuing, root + issuing):
         with pytest.raises(certificate_files.ChainIncomplete):
-            certificates.propose_authority(name="x", content=content, by=operator, now=NOW)
+            trusted_authorities.propose(name="x", content=content, by=operator, now=NOW)
     with pytest.raises(certificate_files.IsNoAuthority):
-        certificates.propose_authority(name="x", content=issued(admin).pem.encode(), by=operator, now=NOW)
-    assert certificates.propose_authority(name="x", content=issuing + root, by=operator, now=NOW).pk
+        trusted_authorities.propose(name="x", content=issued(admin).pem.encode(), by=operator, now=NOW)
+    assert trusted_authorities.propose(name="x", content=issuing + root, by=operator, now=NOW).pk
 
 
 # --- Constraints --------------------------------------------------------------------------------------------------
@@ -519,8 +527,8 @@ def test_the_inbox_tells_what_waits(cast, clerk, admin):
     first = asked(clerk)
     [task] = [t for t in inbox.tasks_of(admin, now=NOW) if t.kind.startswith("certificates.")]
     assert (task.kind, task.count) == ("certificates.decide", 1)
-    certificate = certificates.approve(first, by=admin, now=NOW)
-    certificates.approve(asked(clerk, way="bundle", terminal="机13"), by=admin, now=NOW)
+    certificate = certificate_requests.approve(first, by=admin, now=NOW)
+    certificate_requests.approve(asked(clerk, way="bundle", terminal="机13"), by=admin, now=NOW)
     assert [t.kind for t in inbox.tasks_of(clerk, now=NOW) if "certificates" in t.kind] == ["certificates.collect"]
     later = certificate.not_after - timedelta(days=20)
     assert "certificates.renew" in [t.kind for t in inbox.tasks_of(admin, now=later)]
@@ -554,7 +562,7 @@ def test_from_the_request_to_the_revoked_certificate_on_the_pages(cast, clerk, a
 
 def test_the_passphrase_is_shown_once(clerk, admin):
     request = asked(clerk, way="bundle")
-    certificates.approve(request, by=admin, now=NOW)
+    certificate_requests.approve(request, by=admin, now=NOW)
     browser = client_of(clerk)
     page = browser.post(f"/certificates/requests/{request.pk}/collection/")
     assert page.status_code == 200 and page["Cache-Control"] == "no-store"
@@ -608,7 +616,7 @@ def test_an_upload_of_10_megabytes_gets_a_sentence(clerk, admin):
 
 
 def test_a_colleague_sees_only_what_is_their_own(cast, clerk, admin):
-    certificate = certificates.approve(asked(clerk), by=admin, now=NOW)
+    certificate = certificate_requests.approve(asked(clerk), by=admin, now=NOW)
     request = asked(clerk, terminal="机13")
     colleague, office = client_of(cast["sora.usage"]), client_of(admin)
     for address in (f"/certificates/{certificate.pk}/", f"/certificates/requests/{request.pk}/"):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from portal import authority, certificates
+from portal import authority, trusted_authorities
 from portal.authority import NoAuthority
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             built_in = authority.built_in(now=now)
         except NoAuthority as error:
             raise CommandError("This site has no authority of its own; let nginx end TLS (docs/nginx).") from error
-        certificates.publish(now=now)
+        trusted_authorities.publish(now=now)
         names = dict.fromkeys([options["host"], "localhost", "127.0.0.1"])
         certificate, key = built_in.server_certificate(names, now=now)
         environment = os.environ | {
