@@ -258,7 +258,7 @@ def _only_administrators(by: User, company_id: int) -> None:
 
 def _locked(client: ApiClient, by: User, *, or_operator: bool = False) -> ApiClient:
     company = Company.objects.select_for_update(no_key=True).get(people=client.user_id)
-    if not (or_operator and by.is_staff and Role.OPERATOR in by.roles):
+    if not (or_operator and by.is_operator):
         _only_administrators(by, company.pk)
     client = (
         ApiClient.objects.select_for_update(no_key=True, of=("self",)).select_related("user__company").get(pk=client.pk)

@@ -17,7 +17,7 @@ from portal.certificate_files import HasEnded, Refused
 from portal.models import Certificate, CertificatePurpose, CertificateRequest, Company, TrustedAuthority, User
 from portal.models.certificates import CertificateQuerySet
 from portal.outbox import Post
-from portal.trusted_authorities import is_operator, publish_later
+from portal.trusted_authorities import publish_later
 
 VALID_AT_ONCE = 2
 State = CertificateRequest.State
@@ -116,7 +116,7 @@ def revoke(certificate: Certificate, *, reason: str, by: User, now: datetime) ->
     with transaction.atomic():
         certificate = locked(certificate)
         asked = certificate.request is not None and certificate.request.requested_by_id == by.pk
-        if not ((asked and by.is_active) or is_operator(by)):
+        if not ((asked and by.is_active) or by.is_operator):
             only_administrators(by, certificate.company_id)
         if certificate.revoked_at:
             raise RevokedAlready
@@ -163,7 +163,7 @@ def require_for_web(company: Company, *, required: bool, by: User, now: datetime
     """
     with transaction.atomic():
         company = lock(company.pk)
-        if not is_operator(by):
+        if not by.is_operator:
             only_administrators(by, company.pk)
         if company.web_certificate_required == required:
             return

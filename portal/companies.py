@@ -282,7 +282,7 @@ def _set_active(
 
 
 def _only_the_hub(by: User | None) -> None:
-    if by is not None and not (by.is_staff and Role.OPERATOR in by.roles):
+    if by is not None and not by.is_operator:
         raise NotAllowed
 
 

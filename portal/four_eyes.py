@@ -10,7 +10,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger
-from portal.access import Role
 from portal.models import Proposal, User
 
 
@@ -125,7 +124,7 @@ def _answer(proposal: Proposal, state: str, reason: str, *, by: User, now: datet
 
 
 def _only_operators(by: User) -> None:
-    if not (by.is_staff and Role.OPERATOR in by.roles):
+    if not by.is_operator:
         raise NotAllowed
 
 

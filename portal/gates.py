@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal import ahead, events, ledger
-from portal.access import Ability, Role
+from portal.access import Ability
 from portal.companies import Refused
 from portal.models import Cause, Company, Environment, Function, Gate, MaintenanceWindow, Topic, User
 from portal.templatetags.words import jst
@@ -330,5 +330,5 @@ def _tell_systems(action: str, environment: str, function: str, *, now: datetime
 
 
 def _only_the_hub(by: User | None) -> None:
-    if by is not None and not (by.is_staff and Role.OPERATOR in by.roles):
+    if by is not None and not by.is_operator:
         raise NotAllowed

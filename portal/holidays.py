@@ -6,7 +6,6 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger
-from portal.access import Role
 from portal.companies import Refused
 from portal.market import Area
 from portal.models import ExtraHoliday, User
@@ -51,5 +50,5 @@ def open_day(*, area: Area | str, day: date, by: User | None, now: datetime) -> 
 
 
 def _only_the_hub(by: User | None) -> None:
-    if by is not None and not (by.is_staff and Role.OPERATOR in by.roles):
+    if by is not None and not by.is_operator:
         raise NotAllowed

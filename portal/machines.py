@@ -20,7 +20,7 @@ class Machine:
 
     pk = None
     is_authenticated = is_active = True
-    is_staff = False
+    is_staff = is_operator = False
 
     def __init__(self, certificate: Certificate) -> None:
         self.certificate = certificate

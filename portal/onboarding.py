@@ -621,7 +621,7 @@ def _parts_of(company: Company | None) -> Iterable[Participation]:
 
 
 def _only_operators(by: User) -> None:
-    if not (by.is_staff and Role.OPERATOR in by.roles):
+    if not by.is_operator:
         raise NotAllowed
 
 

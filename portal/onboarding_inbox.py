@@ -6,7 +6,6 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from portal.access import Role
 from portal.inbox import Task
 from portal.models import Proposal, UseApplication, User
 from portal.models.onboarding import UseState
@@ -14,7 +13,7 @@ from portal.models.onboarding import UseState
 
 def for_operators(user: User, now: datetime) -> Iterator[Task]:
     """Applications in review, and proposals of other operators; one query each."""
-    if not (user.is_staff and Role.OPERATOR in user.roles):
+    if not user.is_operator:
         return
     count = UseApplication.objects.filter(state=UseState.WAITING).count()
     yield Task(

@@ -488,12 +488,12 @@ def _ask_for_two(by: User | None, second: User | None, company: Company) -> None
     """An administrator gives the own company's roles alone, an operator only together with another one."""
     if by is None or (not by.is_staff and by.company_id == company.pk):
         return
-    if second is None or second.pk == by.pk or not (second.is_staff and Role.OPERATOR in second.roles):
+    if second is None or second.pk == by.pk or not second.is_operator:
         raise SecondOperatorNeeded
 
 
 def _may_change(by: User | None, company: Company) -> None:
-    if by is None or (by.is_staff and Role.OPERATOR in by.roles):
+    if by is None or by.is_operator:
         return
     if not (by.is_active and by.company_id == company.pk and Role.ADMINISTRATOR in by.roles):
         raise NotAllowed

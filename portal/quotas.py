@@ -15,7 +15,6 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal import ahead, ledger
-from portal.access import Role
 from portal.companies import Refused
 from portal.market import MarketRole
 from portal.models import Company, Over, Quota, Registration, User
@@ -218,5 +217,5 @@ def _subject(quota: Quota) -> str:
 
 
 def _only_the_hub(by: User | None) -> None:
-    if by is not None and not (by.is_staff and Role.OPERATOR in by.roles):
+    if by is not None and not by.is_operator:
         raise NotAllowed

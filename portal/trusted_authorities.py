@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal import authority, certificate_files, four_eyes, ledger, private_market
-from portal.access import Role
 from portal.authority import Revoked
 from portal.certificate_files import HasEnded, Refused
 from portal.four_eyes import Act
@@ -135,13 +134,8 @@ def publish_later(now: datetime) -> None:
     transaction.on_commit(lambda: publish(now=now), robust=True)  # Django cannot name a partial that fails
 
 
-def is_operator(by: User) -> bool:
-    """True for an operator of the hub."""
-    return by.is_staff and Role.OPERATOR in by.roles
-
-
 def _only_operators(by: User) -> None:
-    if not is_operator(by):
+    if not by.is_operator:
         raise OnlyOperators
 
 

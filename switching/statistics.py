@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger
-from portal.access import Ability, Role, may
+from portal.access import Ability, may
 from portal.companies import Refused
 from portal.market import Area
 from portal.models import Company, User
@@ -88,7 +88,7 @@ def open_to(audience: str, *, by: User | None, now: datetime) -> None:
 
 
 def _only_the_hub(by: User | None) -> None:
-    if by is not None and not (by.is_staff and Role.OPERATOR in by.roles):
+    if by is not None and not by.is_operator:
         raise NotAllowed
 
 

@@ -70,6 +70,11 @@ class User(AbstractBaseUser):
         """The admin is the hub operator's workbench; nobody else enters it."""
         return self.is_active and self.company.is_hub_operator and bool(self.roles & HUB_ROLES)
 
+    @property
+    def is_operator(self) -> bool:
+        """An operator of the hub, who may act there and not look alone."""
+        return self.is_staff and Role.OPERATOR in self.roles
+
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_staff
 
@@ -77,7 +82,7 @@ class User(AbstractBaseUser):
         """Hub staff may look; only the operator role may change, where an admin page lets it at all."""
         if not self.is_staff:
             return False
-        return ".view_" in perm or Role.OPERATOR in self.roles
+        return ".view_" in perm or self.is_operator
 
     def may(self, ability: Ability) -> bool:
         return may(self, ability)
