@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from linkage import cases, cast
@@ -20,6 +21,7 @@ from metering.models import FacilityInquiry, PublishedFile, UsageFile
 from portal import ledger, private_market, proofs
 from portal.access import Ability
 from portal.models import Company, LedgerEntry, User
+from portal.templatetags.words import jst
 from switching import traces
 from switching.models import Application, Disclosure, MeterWork, NetworkAnswer, Relay
 from switching.partners.behaviours import Partner
@@ -66,6 +68,10 @@ class Grade:
     @property
     def subject(self) -> str:
         return subject_of(self.proof) if self.proof else ""
+
+    @property
+    def words(self) -> str:
+        return words_of(self.proof) if self.proof else ""
 
 
 def assess(role: Partner | str) -> list[Grade]:
@@ -177,6 +183,14 @@ def _signed(
     )
 
 
+SUBJECTS = {
+    "relay": pgettext_lazy("what proves a case", "relay"),
+    "application": pgettext_lazy("what proves a case", "application"),
+    "usage file": pgettext_lazy("what proves a case", "usage file"),
+    "published file": pgettext_lazy("what proves a case", "published file"),
+}
+
+
 def subject_of(proof: Model) -> str:
     """How the ledger calls what proves a case."""
     match proof:
@@ -190,8 +204,30 @@ def subject_of(proof: Model) -> str:
             return f"usage file {proof.pk}"
         case PublishedFile():
             return f"published file {proof.pk}"
-        case FacilityInquiry() | Disclosure():
-            return f"supply point {proof.point.number}"
-        case MeterWork():
+        case FacilityInquiry() | Disclosure() | MeterWork():
             return f"supply point {proof.point.number}"
     raise TypeError(f"{type(proof).__name__} proves no case")
+
+
+def words_of(proof: Model) -> str:
+    """The same for people, in the reader's language."""
+    match proof:
+        case LedgerEntry(action="retailer_policy.lay_down"):
+            return gettext("rules for relays, laid down %(at)s") % {"at": jst(proof.at)}
+        case FacilityInquiry():
+            return gettext("inquiry of %(at)s about supply point %(number)s") % {
+                "at": jst(proof.at),
+                "number": proof.point.number,
+            }
+        case Disclosure():
+            return gettext("explanation of %(day)s about supply point %(number)s") % {
+                "day": jst(proof.explained_on),
+                "number": proof.point.number,
+            }
+        case MeterWork():
+            return gettext("work of %(day)s at supply point %(number)s") % {
+                "day": jst(proof.done_on),
+                "number": proof.point.number,
+            }
+    kind, _space, number = subject_of(proof).rpartition(" ")
+    return f"{SUBJECTS[kind]} {number}"

@@ -5,6 +5,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 
 from linkage import cases, cast, markets, qualification
@@ -17,7 +18,10 @@ from switching.partners import gaining
 from switching.partners.behaviours import GAINING, Partner
 from switching.reasons import Reason
 from switching.relays import Verdict
+from tests.cast import client_of
+from tests.linkage.access_rows import a_participant
 from tests.linkage.playing import at, go, jst, me, relay_for, rival_point, start_for
+from tests.switching.cases import Play
 
 
 def shown(role):
@@ -81,6 +85,22 @@ def as_losing_retailer(now):
         verdict = Verdict.REJECT if reasons else Verdict.ACCEPT
         relays.judge(relay_id=relay.pk, verdict=verdict, reasons=reasons, by=me(), now=now)
     go(days=1, to=now + timedelta(hours=26))
+
+
+def test_the_page_names_what_proves_a_case_in_the_readers_language(cast, now):
+    a_participant(cast)
+    play = Play(cast, now)
+    with time_machine.travel(now, tick=False):
+        accepted = play.accepted(play.point())
+        browser = client_of(cast["sora.administrator"])
+        told = {
+            language: browser.get("/linkage/qualification/", headers={"accept-language": language}).content.decode()
+            for language in ("ja", "en")
+        }
+    assert f"✓ 廃止取次 {accepted.number}" in told["ja"] and f"✓ relay {accepted.number}" in told["en"]
+    assert f"✓ 供給地点{accepted.point.number}についての不利益事項の説明（2026-03-31 (火)）" in told["ja"]
+    assert f"✓ explanation of 2026-03-31 (Tue) about supply point {accepted.point.number}" in told["en"]
+    assert "supply point" not in told["ja"] and "✓ relay" not in told["ja"]
 
 
 @pytest.fixture
