@@ -15,8 +15,8 @@ from portal.inbox import Task
 from portal.models import User
 from portal.templatetags.words import jst
 from portal.workdays import JST, Workdays, jst_date
-from switching import case_clock, network_work, undoing
-from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, RelayMessage, UndoCase, Upload
+from switching import case_clock, network_work, threads, undoing
+from switching.models import Application, Escalation, Match, QueuedRegistration, Relay, UndoCase, Upload
 from switching.network_work import Duty
 from switching.states import BEFORE_MATCH, FROZEN, OPEN_APPLICATIONS, ApplicationState, RelayState
 from switching.undo_states import UndoKind, UndoState
@@ -90,12 +90,9 @@ def questions(user: User, now: datetime) -> Iterator[Task]:
     """Waiting relays whose last message is the other retailer's: questions to answer, answers to read."""
     if not user.may(Ability.SEE_RELAYS):
         return
-    last = RelayMessage.objects.filter(relay=OuterRef("pk")).order_by("-pk")
     mine = Relay.objects.visible_to(user).filter(state=RelayState.WAITING, due_at__gt=now)
     for row in (
-        mine.annotate(last=Subquery(last.values("company")[:1]))
-        .filter(last__isnull=False)
-        .exclude(last=user.company_id)
+        threads.other_wrote_last(mine, user.company_id)
         .values(is_losing=Q(losing_retailer=user.company))
         .annotate(count=Count("pk"), first=Min("due_at"))
         .order_by("is_losing")

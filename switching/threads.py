@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from portal import gates, ledger
 from portal.access import Ability, covers
@@ -67,6 +68,13 @@ class CarriesData(NotPossible):
     def __init__(self, finding: guard.Finding) -> None:
         super().__init__(finding.label)
         self.finding = finding
+
+
+def other_wrote_last(rows: QuerySet[Relay], company_id: int, *, wanted: bool = True) -> QuerySet[Relay]:
+    """Of the company's relays those whose last message is the other retailer's; with `wanted` False the rest."""
+    last = RelayMessage.objects.filter(relay=OuterRef("pk")).order_by("-pk").values("company")[:1]
+    told = Q(last__isnull=False) & ~Q(last=company_id)
+    return rows.alias(last=Subquery(last)).filter(told if wanted else ~told | Q(last__isnull=True))
 
 
 def topics_of(relay: Relay, by: User) -> tuple[Topic, ...]:

@@ -71,6 +71,12 @@ class QueuedShown(serializers.Serializer):
 class RelayQuery(WishQuery):
     side = serializers.ChoiceField(choices=["gaining", "losing"], required=False)
     state = serializers.ChoiceField(choices=RelayState.choices, required=False)
+    other_wrote_last = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="true: those whose last message is the other retailer's, a question to answer or an answer to read.",
+    )
 
 
 def visible(view: Endpoint) -> QuerySet[Relay]:
@@ -119,6 +125,8 @@ class Relays(Endpoint):
         rows, company = visible(self), self.by.company
         if side := query.get("side"):
             rows = rows.filter(**{f"{side}_retailer": company})
+        if (wanted := query["other_wrote_last"]) is not None:
+            rows = threads.other_wrote_last(rows, company.pk, wanted=wanted)
         rows = narrowed(rows, query, {**WISH, "state": "state"})
         return self.page(rows, lambda relay: shown(relay, company, in_list=True), query)
 

@@ -14,7 +14,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.contrib import messages
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -41,10 +41,11 @@ from switching import (
     registration_queue,
     relays,
     sights,
+    threads,
     traces,
 )
 from switching.forms import RejectForm, RelayForm, hidden, hint
-from switching.models import Application, Disclosure, QueuedRegistration, Relay, RelayMessage
+from switching.models import Application, Disclosure, QueuedRegistration, Relay
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
 from switching.states import RelayMove, RelayState
@@ -115,10 +116,7 @@ class RelayFilter(django_filters.FilterSet):
         return rows.filter(Q(number__startswith=number) | Q(point__number=number))
 
     def by_last_message(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
-        own = self.request.user.company_id
-        last = RelayMessage.objects.filter(relay=OuterRef("pk")).order_by("-pk").values("company")[:1]
-        told = Q(last__isnull=False) & ~Q(last=own)
-        return rows.annotate(last=Subquery(last)).filter(told if value == "yes" else ~told | Q(last__isnull=True))
+        return threads.other_wrote_last(rows, self.request.user.company_id, wanted=value == "yes")
 
     def as_it_is(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
         """The tab is carried along; what it shows is chosen in the view."""

@@ -12,6 +12,8 @@ from switching import relays, threads
 from switching.models import RelayMessage
 from switching.sentences import sentence
 from switching.threads import Topic
+from tests import calling
+from tests.calling import good, refused
 from tests.cast import NOW, client_of
 from tests.switching.paging import said
 
@@ -164,3 +166,20 @@ def test_the_inbox_tells_who_has_to_read_or_answer(cast, say):
     assert task.count == 1 and client_of(cast["sora.relay"]).get(task.link).context["list"].rows.count() == 1
     say("sora", Topic.CONFIRMED)
     assert "relays.answered" in kinds("umi") and "relays.asked" not in kinds("sora")
+
+
+def test_a_program_asks_for_the_relays_in_which_the_other_side_wrote_last(cast, play, relay, say):
+    quiet = play.relay(play.point())
+    sora, umi = (calling.caller(cast, who, "relay") for who in ("sora", "umi"))
+
+    def found(api, wanted):
+        return {row["number"] for row in good(api.get(f"/relays?other_wrote_last={wanted}"))["items"]}
+
+    both = {relay.number, quiet.number}
+    assert found(sora, "true") == found(umi, "true") == set() and found(sora, "false") == found(umi, "false") == both
+    say("umi", Topic.ASK_NAME)
+    assert found(sora, "true") == {relay.number} and found(sora, "false") == {quiet.number}
+    assert found(umi, "true") == set() and found(umi, "false") == both
+    say("sora", Topic.CONFIRMED)
+    assert found(sora, "true") == set() and found(umi, "true") == {relay.number}
+    refused(sora.get("/relays?other_wrote_last=perhaps"), 422, "api.entries_wrong")
