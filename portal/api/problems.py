@@ -21,7 +21,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from portal import clock, tracing, workdays
+from portal import clock, outages, tracing, workdays
 from portal.quotable import quotable_id
 
 log = logging.getLogger(__name__)
@@ -376,6 +376,20 @@ register(
         (OperationalError,),
         retry_after=lambda error: 1,
     ),
+    Kind(
+        "api.storage_full",
+        503,
+        outages.StorageFull.sentence,
+        (outages.StorageFull,),
+        retry_after=lambda error: error.seconds,
+    ),
+    Kind(
+        "api.database_away",
+        503,
+        outages.DatabaseAway.sentence,
+        (outages.DatabaseAway,),
+        retry_after=lambda error: error.seconds,
+    ),
     Kind("api.error", 500, _("Something went wrong at the hub. Nothing was done."), ()),
 )
 
@@ -383,6 +397,7 @@ register(
 # --- The answer ----------------------------------------------------------------------------------------------------
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """The exception handler of every endpoint: a problem for what the catalogue knows, None (a 500) for the rest."""
+    error = outages.named(error) or error
     if isinstance(error, OperationalError) and "deadlock" not in str(error):
         return None
     if isinstance(error, DatabaseError) and not isinstance(error, OperationalError):

@@ -1,11 +1,13 @@
 """Pages for what went wrong: a sentence, a way back and a number that can be quoted on the telephone."""
 
 import logging
+import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils.translation import gettext as _
 
+from portal import outages
 from portal.access import public
 from portal.api import problems
 from portal.tracing import route_of, trace_id
@@ -15,16 +17,28 @@ log = logging.getLogger(__name__)
 
 @public
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: asks neither the database nor the session; the id stands in the log beside the traceback."""
+    """500, or 503 where the hub itself is without disk or database; the id stands in the log beside the traceback.
+
+    Asks neither the database nor the session.
+    """
+    outage = outages.named(sys.exc_info()[1])
     if problems.is_api(request):
-        return problems.plain_answer(request, "api.error")
+        return problems.plain_answer(request, _code_of(outage))
     number = trace_id(request)
     log.exception("error %s at %s %s", number, request.method, route_of(request))
     try:
-        return HttpResponse(loader.render_to_string("500.html", {"error_id": number}), status=500)
+        page = loader.render_to_string("500.html", {"error_id": number, "outage": outage})
+        if outage:
+            return HttpResponse(page, status=503, headers={"Retry-After": str(outage.seconds)})
+        return HttpResponse(page, status=500)
     except Exception:  # the error page must not fail, whatever broke before it
         log.exception("the error page itself failed")
         return HttpResponse(f"Kirikae: error {number}", status=500, content_type="text/plain; charset=utf-8")
+
+
+def _code_of(outage: outages.Outage | None) -> str:
+    kind = problems.kind_of(outage) if outage else None
+    return kind.code if kind else "api.error"
 
 
 @public

@@ -1,6 +1,7 @@
 """What every endpoint of the API does, whatever it is about: who calls, keys, states, pages, rates, problems."""
 
 import base64
+import errno
 import hashlib
 import json
 from datetime import timedelta
@@ -8,7 +9,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
@@ -56,6 +57,11 @@ class Things(Endpoint):
             raise PermissionDenied
         if entered["name"] == "deadlock":
             raise OperationalError("deadlock detected")
+        if entered["name"] == "full":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if entered["name"] == "away":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return self.one({"name": entered["name"]}, status=201)
 
     @operation("change", entries=Entry, matches=True)
@@ -427,6 +433,21 @@ def test_two_deeds_that_held_one_another_up_are_sent_again(api):
     answer = api.post("/things", {"name": "deadlock"}, key="k1")
     problem(answer, 503, "api.busy")
     assert answer["Retry-After"] == "1" and not ApiWrite.objects.exists()
+
+
+def test_a_full_disk_is_no_fault_of_the_request(api):
+    answer = api.post("/things", {"name": "full"}, key="k1")
+    said = problem(answer, 503, "api.storage_full")
+    assert answer["Retry-After"] == "600" and "full" in said["detail"] and not ApiWrite.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_is_told_as_such_and_the_next_request_is_served(api):
+    answer = api.post("/things", {"name": "away"}, key="k1")
+    problem(answer, 503, "api.database_away")
+    assert answer["Retry-After"] == "30"
+    connection.close()
+    assert api.post("/things", {"name": "一"}, key="k1").status_code == 201
 
 
 def test_a_body_of_another_form_is_not_read(api):

@@ -1,5 +1,6 @@
 """Inbox, notices, participants, profile, health and error pages."""
 
+import errno
 import logging
 from datetime import timedelta
 
@@ -26,6 +27,11 @@ def breaks(request: HttpRequest):
     raise RuntimeError("broken on purpose")
 
 
+@public
+def fills_the_disk(request: HttpRequest):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def unmarked(request: HttpRequest):
     raise AssertionError("must never be reached")
 
@@ -38,6 +44,7 @@ def for_judges(request: HttpRequest):
 urlpatterns = [
     *urls.urlpatterns,
     path("breaks/", breaks, name="breaks"),
+    path("fills-the-disk/", fills_the_disk, name="fills-the-disk"),
     path("unmarked/", unmarked, name="unmarked"),
     path("for-judges/", for_judges, name="for-judges"),
 ]
@@ -156,6 +163,15 @@ def test_a_fault_shows_an_id_that_stands_in_the_log(db, caplog):
     entry = next(record for record in caplog.records if record.name == "portal.views.errors")
     assert entry.args[0] in text and "broken on purpose" in caplog.text
     assert "broken on purpose" not in text
+
+
+@override_settings(ROOT_URLCONF=__name__)
+@pytest.mark.parametrize("language, words", [("ja", "保存領域がいっぱい"), ("en", "storage is full")])
+def test_a_full_disk_is_told_as_such_and_in_the_log(db, caplog, language, words):
+    client = Client(raise_request_exception=False, headers={"Accept-Language": language})
+    answer = client.get("/fills-the-disk/")
+    assert answer.status_code == 503 and answer["Retry-After"] == "600"
+    assert words in answer.content.decode() and "No space left" in caplog.text
 
 
 @override_settings(ROOT_URLCONF=__name__)
