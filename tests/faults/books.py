@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, Subquery
 
 from portal import seals
-from portal.models import Company, Event
+from portal.models import Company, Event, LedgerEntry, Notice
 from switching.models import Application, Match, Relay, Step
 
 ROOMS = ("portal", "metering", "switching")
@@ -23,6 +23,9 @@ def facts() -> Counter[str]:
     for model in (Relay, Application):
         for row in model.objects.order_by().values("state").annotate(n=Count("pk")):
             found[f"{model.__name__} {row['state']}"] = row["n"]
+    for model, field in ((LedgerEntry, "action"), (Notice, "kind"), (Event, "kind")):
+        for row in model.objects.order_by().values(field).annotate(n=Count("pk")):
+            found[f"{model.__name__} {row[field]}"] = row["n"]
     found["handed over"] = Match.objects.filter(handed_over_at__isnull=False).count()
     return +found
 

@@ -21,7 +21,7 @@ ROOMS = tuple(str(settings.BASE_DIR / room) for room in ("portal", "metering", "
 def lines_of(work: Callable[[], Any]) -> int:
     """How many lines of the product the work runs through; it is done by this, in a process of its own."""
     reader, writer = os.pipe()
-    pid = _fork(lambda: os.write(writer, str(_traced(work, None)).encode()))
+    pid = started(lambda: os.write(writer, str(_traced(work, None)).encode()))
     os.close(writer)
     status = _status_of(pid)
     count = os.read(reader, 20)
@@ -32,7 +32,7 @@ def lines_of(work: Callable[[], Any]) -> int:
 
 def at_line(work: Callable[[], Any], number: int) -> bool:
     """Do the work in a process that is killed (SIGKILL) before its n-th line; True when it was, False: it was done."""
-    pid = _fork(lambda: _traced(work, number))
+    pid = started(lambda: _traced(work, number))
     return _ended(pid)
 
 
@@ -45,7 +45,7 @@ def after(work: Callable[[], Any], seconds: float) -> bool:
         os.write(writer, b"!")
         work()
 
-    pid = _fork(told)
+    pid = started(told)
     os.close(writer)
     select.select([reader], [], [], 60)
     os.close(reader)
@@ -56,7 +56,8 @@ def after(work: Callable[[], Any], seconds: float) -> bool:
     return _ended(pid)
 
 
-def _fork(work: Callable[[], Any]) -> int:
+def started(work: Callable[[], Any]) -> int:
+    """Begin the work in a process of its own, to be waited for by the caller; returns its number."""
     connections.close_all()
     pid = os.fork()
     if pid:
