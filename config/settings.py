@@ -439,6 +439,8 @@ WEBHOOK_PAUSE_AFTER = 10  # failures one after the other, about an hour and a ha
 WEBHOOK_SECRET_OVERLAP = timedelta(days=7)  # in which a changed secret's former one signs too
 WEBHOOK_LOG_DAYS = 30
 WEBHOOK_CA_FILE = os.environ.get("KIRIKAE_WEBHOOK_CA", "")  # whose certificates receivers show; "" for the system's
+# Further from the database's clock no worker works; in tests clocks are set at will.
+CLOCKS_APART_AT_MOST = None if ENVIRONMENT == "test" else timedelta(minutes=5)
 UNSENT_ALARM = timedelta(minutes=4)  # what waits longer is told by the next minute's look
 
 # --- Rules: defaults of the domain notes that an operator may change ----------------------------------------------

@@ -18,6 +18,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from portal import clock
+
 log = logging.getLogger(__name__)
 
 PATIENCE = 2  # seconds for the broker
@@ -27,11 +29,12 @@ _files_answered_at: dict[str, float] = {}
 
 
 def parts() -> dict[str, bool]:
-    """Which parts of what the hub needs are there: database, migrations, broker, files."""
+    """Which parts of what the hub needs are there: database, migrations, a clock that agrees with it, broker, files."""
     database = database_answers()
     return {
         "database": database,
         "migrations": database and migrations_are_applied(),
+        "clock": database and _told("clock", clock.agrees, DatabaseError),
         "broker": broker_answers(),
         "files": files_are_writable(),
     }

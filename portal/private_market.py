@@ -107,7 +107,7 @@ class MarketStorage(Directory):
 
 
 class MarketTask(Task):
-    """A task asked for in a market is carried out in that market."""
+    """A task asked for in a market is carried out in that market; none on a host whose clock is wrong."""
 
     abstract = True
 
@@ -117,6 +117,7 @@ class MarketTask(Task):
         return super().apply_async(args, kwargs, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        clock.require_agreement()
         market = getattr(self.request, "private_market", None)
         if not market or market == _here.get():
             return super().__call__(*args, **kwargs)

@@ -23,7 +23,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """`{"database": true, "migrations": true, "broker": true, "files": true}` with 200, or 503 when one is false."""
+    """`{"database": true, "migrations": true, "clock": true, "broker": true, "files": true}`, 503 when one is false."""
     return _answer(health.parts())
 
 

@@ -13,7 +13,10 @@ import time_machine
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
 
+from portal import clock
 from portal.models import Delivery
 from portal.workdays import JST
 from switching.models import Application, Relay
@@ -45,6 +48,7 @@ BY_CHANCE = (  # into how many seals the ledger falls; what the slower of two pu
     "portal_unsealedentry",
     "portal_ledgerentry",
     "LedgerEntry unpublished files removed",
+    "portal_eventstatement",  # made by a clock that ran ahead: what ClocksApart is for
 )
 
 
@@ -130,3 +134,19 @@ def test_however_often_and_in_whatever_order_the_work_is_done_the_books_are_the_
     found, others = played(way, tmp_path / "again")
     assert books.difference(expected, found) == {}
     assert others == letters, "no mail is missing and none goes out twice"
+
+
+def test_a_worker_whose_clock_is_wrong_does_nothing(settings):
+    settings.CLOCKS_APART_AT_MOST = timedelta(minutes=5)
+    lay()
+    before = books.facts()
+    for wrong in (JUMP, -JUMP):
+        with time_machine.travel(timezone.now() + wrong, tick=True):
+            for name in tasks():
+                with pytest.raises(clock.ClocksApart):
+                    current_app.tasks[name]()
+            answer = Client().get("/readyz")
+            assert answer.status_code == 503 and not answer.json()["clock"]
+    assert books.facts() == before
+    current_app.tasks["portal.tasks.seal_ledger"]()
+    assert books.facts() != before, "with the right one it works"

@@ -12,7 +12,7 @@ from portal import gates, health
 from portal.gates import Function
 from tests.cast import NOW
 
-READY = {"database": True, "migrations": True, "broker": True, "files": True}
+READY = {"database": True, "migrations": True, "clock": True, "broker": True, "files": True}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_without_a_database_the_hub_is_alive_and_not_ready(without_database, cap
     assert Client().get("/livez").status_code == 200
     answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {**READY, "database": False, "migrations": False}
+    assert answer.json() == {**READY, "database": False, "migrations": False, "clock": False}
     told = answer.content.decode() + caplog.text
     assert "not ready: database" in caplog.text
     assert "nonexistent" not in told and "hidden-word" not in told
