@@ -105,7 +105,7 @@ class Outgoing:
                 for file in sorted(self.files, key=lambda file: (file.format, file.name))
             ],
         }
-        text = json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
+        text = json.dumps(content, ensure_ascii=False).encode() + b"\n"
         self.add_bytes(PublishedFile.Format.MANIFEST, name, text, rows=rows, readings=readings)
 
 

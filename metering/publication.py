@@ -273,6 +273,7 @@ def _announce(files: list[PublishedFile], publication: Publication, *, now: date
     for file in files:
         of_recipient.setdefault(file.recipient_id, []).append(file)
     day = publication.day.isoformat()
+    link = f"{reverse('metering:published-files')}?day={day}"
     posts = []
     for recipient_id, theirs in of_recipient.items():
         told = {"day": day, "revision": publication.revision, "files": len(theirs)}
@@ -285,7 +286,7 @@ def _announce(files: list[PublishedFile], publication: Publication, *, now: date
                         recipient_id=recipient_id,
                         kind=kind,
                         subject=day,
-                        link=f"{reverse('metering:published-files')}?day={day}",
+                        link=link,
                         ability=Ability.COLLECT_USAGE,
                         context={**told, **context},
                     )
