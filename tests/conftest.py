@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import translation
@@ -31,6 +32,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def now() -> datetime:
     """Wednesday 2026-04-01, 10:00 in Japan."""
     return the_cast.NOW
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """The clock stands at the cast's hour until the test moves it."""
+    with time_machine.travel(the_cast.NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def own_folder(settings: Any, tmp_path: Path) -> None:
+    """Stored files go into a folder of the test's own."""
+    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
-import time_machine
 from django.test import Client
 from django.urls import reverse
 
@@ -17,7 +16,7 @@ from portal.api.endpoint import ANYBODY
 from portal.middleware import is_endpoint
 from tests import calling
 from tests.api_rows import ApiRow
-from tests.cast import NOW, ROLES
+from tests.cast import ROLES
 from tests.test_access import ALL
 
 ROOMS = ("portal", "metering", "switching", "linkage")
@@ -34,10 +33,7 @@ CASES = [call for call in CLOSED if ROWS[call[0]].kwargs]
 ALL_ROLES = [role for role in ROLES["sora"] if role != "administrator"]
 
 
-@pytest.fixture(autouse=True)
-def _at_the_hour_of_the_cast():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def address(name, cast):

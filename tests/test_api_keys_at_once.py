@@ -5,24 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 
 from metering import inquiries
 from metering.models import Consent
 from portal.models import ApiWrite
 from tests import calling
-from tests.cast import NOW
 from tests.switching.test_races import together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clock")]
 CONSENT = {"reference": "R-1", "channel": "web", "purpose": "switch", "obtained_on": "2026-04-01"}
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

@@ -14,10 +14,7 @@ from tests.metering.delivering import counts, deliver, reasons, receive
 from tests.metering.test_fixed_usage import month_of, send
 from tests.metering.test_half_hours import half_hour
 
-
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -17,10 +17,7 @@ from tests.metering.delivering import DAY, block_of, csv_of, deliver, figures
 ONE_DAY = timedelta(days=1)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path, time_machine):
-    settings.MEDIA_ROOT = tmp_path / "files"
-    time_machine.move_to(NOW, tick=False)
+pytestmark = pytest.mark.usefixtures("own_folder", "clock")
 
 
 @pytest.fixture

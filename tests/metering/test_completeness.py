@@ -23,9 +23,7 @@ BEFORE = NOW - 60 * ONE_DAY
 BOARD, GAPS = "/usage-completeness/", "/usage-gaps/"
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture
@@ -310,11 +308,8 @@ class TestHeldDays:
             HeldDay.objects.create(day=DAY, since=NOW, last_tried_at=NOW)
 
 
+@pytest.mark.usefixtures("clock")
 class TestPages:
-    @pytest.fixture(autouse=True)
-    def clock(self, time_machine):
-        time_machine.move_to(NOW, tick=False)
-
     @pytest.fixture
     def played(self, cast, houses):
         hand_over(houses[4:], cast.sora, DAY - 5 * ONE_DAY)

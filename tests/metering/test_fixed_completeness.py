@@ -18,9 +18,7 @@ OVER = at(date(2026, 3, 24), 0)
 BOARD = "/usage-completeness/"
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -21,9 +21,7 @@ from tests.metering.test_publication import bytes_of, hand_over
 LATER = NOW + timedelta(hours=1)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

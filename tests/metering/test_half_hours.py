@@ -23,9 +23,7 @@ TODAY = date(2026, 4, 1)
 State = UsageFile.State
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

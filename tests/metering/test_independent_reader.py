@@ -22,9 +22,7 @@ ONE_DAY = timedelta(days=1)
 Held = dict[tuple[str, str, date], list[int | None]]
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def read_back() -> dict[int, Collected]:

@@ -24,11 +24,7 @@ from tests.cast import make_points
 from tests.metering.delivering import block_of, csv_of, deliver, figures
 
 CONSENT = {"purpose": "switch", "channel": "telephone", "obtained_on": "2026-04-01", "reference": "REC-7"}
-
-
-@pytest.fixture(autouse=True)
-def at_the_time(time_machine: Any, now: Any) -> None:
-    time_machine.move_to(now, tick=False)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ ONE_DAY = timedelta(days=1)
 CSV, ZIP, MANIFEST = PublishedFile.Format.WIDE_CSV, PublishedFile.Format.BP_ZIP, PublishedFile.Format.MANIFEST
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -16,10 +16,7 @@ from tests.metering.test_fixed_usage import month_of, send
 LATER = datetime(2027, 8, 2, 3, 30, tzinfo=JST)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path, time_machine):
-    settings.MEDIA_ROOT = tmp_path / "files"
-    time_machine.move_to(NOW, tick=False)
+pytestmark = pytest.mark.usefixtures("own_folder", "clock")
 
 
 @pytest.fixture

@@ -38,9 +38,7 @@ LATER = NOW + timedelta(hours=1)
 WITHDRAWAL = PublishedFile.Format.WITHDRAWAL
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -12,11 +12,7 @@ from tests import calling
 from tests.cast import NOW, make_points, person
 from tests.metering.delivering import block_of, csv_of, stored, zip_of
 
-
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path, time_machine):
-    settings.MEDIA_ROOT = tmp_path / "files"
-    time_machine.move_to(NOW, tick=False)
+pytestmark = pytest.mark.usefixtures("own_folder", "clock")
 
 
 @pytest.fixture

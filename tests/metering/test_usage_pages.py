@@ -25,10 +25,7 @@ ONE_DAY = timedelta(days=1)
 FILES, PUBLISHED = "/usage-files/", "/published-files/"
 
 
-@pytest.fixture(autouse=True)
-def own_folder(settings, tmp_path, time_machine):
-    settings.MEDIA_ROOT = tmp_path / "files"
-    time_machine.move_to(NOW, tick=False)
+pytestmark = pytest.mark.usefixtures("own_folder", "clock")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
@@ -24,10 +23,7 @@ INVITE, LOAD = reverse("portal:invitation-new"), "/workbench/portal/user/load/"
 NEW = {"username": "sora.haru", "name": "春野 春子", "email": "haru@sora.example"}
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

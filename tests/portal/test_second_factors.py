@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticToken
 
@@ -15,10 +14,7 @@ from tests.portal.test_sign_in import CODE
 PAGE = reverse("portal:recovery-codes")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def test_ten_codes_are_shown_once_and_kept_as_hashes(sora_relay):

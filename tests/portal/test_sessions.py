@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -18,10 +17,7 @@ from tests.portal.test_sign_in import CODE, SIGN_IN, code_now, give_password
 SIGN_INS, PROOF = reverse("portal:sign-ins"), reverse("portal:proof")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def signed_in(user, browser="Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"):

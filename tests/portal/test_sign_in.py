@@ -4,7 +4,6 @@ import time
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.test import Client, override_settings
 from django.urls import reverse
 from django_otp.oath import totp
@@ -17,10 +16,7 @@ from tests.cast import NOW, PASSWORD, client_of
 SIGN_IN, CODE = reverse("portal:sign-in"), reverse("portal:code")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def code_now(user, ahead=0):

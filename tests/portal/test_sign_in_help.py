@@ -5,7 +5,6 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
-import time_machine
 from django.contrib.auth import hashers
 from django.test import Client
 from django.urls import reverse
@@ -21,10 +20,7 @@ from tests.portal.test_sign_in import SIGN_IN, give_password
 HELP = reverse("portal:sign-in-help")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def told(username: str, password: str = PASSWORD) -> str:

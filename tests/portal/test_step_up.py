@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from lxml import html
 
 from portal.middleware import is_workbench
-from tests.cast import NOW, client_of
+from tests.cast import client_of
 from tests.portal.authenticator import HOST, Authenticator, enrolled, shown
 from tests.portal.dangerous_acts import PAGES, WITH_A_FILE, WORKBENCH
 from tests.portal.test_sign_in import code_now
@@ -19,10 +18,7 @@ from tests.test_access import ALL, workbench_addresses
 PROOF = reverse("portal:proof")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travel:
-        yield travel
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def acts(cast, name):

@@ -18,15 +18,9 @@ from tests.switching.cases import DESIRED
 from tests.switching.paging import said
 from tests.switching.test_relay_pages import english
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 THURSDAY_END = datetime(2026, 4, 2, 23, 59, tzinfo=JST)
 PLAIN = Workdays()
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 def submitted(play, now=NOW, **more):

@@ -4,7 +4,6 @@ import hashlib
 from datetime import datetime
 
 import pytest
-import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.models import LedgerEntry
@@ -14,14 +13,8 @@ from tests import calling
 from tests.cast import NOW
 from tests.switching.cases import Play
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 PDF = b"%PDF-1.7 consent"
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as travelling:
-        yield travelling
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-import time_machine
 
 from portal.models import Event, LedgerEntry
 from portal.people import Hold
@@ -15,14 +14,8 @@ from tests.cast import NOW
 from tests.switching.bulk import sending
 from tests.switching.cases import Play
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 DAY = "2026-04-20"
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

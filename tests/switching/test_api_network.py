@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-import time_machine
 
 from metering import supply
 from metering.models import Meter, SupplyPeriod
@@ -18,13 +17,7 @@ from tests.switching.cases import DESIRED, Play
 from tests.switching.test_matching import at
 from tests.switching.undoings import Undo
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -145,7 +138,7 @@ def test_the_work_list_costs_the_same_however_long(play, kaze, count, django_ass
 
 
 # --- Work at meters -------------------------------------------------------------------------------------------------
-def test_work_for_an_application_is_planned_planned_anew_and_reported(cast, play, kaze, umi, _hour):
+def test_work_for_an_application_is_planned_planned_anew_and_reported(cast, play, kaze, umi, clock):
     change = play.taken_up(play.file("ampere_change", play.point()))
     address = f"/applications/{change.number}/meter-works"
     answer = kaze.post(address, {"kind": "ampere", "planned_on": "2026-04-15"})
@@ -154,7 +147,7 @@ def test_work_for_an_application_is_planned_planned_anew_and_reported(cast, play
     second = good(kaze.post(address, {"kind": "ampere", "planned_on": "2026-04-14"}), 201)
     states = {row["id"]: row["state"] for row in good(kaze.get("/meter-works"))["items"]}
     assert states == {first["id"]: "called_off", second["id"]: "planned"}
-    _hour.move_to(at(date(2026, 4, 14), 15))
+    clock.move_to(at(date(2026, 4, 14), 15))
     [row] = good(kaze.get("/network-work"))["items"]
     assert (row["duty"], row["meter_work"]) == ("report", second["id"])
     done = good(kaze.post(f"/meter-works/{second['id']}/report", {"done_on": "2026-04-14"}))
@@ -235,10 +228,10 @@ def test_work_no_application_asks_for_is_called_off_other_work_is_not(play, kaze
 
 # --- The actual day -------------------------------------------------------------------------------------------------
 @pytest.fixture
-def started(play, _hour):
+def started(play, clock):
     """A start of sora whose point changed hands on DESIRED; a week later."""
     relay = Undo(play).switched()
-    _hour.move_to(at(DESIRED + timedelta(days=7), 9))
+    clock.move_to(at(DESIRED + timedelta(days=7), 9))
     return relay.applications.get(kind="switch_start")
 
 
@@ -327,7 +320,7 @@ def test_what_cannot_be_stopped(cast, play, umi):
     assert not Cancellation.objects.exists()
 
 
-def test_what_an_undoing_filed_is_stopped_there_alone(cast, play, umi, started, _hour):
+def test_what_an_undoing_filed_is_stopped_there_alone(cast, play, umi, started, clock):
     undo = Undo(play)
     later = at(DESIRED + timedelta(days=7), 9)
     case = undo.cool_off(started.relay, now=later)

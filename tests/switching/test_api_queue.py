@@ -1,7 +1,6 @@
 """The queue over the quota through the API: a 202 leads to an entry with its place; taken out, and by nobody else."""
 
 import pytest
-import time_machine
 
 from portal import quotas
 from portal.models import LedgerEntry, Over, Registration
@@ -13,13 +12,7 @@ from tests.cast import NOW
 from tests.switching.bulk import sending
 from tests.switching.cases import HOLDER, Play
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture

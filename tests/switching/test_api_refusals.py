@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-import time_machine
 
 from metering import inquiries
 from portal.models import Over
@@ -17,13 +16,7 @@ from tests.switching.cases import ITEMS, Play
 from tests.switching.test_api_story import explained, relay_of, start_of
 from tests.switching.test_registration_queue import quota
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture

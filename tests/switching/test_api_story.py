@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-import time_machine
 
 from portal.models import LedgerEntry
 from switching import disclosures, matching
@@ -13,13 +12,7 @@ from tests.calling import good, refused
 from tests.cast import NOW, lay_calendar, make_points
 from tests.switching.cases import ITEMS, Play
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _hour():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture

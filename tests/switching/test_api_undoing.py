@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-import time_machine
 
 from portal.models import LedgerEntry
 from portal.people import Hold
@@ -15,13 +14,7 @@ from tests.cast import NOW
 from tests.switching.cases import Play
 from tests.switching.undoings import AFTER, SWITCH_DAY, Undo, supplier
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def hour():
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture
@@ -93,9 +86,9 @@ def test_before_the_match_all_end_together_and_the_network_operator_hears_nothin
     refused(kaze.get(f"/undoing/{number}"), 404, "api.not_found")
 
 
-def test_after_the_switch_day_both_applications_stand_in_the_case(undo, sora, umi, hour):
+def test_after_the_switch_day_both_applications_stand_in_the_case(undo, sora, umi, clock):
     relay = undo.switched()
-    hour.move_to(AFTER)
+    clock.move_to(AFTER)
     number = opened(at_relay(sora, relay, "cooling-off", {"declared_on": "2026-04-20", "papers_on": "2026-04-18"}))
     case = good(umi.get(f"/undoing/{number}"))
     assert {row["kind"] for row in case["applications"]} == {"termination", "reconnection"}
@@ -134,10 +127,10 @@ def test_the_side_that_asked_withdraws_while_nobody_has_answered(undo, sora, umi
 
 # --- Reversal -------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def relay(undo, hour):
+def relay(undo, clock):
     """A switch carried out five days ago."""
     found = undo.switched()
-    hour.move_to(AFTER)
+    clock.move_to(AFTER)
     return found
 
 
@@ -163,12 +156,12 @@ def test_a_refused_reversal_goes_before_the_hub_operator_once(sora, umi, relay):
     refused(umi.post(f"/undoing/{number}/appeal", {"text": "録音があります"}), 409, "undoing.already_moved")
 
 
-def test_what_was_not_switched_and_what_was_long_ago_is_not_reversed(undo, sora, umi, relay, hour):
+def test_what_was_not_switched_and_what_was_long_ago_is_not_reversed(undo, sora, umi, relay, clock):
     reason = {"reason": "hub_fault"}
     waiting = undo.play.accepted(undo.play.point())
     refused(at_relay(umi, waiting, "reversal", reason), 409, "reversals.not_reversible")
     refused(at_relay(umi, relay, "reversal", {"reason": "too_dear"}), 422, "api.entries_wrong")
-    hour.move_to(AFTER + timedelta(days=100))
+    clock.move_to(AFTER + timedelta(days=100))
     refused(at_relay(sora, relay, "reversal", reason), 409, "reversals.too_late")
 
 
@@ -203,10 +196,10 @@ def test_a_denial_is_answered_with_evidence_whose_place_the_other_side_does_not_
 
 # --- A point about to go dark ---------------------------------------------------------------------------------------
 @pytest.fixture
-def dark(undo, hour):
+def dark(undo, clock):
     found = undo.play.accepted(undo.play.point())
     matching.close_unmatched(now=AFTER)
-    hour.move_to(AFTER)
+    clock.move_to(AFTER)
     return found.undo_cases.get().number
 
 

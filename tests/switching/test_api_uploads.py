@@ -19,13 +19,7 @@ from tests.calling import good, refused
 from tests.switching.bulk.sending import csv_of, ready, relay_row
 from tests.switching.cases import ADDRESS, HOLDER
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _files_and_clock(settings, tmp_path, time_machine, now):
-    settings.MEDIA_ROOT = tmp_path
-    time_machine.move_to(now, tick=False)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folder", "clock")]
 
 
 @pytest.fixture

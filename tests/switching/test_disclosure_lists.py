@@ -13,16 +13,10 @@ from tests.switching.cases import ITEMS
 from tests.switching.paging import inquire, said
 from tests.switching.test_relay_pages import english
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 TODAY = NOW.date()
 OWN = [("charge", "海の解約金", "Umi's charge"), ("bundle", "セット割の終了", "The bundle ends")]
 WRITTEN = "charge | 海の解約金 | Umi's charge\nbundle | セット割の終了 | The bundle ends"
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

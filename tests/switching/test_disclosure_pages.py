@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-import time_machine
 
 from switching import disclosures
 from switching.models import Disclosure, DisclosureVersion
@@ -12,11 +11,7 @@ from tests.switching.cases import ITEMS
 from tests.switching.paging import inquire, said
 from tests.switching.test_relay_pages import english
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

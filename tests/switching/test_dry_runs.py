@@ -31,10 +31,7 @@ START = {
 FINE, WRONG = "It can be filed", "It cannot be filed"
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def everything() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-import time_machine
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
@@ -16,15 +15,9 @@ from tests.cast import NOW, client_of
 from tests.switching.paging import said
 from tests.switching.test_relay_pages import english
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt consent"
 M4A = b"\x00\x00\x00\x20ftypM4A consent"
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

@@ -29,10 +29,7 @@ FORMS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def way_to(kind: str, supply_class: str, number: str) -> str:

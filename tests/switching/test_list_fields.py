@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 
 from metering import supply
 from switching import matching, relays
@@ -16,10 +15,7 @@ from tests.switching.paging import inquire, said
 MARKS = {"LV": "class-mark-lv", "HV": "class-mark-hv", "FIT": "class-mark-fit"}
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def csv_of(client, way):

@@ -23,10 +23,7 @@ from tests.switching.test_relay_pages import english
 WORK = "/network-work/"
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-import time_machine
 
 from portal.models import LedgerEntry
 from switching import policies
 from switching.models import RetailerPolicy
-from tests.cast import NOW, client_of
+from tests.cast import client_of
 from tests.switching.paging import said
 
 WAY = "/relay-rules/"
@@ -21,10 +20,7 @@ RULES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

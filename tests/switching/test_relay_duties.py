@@ -18,14 +18,8 @@ from tests.cast import NOW, client_of
 from tests.switching.cases import DESIRED
 from tests.switching.paging import said
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 THURSDAY_FIVE = datetime(2026, 4, 2, 17, tzinfo=JST)
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 def judge(cast, relay, verdict=Verdict.ACCEPT, now=NOW, **more):

@@ -20,10 +20,7 @@ from tests.switching.paging import entries, inquire, said
 RAW_NUMBER = re.compile(r"U-0{7}\d")
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

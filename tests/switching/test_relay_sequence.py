@@ -11,12 +11,7 @@ from switching.sentences import sentence
 from tests.switching.bulk.sending import csv_of, ready, relay_row, rules, send
 from tests.switching.cases import DESIRED
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _files(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folder")]
 
 
 @pytest.mark.parametrize("day", [DESIRED - timedelta(days=3), DESIRED, DESIRED + timedelta(days=3)])

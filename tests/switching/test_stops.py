@@ -1,7 +1,6 @@
 """A frozen application is stopped on request: asked by its retailer, decided by the network operator, once."""
 
 import pytest
-import time_machine
 from django.db import IntegrityError, transaction
 
 from metering import supply
@@ -15,13 +14,7 @@ from tests.switching.paging import said
 from tests.switching.test_matching import at
 from tests.switching.test_relay_pages import english
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture

@@ -17,13 +17,7 @@ from tests.calling import good, refused
 from tests.cast import NOW, client_of
 from tests.switching.paging import said
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture

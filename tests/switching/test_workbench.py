@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 
 from metering import supply
 from portal import inbox
@@ -19,10 +18,7 @@ WORKBENCH = "/workbench/switching"
 AFTER = NOW + timedelta(days=14)
 
 
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
