@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import BinaryIO
 from xml.sax.saxutils import escape
 
@@ -104,6 +104,16 @@ def _encoding(name: str) -> str:
     if wanted not in known:
         raise Unreadable("encoding_unknown", encoding=shown(name))
     return known[wanted]
+
+
+def day(text: str) -> date | None:
+    """The day YYYYMMDD; None for anything else."""
+    if not re.fullmatch(r"\d{8}", text, re.ASCII):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
 
 
 def moment(text: str) -> datetime | None:

@@ -18,6 +18,7 @@ from lxml import etree
 
 from metering.formats import bp, csv, names
 from metering.formats.blocks import SlotBlock, join
+from metering.formats.bp import arrays
 from metering.formats.errors import Unreadable
 from metering.halfhours import JST, NULL, plain_quality
 from tests.metering.formats import rows
@@ -137,8 +138,8 @@ def test_the_array_reader_and_the_parser_read_the_same(block):
 
 def test_plain_files_never_need_the_slow_way(monkeypatch):
     scanned = []
-    scan = bp._scan
-    monkeypatch.setattr(bp, "_scan", lambda *args: scanned.append(scan(*args)) or scanned[-1])
+    scan = arrays.scan
+    monkeypatch.setattr(arrays, "scan", lambda *args: scanned.append(scan(*args)) or scanned[-1])
     data = xml_of(written(example(20_000))[0])
     pretty = data.replace(b"><JP", b">\n  <JP").replace(b"></JPMR", b">\r\n</JPMR")
     for text in (data, pretty):

@@ -13,7 +13,7 @@ from lxml import etree
 
 from metering.formats import fixed, names
 from metering.formats.errors import BadRow, Unreadable
-from metering.formats.fixed import MonthMessage, PointMonth
+from metering.formats.fixed import MonthMessage, PointMonth, reading
 from metering.halfhours import JST, NULL
 from tests.metering.formats import rows
 from tests.metering.formats.rows import POINT
@@ -131,7 +131,7 @@ def plain_months(count, days=30):
 
 def test_plain_files_never_need_the_slow_way(monkeypatch):
     asked = []
-    monkeypatch.setattr(fixed._Target, "_slots", lambda *args: asked.append(args))
+    monkeypatch.setattr(reading._Target, "_slots", lambda *args: asked.append(args))
     points = list(plain_months(60))
     found = list(fixed.read_zip(written(points)[0]).items)
     assert not asked
