@@ -39,12 +39,17 @@ STATE = {
 }
 
 
+def noun_of(refusal: type[Exception]) -> str:
+    """The module of the refusal's noun, or its package, which keeps its refusals apart."""
+    return refusal.__module__.removesuffix(".refusals").rpartition(".")[2]
+
+
 # What only people are told, on pages of the hub operator and of administrators.
 PAGES_ALONE: frozenset[type[Exception]] = frozenset(
     {
         *(disclosures.DraftGone, disclosures.ListBackdated, disclosures.ListEmpty, disclosures.NotYourList),
         registration_queue.PersonGone,
-        *(refusal for refusal in SENTENCES if refusal.__module__.rpartition(".")[2] in NOUNS_OF_PAGES),
+        *(refusal for refusal in SENTENCES if noun_of(refusal) in NOUNS_OF_PAGES),
         # What stands above the refusals of a noun and is never raised itself.
         *(refusal for refusal in SENTENCES if refusal.__name__ == "NotPossible" and refusal not in RAISED_ITSELF),
     }
@@ -119,7 +124,7 @@ MORE: dict[type[Exception], Callable[[Any], dict[str, Any]]] = {
 problems.register(
     *(
         Kind(
-            problems.code_for(refusal.__module__.rpartition(".")[2], refusal),
+            problems.code_for(noun_of(refusal), refusal),
             _status(refusal),
             words,
             (refusal,),

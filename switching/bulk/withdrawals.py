@@ -36,7 +36,7 @@ class Withdrawals(FileKind):
     key_column = "relay"
 
     def look_up(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:
-        own = relays.Relay.objects.visible_to(by).filter(gaining_retailer=by.company)
+        own = Relay.objects.visible_to(by).filter(gaining_retailer=by.company)
         find_relays(rows, set(own.filter(number__in=clean_numbers(rows)).values_list("number", "pk")))
 
     def read_ahead(self, rows: Sequence[Row], *, by: User, now: datetime) -> None:

@@ -48,7 +48,7 @@ from switching.forms import RejectForm, RelayForm, hidden, hint
 from switching.models import Application, Disclosure, QueuedRegistration, Relay
 from switching.reasons import Reason
 from switching.sentences import field_of, sentence
-from switching.states import RelayMove, RelayState
+from switching.states import OPEN_RELAYS, RelayMove, RelayState
 from switching.views import inquiries, moves, queue, timeline, turns, undo_links
 
 VERDICT_TONES = {
@@ -422,7 +422,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     except (relays.NotPossible, applications.NotPossible, registration_queue.NotPossible) as refusal:
         checked = tell(refusal) if only_check else None
         form.add_error(field_of(refusal, form), sentence(refusal))
-        own = Relay.objects.visible_to(user).filter(point=inquiry.point, state__in=relays.OPEN_RELAYS).first()
+        own = Relay.objects.visible_to(user).filter(point=inquiry.point, state__in=OPEN_RELAYS).first()
         busy = own if isinstance(refusal, relays.PointBusy | applications.PointBusy) else None
         return _entries(request, form, inquiry, disclosure, today, status=422, busy=busy, checked=checked)
     if only_check:
