@@ -31,7 +31,7 @@ from switching import (
     undoing,
 )
 from switching.kinds import FIELDS
-from switching.models import DisclosureItem
+from switching.models import Application, DisclosureItem
 
 Refusal = (
     relays.NotPossible
@@ -70,7 +70,7 @@ def _most(refusal: Any) -> dict[str, str]:
 def _against(refusal: Any) -> dict[str, str]:
     return {
         "number": refusal.other.number,
-        "kind": str(applications.Kind(refusal.other.kind).label),
+        "kind": str(Application.Kind(refusal.other.kind).label),
         "day": jst(refusal.other.day),
         "order": str(refusal.order.label),
     }

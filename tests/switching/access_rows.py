@@ -70,7 +70,7 @@ def in_effect(cast: Cast) -> dict[str, Any]:
     found = play.start(point, relay=accepted)
     matching.match_waiting(now=NOW)
     matching.hand_over_due(now=NOW + (DESIRED - date(2026, 4, 1)) + timedelta(hours=1))
-    assert applications.Application.objects.get(pk=found.pk).state == "in_effect"
+    assert Application.objects.get(pk=found.pk).state == "in_effect"
     return {"number": found.number}
 
 

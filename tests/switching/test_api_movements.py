@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
+from metering.models import SupplyPoint
 from portal.models import Event, LedgerEntry
 from portal.people import Hold
-from switching import applications, movements
+from switching import movements
 from switching.models import Movement
 from tests import calling
 from tests.calling import good, refused
@@ -139,7 +140,7 @@ def test_what_stands_already_what_is_ours_and_what_is_gone(cast, play, sora):
     refused(sora.post("/movements", plan(own)), 409, "movements.already_ours")
     vacant = known(play, play.vacant())
     refused(sora.post("/movements", plan(vacant)), 409, "movements.nobody_supplies")
-    vacant.contract_state = applications.ContractState.REMOVED
+    vacant.contract_state = SupplyPoint.ContractState.REMOVED
     vacant.save()
     refused(sora.post("/movements", plan(vacant, kind="reconnection")), 409, "movements.point_removed")
 

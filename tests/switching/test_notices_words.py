@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from metering.models import SupplyPoint
 from portal import outbox
 from portal.models import Notice
 from switching import (
@@ -175,7 +176,7 @@ def an_example(kind: type[Exception]) -> Exception:
         applications.DateNotPossible: (date(2026, 4, 6), date(2026, 9, 28)),
         applications.BackDated: (date(2026, 4, 1), date(2026, 9, 28)),
         applications.NotOffered: ("ampere_change", "HV"),
-        applications.StateDoesNotFit: (applications.ContractState.REMOVED,),
+        applications.StateDoesNotFit: (SupplyPoint.ContractState.REMOVED,),
         applications.OutOfOwnSequence: (
             Movement("termination", date(2026, 4, 15), False, "A0000000019"),
             Order.BEFORE,

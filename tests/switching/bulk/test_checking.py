@@ -10,11 +10,11 @@ from django.utils import translation
 
 from portal import ahead, quotas
 from portal.models import LedgerEntry, Notice, Registration
-from switching import applications, disclosures, relays
+from switching import disclosures, relays
 from switching.bulk import checking, uploads
 from switching.bulk.kinds import KINDS
 from switching.bulk.rows import Row, clean
-from switching.models import Disclosure, Relay, Step, UploadRow
+from switching.models import Application, Disclosure, Relay, Step, UploadRow
 from tests.switching.bulk.sending import (
     RELAY_HEAD,
     csv_of,
@@ -356,7 +356,7 @@ def test_every_kind_of_application_has_its_file(play, cast, now):
         upload = send(content, csv_of([row, strange]), by=cast["sora.application"], now=now)
         assert states(upload) == ["good", "wrong"], (content, rules(upload))
         assert rules(upload)[1] == ["not_ours"]
-    assert not applications.Application.objects.exists()
+    assert not Application.objects.exists()
 
 
 def test_explanations_rest_on_the_list_of_the_present_retailer_and_menu_named(play, cast, sora_relay, now):
