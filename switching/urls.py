@@ -14,6 +14,7 @@ from switching.views import (
     evidence,
     filings,
     identity,
+    judgements,
     kinds,
     market_exits,
     meter_works,
@@ -21,6 +22,8 @@ from switching.views import (
     network_work,
     policies,
     queue,
+    relay_lists,
+    relay_new,
     relays,
     rule_tables,
     statistics,
@@ -32,10 +35,10 @@ from switching.views import (
 
 app_name = "switching"
 urlpatterns = [
-    path("relays/", relays.listing, name="relays"),
-    path("relays/new/", relays.new, name="relay-new"),
+    path("relays/", relay_lists.listing, name="relays"),
+    path("relays/new/", relay_new.new, name="relay-new"),
     path("relays/<relay_number:number>/", relays.page, name="relay"),
-    path("relays/<relay_number:number>/judgement/", relays.judgement, name="judgement"),
+    path("relays/<relay_number:number>/judgement/", judgements.judgement, name="judgement"),
     path("relays/<relay_number:number>/withdrawal/", relays.withdrawal, name="withdrawal"),
     path("relays/<relay_number:number>/messages/", threads.page, name="relay-messages"),
     path("relays/<relay_number:number>/termination/", filings.page, name="filing"),

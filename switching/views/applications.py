@@ -52,7 +52,8 @@ from switching.states import (
 )
 from switching.views import inquiries, moves, queue, shown, timeline, turns
 from switching.views.kinds import may_correct
-from switching.views.relays import reading_dates, typed_number, way
+from switching.views.relay_new import reading_dates, way
+from switching.views.relay_words import typed_number
 
 
 class ApplicationFilter(django_filters.FilterSet):

@@ -24,7 +24,7 @@ from switching.forms import DisclosureForm
 from switching.models import Disclosure, DisclosureVersion
 from switching.sentences import field_of, item_sentence, sentence
 from switching.views import inquiries
-from switching.views.relays import way
+from switching.views.relay_new import way
 
 
 @needs(Ability.DISCLOSE)

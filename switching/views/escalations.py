@@ -22,7 +22,7 @@ from switching.forms import NoteForm
 from switching.models import Application, Escalation, Relay
 from switching.sentences import field_of, sentence
 from switching.views import turns
-from switching.views.relays import typed_number
+from switching.views.relay_words import typed_number
 
 
 def _state(one: Escalation) -> str:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from portal.access import Ability, needs
 from switching.identity import Rule, Verdict
-from switching.views.relays import VERDICT_TONES
+from switching.views.judgements import VERDICT_TONES
 
 
 @needs(Ability.ENTER)

@@ -28,7 +28,7 @@ from switching.models import Application, MeterWork
 from switching.sentences import sentence
 from switching.states import ApplicationState
 from switching.views import two_steps
-from switching.views.relays import typed_number
+from switching.views.relay_words import typed_number
 
 TONES = {Standing.PLANNED: "waiting", Standing.DONE: "done", Standing.CALLED_OFF: "stopped"}
 

@@ -24,7 +24,7 @@ from switching.network_work import Duty
 from switching.sentences import sentence
 from switching.states import ApplicationState
 from switching.views import shown, turns, two_steps
-from switching.views.relays import typed_number
+from switching.views.relay_words import typed_number
 
 
 class WorkFilter(django_filters.FilterSet):

@@ -40,7 +40,7 @@ from switching.sentences import field_of, sentence
 from switching.undo_reasons import REVERSAL_REFUSALS, STOP_REFUSALS
 from switching.undo_states import UndoKind, UndoState
 from switching.views import timeline, undo_turns
-from switching.views.relays import typed_number
+from switching.views.relay_words import typed_number
 from switching.views.turns import application_badge
 
 
