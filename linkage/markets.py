@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg import sql
 
@@ -23,18 +22,14 @@ from linkage.programs import Access, Belongings
 from portal import ledger, people, private_market
 from portal.access import Ability, Role
 from portal.models import Company, User
+from portal.refusals import Refusal
 from portal.workdays import jst_date
 
 BASE, TEMPLATE = "base", "template"  # two that nobody enters: the migrations alone, and all that is copied
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A market is not opened or reset; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

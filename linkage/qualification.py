@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 from django.utils import translation
-from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -21,19 +20,15 @@ from metering.models import FacilityInquiry, PublishedFile, UsageFile
 from portal import ledger, private_market, proofs
 from portal.access import Ability
 from portal.models import Company, LedgerEntry, User
+from portal.refusals import Refusal
 from portal.templatetags.words import jst
 from switching import traces
 from switching.models import Application, Disclosure, MeterWork, NetworkAnswer, Relay
 from switching.partners.behaviours import Partner
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Nothing is handed over; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

@@ -17,19 +17,15 @@ from metering.models import PublishedFile
 from metering.models.usage import PublishedFileQuerySet
 from portal import gates, ledger, stores
 from portal.models import Function, User
+from portal.refusals import Refusal
 from portal.workdays import JST
 
 MOST_IN_A_ZIP = 5000
 MOST_AGAIN = 10_000
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What was asked of the deliveries cannot be done; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class TooMany(Refused):

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
@@ -33,6 +32,7 @@ from metering.stored_days import Days
 from portal import ledger
 from portal.access import Ability, covers
 from portal.models import User
+from portal.refusals import Refusal
 from portal.workdays import Workdays, jst_date, of_area
 
 MOST_DAYS = 31
@@ -53,13 +53,8 @@ _PROFILE = """
 """
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What was asked cannot be estimated; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotYours(Refused):

@@ -22,6 +22,7 @@ from portal import gates, ledger
 from portal.access import Ability, covers, within
 from portal.market import MarketRole
 from portal.models import Function, User
+from portal.refusals import Refusal
 from portal.workdays import jst_date
 
 MOST_CANDIDATES = 20
@@ -36,13 +37,8 @@ pending_sources: list[PendingSource] = []
 pending_labels: dict[str, str | Promise] = {}
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """An inquiry that is not answered; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class Locked(Refused):

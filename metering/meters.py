@@ -12,18 +12,16 @@ from django.utils.translation import gettext_lazy as _
 
 from metering.models import Meter
 from portal import ahead
+from portal.refusals import Refusal
 
 NUMBER_LENGTH = 16
 
 
-class NotPossible(Exception):
+class NotPossible(Refusal):
     """The change at the meter cannot be so; `sentence` says why and what to do."""
 
     sentence: str | Promise = _("The change at the meter cannot be recorded so.")
     field = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NoSuchMeter(NotPossible):

@@ -5,21 +5,16 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger, outbox
 from portal.access import Ability
 from portal.models import Announcement, Company, Participation, User
+from portal.refusals import Refusal
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """An announcement that cannot be made or withdrawn; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

@@ -12,7 +12,6 @@ from django.core import signing
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger, outbox, people, private_market
@@ -20,6 +19,7 @@ from portal.access import HUB_ROLES, Ability, Role
 from portal.models import ApiClient, ApiWrite, Company, User
 from portal.outbox import Post
 from portal.people import Hold
+from portal.refusals import Refusal
 
 ROLES = tuple(role for role in Role if role not in HUB_ROLES and role != Role.ADMINISTRATOR)
 """What a program may do for a company: the work of clerks. Nobody's access hangs on a program."""
@@ -28,13 +28,8 @@ LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 OVERLAPS = {"0": timedelta(0), "1": timedelta(days=1), "7": timedelta(days=7)}
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What the rules do not allow; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

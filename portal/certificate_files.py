@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from portal.refusals import Refusal
 
 MOST_BYTES = 32_000
 SMALLEST_RSA = 2048
@@ -23,13 +24,8 @@ T = TypeVar("T")
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Something about a certificate that the rules do not allow; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class HasEnded(Refused):

@@ -9,25 +9,20 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger, outbox
 from portal.access import Role
 from portal.market import Area, MarketRole
 from portal.models import Company, Participation, User
+from portal.refusals import Refusal
 from portal.workdays import jst_date
 
 CHANGEABLE = frozenset({"name", "name_en", "registration_number", "corporate_number", "notice_address"})
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A change of the registry that the rules do not allow; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

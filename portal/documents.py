@@ -7,22 +7,17 @@ from datetime import date, datetime
 from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import attachments, ledger, outbox
 from portal.access import Ability
 from portal.models import Company, Document, DocumentRequest, DocumentVersion, User
+from portal.refusals import Refusal
 from portal.workdays import jst_date
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Something the library does not do; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

@@ -13,7 +13,6 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +20,7 @@ from portal import ledger
 from portal.access import Ability, covers
 from portal.copying import copy_rows
 from portal.models import Cause, Company, Event, FeedPosition, Topic, User
+from portal.refusals import Refusal
 
 AT_ONCE = 1000
 """Events on one page of the feed at most."""
@@ -42,13 +42,8 @@ TAKE = """
 """
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What is asked of the feed cannot be; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NoLongerKept(Refused):

@@ -11,15 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import ledger
 from portal.models import Proposal, User
+from portal.refusals import Refusal
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A proposal or answer the rules do not allow; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

@@ -13,11 +13,11 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Letter, User
 from portal.outbox import FIRST_RETRY, GIVE_UP_AFTER, LONGEST_RETRY
+from portal.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,8 @@ Maker = Callable[[Letter], dict[str, Any]]
 _makers: dict[str, Maker] = {}
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A letter that is not written; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class BadAddress(Refused):

@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +24,7 @@ from portal.market import Area, MarketRole, SupplyClass
 from portal.models import Company, Letter, Participation, Proposal, UseApplication, UsePerson, User, UseStep
 from portal.models.onboarding import UseKind, UseState
 from portal.people import USERNAME, Hold
+from portal.refusals import Refusal
 from portal.workdays import ONE_DAY, Workdays, jst_date
 
 SALT = "use application"
@@ -45,13 +45,8 @@ MOVES: dict[str, frozenset[str]] = {
 EDITABLE = frozenset({UseState.DRAFT, UseState.ASKED_BACK})
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What an application or its review may not do; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.helpers import WebAuthnHelper
@@ -17,18 +16,14 @@ from webauthn.helpers.structs import UserVerificationRequirement
 
 from portal import ledger
 from portal.models import User
+from portal.refusals import Refusal
 
 LONGEST_NAME = 40
 MOST = 10
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A passkey that is not taken in or away; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class TooMany(Refused):

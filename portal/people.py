@@ -19,7 +19,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
-from django.utils.functional import Promise
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -31,6 +30,7 @@ from portal.access import HUB_ROLES, Role
 from portal.market import Area, SupplyClass
 from portal.models import Company, Grant, Letter, User
 from portal.outbox import Post
+from portal.refusals import Refusal
 
 SECOND_FACTORS: tuple[Any, ...] = (TOTPDevice, StaticDevice, WebAuthnCredential)
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
@@ -44,13 +44,8 @@ RECOVERY_CODES, RECOVERY_LETTERS = 10, "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothi
 Deed = Callable[..., None]  # suspend, thaw, leave …: takes the person, `by` and `now`
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A change of an account that the rules do not allow; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

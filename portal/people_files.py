@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +17,7 @@ from portal.access import Role
 from portal.market import Area, SupplyClass
 from portal.models import Company, Participation, User
 from portal.people import Hold
+from portal.refusals import Refusal
 
 MOST_BYTES, MOST_LINES = 1_000_000, 1000
 COLUMNS = {
@@ -42,13 +42,8 @@ ROLE_WORDS = {
 }
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A file that is not read, or not loaded; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class TooLarge(Refused):

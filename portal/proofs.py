@@ -16,12 +16,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import hub_key, ledger, seals, verify_proof
 from portal.access import Ability
 from portal.models import Company, LedgerEntry, Notice, Seal, User
+from portal.refusals import Refusal
 
 FORMAT = "kirikae proof pack 1"
 NUMBER_LENGTH = 20
@@ -46,13 +46,8 @@ signature.txt             manifest.jsonへの署名(Ed25519) / the signature ove
 """
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """No pack can be made; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

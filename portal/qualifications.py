@@ -9,7 +9,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +17,7 @@ from portal.access import Role
 from portal.market import MarketRole
 from portal.models import UseApplication, UseQualification, User
 from portal.models.onboarding import UseKind
+from portal.refusals import Refusal
 
 ROLES_OF = {
     MarketRole.RETAILER: ("gaining", "losing"),
@@ -27,13 +27,8 @@ ALL_ROLES = frozenset(role for roles in ROLES_OF.values() for role in roles)
 MOST_BYTES = 20_000_000
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A qualification is not settled, or is missing; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotAllowed(Refused):

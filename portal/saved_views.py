@@ -5,25 +5,20 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import QueryDict
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import ledger
 from portal.access import Role
 from portal.models import FirstView, SavedView, User
+from portal.refusals import Refusal
 
 NOT_KEPT = frozenset({"page", "format", "view", "csrfmiddlewaretoken"})
 MOST = 50
 LONGEST_NAME, LONGEST_QUERY = 60, 1500
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A view that cannot be kept or changed; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NameMissing(Refused):

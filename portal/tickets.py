@@ -8,12 +8,12 @@ from enum import StrEnum
 from django.core.files import File
 from django.db import transaction
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import attachments, ledger, outbox
 from portal.access import Ability
 from portal.models import Company, Ticket, TicketFile, TicketMessage, User
+from portal.refusals import Refusal
 
 MOST_FILES = 5
 LONGEST_BODY = 5000
@@ -38,13 +38,8 @@ MOVES: dict[tuple[str, Move], str] = {
 }
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Something that cannot be done with a ticket; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotYours(Refused):

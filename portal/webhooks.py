@@ -19,13 +19,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal import events, ledger, outbox, outward, sealed_box, webhook_signatures
 from portal.access import Ability
 from portal.models import Company, Event, Topic, User, Webhook, WebhookAttempt
+from portal.refusals import Refusal
 
 log = logging.getLogger(__name__)
 State, Failure = Webhook.State, Webhook.Failure
@@ -37,13 +37,8 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(hours=1)
 TESTS_A_MINUTE = 5
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """What is asked of a webhook cannot be; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotYours(Refused):
