@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal import lists, passkeys, people, sessions
 from portal.access import Ability, needs, person
+from portal.filters import Days
 from portal.forms import PasswordForm
 from portal.lists import Column
 from portal.market import Area, MarketRole
@@ -79,10 +80,7 @@ def participants(request: HttpRequest) -> HttpResponseBase:
 
 class NoticeFilter(django_filters.FilterSet):
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
-    posted_at = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Posted from / until"),
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    posted_at = Days(gettext_lazy("Posted from / until"))
 
     class Meta:
         model = Notice

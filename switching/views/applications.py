@@ -12,7 +12,7 @@ from typing import Any
 
 import django_filters
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -23,8 +23,8 @@ from django.utils.translation import gettext_lazy
 from metering.models import SupplyPoint
 from portal import clock, ledger, lists, quotas, workdays
 from portal.access import Ability, covers, needs, person, within
+from portal.filters import Days
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
@@ -51,37 +51,23 @@ from switching.states import (
     ApplicationState,
 )
 from switching.views import inquiries, moves, queue, shown, timeline, turns
+from switching.views.filters import ByNumber, ClassOfSupply, InArea
 from switching.views.kinds import may_correct
 from switching.views.relay_new import reading_dates, way
-from switching.views.relay_words import typed_number
 
 
-class ApplicationFilter(django_filters.FilterSet):
+class ApplicationFilter(ByNumber):
     q = django_filters.CharFilter(label=gettext_lazy("Application or supply point number"), method="by_number")
     kind = django_filters.ChoiceFilter(label=gettext_lazy("Kind"), choices=Application.Kind.choices)
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=ApplicationState.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, field_name="point__area")
-    desired = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Desired date from / until"),
-        field_name="desired_date",
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
-    switch = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Switch date from / until"),
-        field_name="match__switch_date",
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    supply_class = ClassOfSupply()
+    area = InArea()
+    desired = Days(gettext_lazy("Desired date from / until"), "desired_date")
+    switch = Days(gettext_lazy("Switch date from / until"), "match__switch_date")
 
     class Meta:
         model = Application
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[Application], name: str, value: str) -> QuerySet[Application]:
-        number = typed_number(value)
-        return rows.filter(Q(number__startswith=number) | Q(point__number=number))
 
 
 def _is_own_leaving(application: Application, user: User) -> bool:

@@ -22,14 +22,16 @@ from switching.forms import NoteForm
 from switching.models import Application, Escalation, Relay
 from switching.sentences import field_of, sentence
 from switching.views import turns
-from switching.views.relay_words import typed_number
+from switching.views.filters import ByNumber
 
 
 def _state(one: Escalation) -> str:
     return _("in work") if one.is_open else _("closed")
 
 
-class EscalationFilter(django_filters.FilterSet):
+class EscalationFilter(ByNumber):
+    begins = "relay__number"
+    also = ("application__number__startswith",)
     q = django_filters.CharFilter(label=gettext_lazy("Relay or application"), method="by_number")
     duty = django_filters.ChoiceFilter(label=gettext_lazy("What was missed"), choices=Escalation.Duty.choices)
     open = django_filters.ChoiceFilter(
@@ -48,10 +50,6 @@ class EscalationFilter(django_filters.FilterSet):
     class Meta:
         model = Escalation
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[Escalation], name: str, value: str) -> QuerySet[Escalation]:
-        number = typed_number(value)
-        return rows.filter(Q(relay__number__startswith=number) | Q(application__number__startswith=number))
 
     def by_company(self, rows: QuerySet[Escalation], name: str, value: Company) -> QuerySet[Escalation]:
         return rows.filter(Q(relay__losing_retailer=value) | Q(application__point__network_operator=value))

@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,8 +16,8 @@ from metering.models import SupplyPoint
 from metering.points import WrongNumber, normalise_number
 from portal import clock, lists
 from portal.access import Ability, needs, person, within
+from portal.filters import Days
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.models import User
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
@@ -28,7 +28,7 @@ from switching.models import Application, MeterWork
 from switching.sentences import sentence
 from switching.states import ApplicationState
 from switching.views import two_steps
-from switching.views.relay_words import typed_number
+from switching.views.filters import ByNumber, ClassOfSupply, InArea
 
 TONES = {Standing.PLANNED: "waiting", Standing.DONE: "done", Standing.CALLED_OFF: "stopped"}
 
@@ -44,27 +44,18 @@ def _badge(work: Any) -> str:
     return badge(Standing(work.stands).label, TONES[Standing(work.stands)])
 
 
-class MeterWorkFilter(django_filters.FilterSet):
+class MeterWorkFilter(ByNumber):
+    begins = "application__number"
     q = django_filters.CharFilter(label=gettext_lazy("Application or supply point number"), method="by_number")
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=Standing.choices, field_name="stands")
     kind = django_filters.ChoiceFilter(label=gettext_lazy("Work"), choices=MeterWork.Kind.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, field_name="point__area")
-    planned = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Planned from / until"),
-        field_name="planned_on",
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    supply_class = ClassOfSupply()
+    area = InArea()
+    planned = Days(gettext_lazy("Planned from / until"), "planned_on")
 
     class Meta:
         model = MeterWork
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[MeterWork], name: str, value: str) -> QuerySet[MeterWork]:
-        number = typed_number(value)
-        return rows.filter(Q(application__number__startswith=number) | Q(point__number=number))
 
 
 def _application_number(work: MeterWork) -> str:

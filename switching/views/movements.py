@@ -11,12 +11,13 @@ from django.utils.translation import gettext_lazy
 
 from portal import clock, gates, lists
 from portal.access import Ability, needs, person
+from portal.filters import Days
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from switching import movements
 from switching.models import Movement
 from switching.sentences import sentence
+from switching.views.filters import ClassOfSupply, InArea
 
 
 class MovementFilter(django_filters.FilterSet):
@@ -24,15 +25,10 @@ class MovementFilter(django_filters.FilterSet):
     point = django_filters.CharFilter(
         label=gettext_lazy("Supply point"), field_name="point__number", lookup_expr="startswith"
     )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), field_name="point__area", choices=Area.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), field_name="point__supply_class", choices=SupplyClass.choices
-    )
+    area = InArea()
+    supply_class = ClassOfSupply()
     meter_work = django_filters.BooleanFilter(label=gettext_lazy("Meter work expected"))
-    wished_on = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Wished date from / until"),
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    wished_on = Days(gettext_lazy("Wished date from / until"))
     ended = django_filters.BooleanFilter(
         label=gettext_lazy("Also ended ones"), field_name="ended_at", method="with_ended"
     )

@@ -4,7 +4,6 @@ from typing import Any
 
 import django_filters
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
+from portal.filters import Days
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from switching import answers, applications, kinds, network_work, traces
 from switching.codes import AnswerCode
@@ -24,30 +23,20 @@ from switching.network_work import Duty
 from switching.sentences import sentence
 from switching.states import ApplicationState
 from switching.views import shown, turns, two_steps
-from switching.views.relay_words import typed_number
+from switching.views.filters import ByNumber, ClassOfSupply, InArea
 
 
-class WorkFilter(django_filters.FilterSet):
+class WorkFilter(ByNumber):
     q = django_filters.CharFilter(label=gettext_lazy("Application or supply point number"), method="by_number")
     duty = django_filters.ChoiceFilter(label=gettext_lazy("What to do"), choices=Duty.choices)
     kind = django_filters.ChoiceFilter(label=gettext_lazy("Kind"), choices=Application.Kind.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, field_name="point__area")
-    due = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Due from / until"),
-        field_name="duty_due",
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    supply_class = ClassOfSupply()
+    area = InArea()
+    due = Days(gettext_lazy("Due from / until"), "duty_due")
 
     class Meta:
         model = Application
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[Application], name: str, value: str) -> QuerySet[Application]:
-        number = typed_number(value)
-        return rows.filter(Q(number__startswith=number) | Q(point__number=number))
 
 
 def _address(row: Any) -> str:

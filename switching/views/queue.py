@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from portal import clock, ledger, lists
 from portal.access import Ability, covers, needs, person
 from portal.lists import Column
-from portal.market import SupplyClass
 from portal.models import Registration, User
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from switching import registration_queue
 from switching.models import QueuedRegistration
 from switching.sentences import sentence
+from switching.views.filters import ClassOfSupply
 
 State = QueuedRegistration.State
 TONES = {
@@ -63,9 +63,7 @@ def entered(request: HttpRequest, queued: QueuedRegistration, *, now: datetime) 
 class QueueFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=State.choices)
     registration = django_filters.ChoiceFilter(label=gettext_lazy("What is registered"), choices=Registration.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
+    supply_class = ClassOfSupply()
 
     class Meta:
         model = QueuedRegistration

@@ -7,7 +7,7 @@ a time; what the identity check needs, on the judgement page alone, where every 
 
 import django_filters
 from django import forms
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from portal import clock, ledger, lists
 from portal.access import Ability, needs
+from portal.filters import Days
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.models import User
 from portal.templatetags.words import class_mark, company_name, point_number
 from switching import (
@@ -26,7 +26,8 @@ from switching import (
 from switching.models import Application, Relay
 from switching.states import RelayMove, RelayState
 from switching.views import moves, turns
-from switching.views.relay_words import in_words, link, typed_number
+from switching.views.filters import ByNumber, ClassOfSupply, InArea
+from switching.views.relay_words import in_words, link
 
 TABS: dict[str, str | Promise] = {
     "judge": gettext_lazy("To judge"),
@@ -36,18 +37,12 @@ TABS: dict[str, str | Promise] = {
 }
 
 
-class RelayFilter(django_filters.FilterSet):
+class RelayFilter(ByNumber):
     q = django_filters.CharFilter(label=gettext_lazy("Relay or supply point number"), method="by_number")
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=RelayState.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, field_name="point__area")
-    desired = django_filters.DateFromToRangeFilter(
-        label=gettext_lazy("Desired date from / until"),
-        field_name="desired_date",
-        widget=django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"}),
-    )
+    supply_class = ClassOfSupply()
+    area = InArea()
+    desired = Days(gettext_lazy("Desired date from / until"), "desired_date")
     asked = django_filters.ChoiceFilter(
         label=gettext_lazy("Questions"),
         choices=[
@@ -61,10 +56,6 @@ class RelayFilter(django_filters.FilterSet):
     class Meta:
         model = Relay
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
-        number = typed_number(value)
-        return rows.filter(Q(number__startswith=number) | Q(point__number=number))
 
     def by_last_message(self, rows: QuerySet[Relay], name: str, value: str) -> QuerySet[Relay]:
         return threads.other_wrote_last(rows, self.request.user.company_id, wanted=value == "yes")

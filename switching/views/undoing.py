@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy
 from portal import clock, ledger, lists
 from portal.access import Ability, needs
 from portal.lists import Column
-from portal.market import Area, SupplyClass
 from portal.models import User
 from portal.templatetags.words import class_mark, company_name, jst, point_number
 from portal.workdays import jst_date
@@ -40,29 +39,24 @@ from switching.sentences import field_of, sentence
 from switching.undo_reasons import REVERSAL_REFUSALS, STOP_REFUSALS
 from switching.undo_states import UndoKind, UndoState
 from switching.views import timeline, undo_turns
-from switching.views.relay_words import typed_number
+from switching.views.filters import ByNumber, ClassOfSupply, InArea
 from switching.views.turns import application_badge
 
 
-class UndoFilter(django_filters.FilterSet):
+class UndoFilter(ByNumber):
+    also = ("relay__number", "point__number")
     q = django_filters.CharFilter(label=gettext_lazy("Case, relay or supply point number"), method="by_number")
     turn = django_filters.ChoiceFilter(
         label=gettext_lazy("Turn"), choices=[("mine", gettext_lazy("waits for my answer"))], method="by_turn"
     )
     kind = django_filters.ChoiceFilter(label=gettext_lazy("Kind"), choices=UndoKind.choices)
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), choices=UndoState.choices)
-    supply_class = django_filters.ChoiceFilter(
-        label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, field_name="point__supply_class"
-    )
-    area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, field_name="point__area")
+    supply_class = ClassOfSupply()
+    area = InArea()
 
     class Meta:
         model = UndoCase
         fields: list[str] = []
-
-    def by_number(self, rows: QuerySet[UndoCase], name: str, value: str) -> QuerySet[UndoCase]:
-        number = typed_number(value)
-        return rows.filter(Q(number__startswith=number) | Q(relay__number=number) | Q(point__number=number))
 
     def by_turn(self, rows: QuerySet[UndoCase], name: str, value: str) -> QuerySet[UndoCase]:
         return rows.filter(undoing.waiting_for(self.request.user))
