@@ -46,7 +46,7 @@ from tests.portal.certificate_tools import (
 )
 
 State = CertificateRequest.State
-TODAY = datetime(2026, 12, 1, 10, 0, tzinfo=JST)
+TODAY = datetime.now(JST) + timedelta(hours=1)  # openssl signs by the clock of the machine
 
 
 @pytest.fixture(autouse=True)
