@@ -17,6 +17,7 @@ from django.test import override_settings
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from metering import usage
+from metering.books import balance
 from metering.halfhours import NULL
 from metering.models import (
     CheckFinding,
@@ -36,7 +37,6 @@ from metering.models import (
     UsageDay,
     UsageFile,
 )
-from metering.publication import balance
 from portal import quotas
 from portal.access import Role
 from portal.demo import DEMO_PASSWORD
