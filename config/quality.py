@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import audit
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("config", "portal", "metering", "switching", "linkage")
 # Django picks these up by name: its error pages, and whatever replaces a template of an installed package.
@@ -58,6 +60,8 @@ def steps(scratch: Path) -> list[Step]:
         Step("lint (ruff check)", (python, "-m", "ruff", "check", ".")),
         Step("templates (djlint)", (python, "-m", "djlint", "templates", "--lint", "--quiet")),
         Step("every template is used and exists", problems=template_problems),
+        Step("dependencies are pinned, explained, used and licensed", problems=audit.dependency_problems),
+        Step("no secret stands in a tracked file", problems=audit.secret_problems),
         Step("migrations are complete", (*manage, "makemigrations", "--check", "--dry-run"), (*test, *quiet)),
         Step(
             "production settings (check --deploy)",

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, monitoring, navigation
+from portal import inbox, monitoring, navigation, recount
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -16,10 +16,12 @@ class MeteringConfig(AppConfig):
         from metering.event_kinds import KINDS
         from metering.figures import PROVIDERS as FIGURES
         from metering.inbox import PROVIDERS
+        from metering.recount import COUNTS
         from portal import event_kinds
 
         event_kinds.register(KINDS)
         monitoring.register(*FIGURES)
+        recount.register(*COUNTS)
         for provider in PROVIDERS:
             inbox.register(provider)
         navigation.register(

@@ -10,6 +10,7 @@ from django.utils import translation
 from metering import categories, checks, register_intake, resending
 from metering.formats.csv import COLUMNS
 from metering.models import RefusedRow, UsageFile
+from portal.lists import DANGEROUS_FIRST, defused
 
 
 def why(row: RefusedRow) -> str:
@@ -59,6 +60,29 @@ def _lines(file: UsageFile, language: str) -> Iterator[bytes]:
             reason = why(row)
         front = io.StringIO()
         csv.writer(front, lineterminator="").writerow([check_of(row), reason])
-        # The row is a line of CSV already. A text that a spreadsheet would run is made a plain text.
-        raw = "'" + row.raw if row.raw.startswith(("=", "+", "@", "\t")) else row.raw
-        yield f"{front.getvalue()},{raw}\n".encode()
+        # The row is a line of CSV already.
+        yield f"{front.getvalue()},{_defused(row.raw)}\n".encode()
+
+
+def _defused(raw: str) -> str:
+    """The line with each text in it that a spreadsheet would run made a plain text; numbers keep their sign."""
+    if not any(sign in raw for sign in DANGEROUS_FIRST):
+        return raw
+    try:
+        cells = next(csv.reader([raw]), [])
+    except csv.Error:
+        return defused(raw)
+    safe = [cell if _is_number(cell) else defused(cell) for cell in cells]
+    if safe == cells:
+        return raw
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(safe)
+    return line.getvalue()
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -254,17 +254,17 @@ class CompanyAdmin(ByVerbs):
 
 
 class UserForm(VerbForm):
-    new_password = forms.CharField(
-        label=_("New password"),
-        required=False,
-        strip=False,
-        help_text=_("At least 12 characters; tell it to the person by another way. Empty: the password stays."),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    """Nobody at the hub sets or knows a person's password: a link that sets it is mailed to the person."""
 
     class Meta:
         model = User
         fields = ["company", "username", "name", "email"]
+        help_texts = {
+            "email": _(
+                "A link that sets the password is mailed there, now or later by the action. Without an address nobody "
+                "can sign in."
+            )
+        }
 
 
 @admin.register(User)
@@ -275,7 +275,7 @@ class UserAdmin(PeopleDeeds, ByVerbs):
     search_fields = ["username", "name", "email"]
     autocomplete_fields = ["company"]
     list_select_related = ["company"]
-    fields = ["company", "username", "name", "email", "new_password"]
+    fields = ["company", "username", "name", "email"]
     inlines = [GrantInline]
     actions = [
         *["suspend", "thaw", "send_password_link", "reset_second_factor", "leave"],
@@ -290,8 +290,6 @@ class UserAdmin(PeopleDeeds, ByVerbs):
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         fields = list(self.fields)
-        if not self.has_change_permission(request, obj):
-            fields.remove("new_password")
         return [*fields, "is_active", "is_frozen", "registered_at", "left"] if obj else fields
 
     @admin.display(description=_("roles"))
@@ -313,19 +311,16 @@ class UserAdmin(PeopleDeeds, ByVerbs):
     def deed(self, request: HttpRequest, form: forms.ModelForm, obj: Model | None) -> User:
         by, now, values = request.user, timezone.now(), form.cleaned_data
         if obj is None:
-            return people.register(
+            enter = people.invite if values["email"] else people.register
+            return enter(
                 company=values["company"],
                 username=values["username"],
                 name=values["name"],
                 email=values["email"],
-                password=values["new_password"] or None,
                 by=by,  # type: ignore[arg-type]
                 now=now,
             )
-        user = people.change(obj, name=values["name"], email=values["email"], by=by, now=now)  # type: ignore[arg-type]
-        if values.get("new_password"):
-            people.set_password(user, password=values["new_password"], by=by, now=now)  # type: ignore[arg-type]
-        return user
+        return people.change(obj, name=values["name"], email=values["email"], by=by, now=now)  # type: ignore[arg-type]
 
     @admin.action(description=_("Suspend the chosen users"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

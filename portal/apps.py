@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, monitoring, navigation
+from portal import inbox, monitoring, navigation, recount
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -18,9 +18,11 @@ class PortalConfig(AppConfig):
         from portal.desk_inbox import waiting as waits_at_the_desk
         from portal.figures import PROVIDERS as FIGURES
         from portal.onboarding_inbox import for_operators
+        from portal.recount import COUNTS
 
         event_kinds.register(event_kinds.PORTAL)
         monitoring.register(*FIGURES)
+        recount.register(*COUNTS)
         inbox.register(waiting)
         inbox.register(for_operators)
         inbox.register(waits_at_the_desk)

@@ -71,6 +71,17 @@ def inside(market: str, *, has_clock: bool = True) -> Iterator[None]:
         _point_at(database_of(before))
 
 
+@contextmanager
+def at_database(database: str) -> Iterator[None]:
+    """Ask another database of the same server, restored or being compared, until the block ends."""
+    before = str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"])
+    _point_at(database)
+    try:
+        yield
+    finally:
+        _point_at(before)
+
+
 def _point_at(database: str) -> None:
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.settings_dict["NAME"] == database:

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, monitoring, navigation
+from portal import inbox, monitoring, navigation, recount
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -23,6 +23,7 @@ class SwitchingConfig(AppConfig):
         from switching.inbox import PROVIDERS
         from switching.models import Application
         from switching.proofs import case
+        from switching.recount import COUNTS
 
         navigation.register(
             Entry(_("Cancellation relays"), "switching:relays", Ability.SEE_RELAYS, 30),
@@ -39,6 +40,7 @@ class SwitchingConfig(AppConfig):
         )
         event_kinds.register(KINDS)
         monitoring.register(*FIGURES)
+        recount.register(*COUNTS)
         for provider in PROVIDERS:
             inbox.register(provider)
         tell_cases(case)

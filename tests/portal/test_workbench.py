@@ -9,7 +9,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from portal import outbox, people, workdays
 from portal.models import Company, Delivery, ExtraHoliday, LedgerEntry, User
 from portal.outbox import Post
-from tests.cast import NOW, PASSWORD, client_of
+from tests.cast import NOW, client_of
 
 BENCH = "/workbench/portal"
 
@@ -96,16 +96,17 @@ def test_a_code_in_use_is_refused_in_the_form(operator, sora):
 def test_a_new_user_gets_roles_on_the_next_page(operator, sora):
     answer = operator.post(
         f"{BENCH}/user/add/",
-        {"company": sora.pk, "username": "sora.haru", "name": "春", "email": "", "new_password": PASSWORD},
+        {"company": sora.pk, "username": "sora.haru", "name": "春", "email": "haru@sora.example"},
     )
     user = User.objects.get(username="sora.haru")
-    assert answer.url.endswith(f"/user/{user.pk}/change/") and user.check_password(PASSWORD)
+    assert answer.url.endswith(f"/user/{user.pk}/change/")
+    assert not user.has_usable_password() and user.letters.count() == 1, "a link that sets the password is on its way"
     grants = [{"id": "", "user": user.pk, "role": "relay", "area": "03", "supply_class": ""}]
-    answer = operator.post(answer.url, {"name": "春子", "email": "", "new_password": ""} | inline("grants", grants))
+    answer = operator.post(answer.url, {"name": "春子", "email": "haru@sora.example"} | inline("grants", grants))
     assert answer.status_code == 302, answer.content.decode()
     user.refresh_from_db()
     assert user.name == "春子" and list(user.grants.values_list("role", "area")) == [("relay", "03")]
-    assert user.check_password(PASSWORD)
+    assert not user.has_usable_password()
     assert LedgerEntry.objects.filter(action="roles set", subject="user sora.haru").count() == 1
 
 

@@ -1,0 +1,1 @@
+"""Attacks tried, and what every answer says to the browser."""
