@@ -20,6 +20,7 @@ OURS = """Kirikae
   up [--port 8000]     set everything up and start the portal with all that it needs
   test [pytest …]      run the tests with servers of their own
   quality              format, lint, types, templates, migrations, deployment check
+  pictures             take the documentation's pictures anew with the browser tests
   COMMAND …            any command below; servers are started for its length when none run
 """
 # Commands that read code or files alone; they must also work where no server can be started.
@@ -42,6 +43,10 @@ def run(arguments: list[str]) -> int:
         from config import quality
 
         return quality.run(arguments[1:])
+    if name == "pictures":
+        from config import pictures
+
+        return pictures.run(arguments[1:])
     os.environ.setdefault("KIRIKAE_ENV", "demo")
     os.environ["KIRIKAE_DATA"] = str(services.data_folder())
     if name in {"help", "--help", "-h"} and len(arguments) < 2:

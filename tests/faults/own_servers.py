@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
@@ -43,6 +44,7 @@ class OwnHub:
             "KIRIKAE_ENV": "test",
             "KIRIKAE_DATA": str(self.home),
             "KIRIKAE_FILES": str(self.home / "files"),
+            "KIRIKAE_HUB_KEY": str(settings.HUB_KEY_FILE),
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
 
