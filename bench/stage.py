@@ -96,7 +96,7 @@ def prepare(points: int, folder: Path, seed: int) -> None:
     )
     share = np.cumsum(1 / np.arange(1, RETAILERS + 1))
     of = np.searchsorted(share / share[-1], np.random.default_rng(seed).random(points))
-    (period,) = supply.begin(
+    supply.begin(
         [
             supply.NewSupply(
                 point_id=template.pk,
@@ -127,8 +127,9 @@ def prepare(points: int, folder: Path, seed: int) -> None:
         cursor.execute(
             f"INSERT INTO metering_supplyperiod (point_id, retailer_id, {', '.join(columns)}) "
             f"SELECT p.id, c.retailer_id, {', '.join('t.' + c for c in columns)} "
-            "FROM chosen c JOIN metering_supplypoint p ON p.number = c.number, metering_supplyperiod t WHERE t.id = %s",
-            [period.pk],
+            "FROM chosen c JOIN metering_supplypoint p ON p.number = c.number, metering_supplyperiod t "
+            "WHERE t.point_id = %s",
+            [template.pk],
         )
         cursor.execute("ANALYZE metering_supplypoint")
         cursor.execute("ANALYZE metering_supplyperiod")

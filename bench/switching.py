@@ -38,7 +38,7 @@ RETAILERS = 50
 WORKERS = 2
 TARGET = 20
 PHASES = {"match": "matching", "close": "closing unmatched", "hand_over": "handing over"}
-HOURS = {"match": NOW, "close": NOW, "hand_over": AFTERWARDS}
+LATE = False  # --late: everything is handed over afterwards, with two months of usage owed to the new retailers
 
 
 # --- Open cases -----------------------------------------------------------------------------------------------------
@@ -213,14 +213,18 @@ def check(phase: str, done: int) -> None:
         "match": (
             "SELECT count(*) FROM switching_match m WHERE (SELECT count(*) FROM switching_application a "
             "WHERE a.match_id = m.id AND a.state = 'matched') = 2",
-            {"match": 3 * done, "notices": 3 * done},
+            {"match": 3 * done, "notices": 3 * done, "events": 6 * done},
         ),
-        "close": ("SELECT count(*) FROM switching_relay WHERE state = '05'", {"fail": 3 * done, "notices": 6 * done}),
+        "close": (
+            "SELECT count(*) FROM switching_relay r JOIN switching_undocase u ON u.relay_id = r.id "
+            "AND u.kind = 'dark_point' AND u.state = 'asked' WHERE r.state = '05'",
+            {"fail": 3 * done, "notices": 6 * done, "events": 6 * done},
+        ),
         "hand_over": (
             "SELECT count(*) FROM metering_supplyperiod p JOIN switching_application a ON a.number = p.cause "
             "AND a.state = 'in_effect' AND a.retailer_id = p.retailer_id "
             "WHERE p.known_until IS NULL AND p.ending = 'open'",
-            {"take_effect": 2 * done, "notices": 3 * done},
+            {"take_effect": 2 * done, "notices": 3 * done, "events": 4 * done},
         ),
     }
     statement, left = wanted[phase]
@@ -240,8 +244,12 @@ def check(phase: str, done: int) -> None:
             [kinds],
         )
         posts = cursor.fetchone()[0]
-    if (counted, steps, entries, posts) != (done, left[move], left[move], left["notices"]):
-        raise SystemExit(f"{phase} of {done} left {counted} cases, {steps} steps, {entries} entries, {posts} notices")
+        cursor.execute("SELECT count(*) FROM portal_event WHERE split_part(kind, '.', 2) = %s", [move])
+        told = cursor.fetchone()[0]
+    if (counted, steps, entries, posts, told) != (done, left[move], left[move], left["notices"], left["events"]):
+        raise SystemExit(
+            f"{phase} of {done} left {counted} cases, {steps} steps, {entries} entries, {posts} notices, {told} events"
+        )
 
 
 # --- The ways -------------------------------------------------------------------------------------------------------
@@ -256,10 +264,12 @@ def in_sets(phase: str, cases: int) -> dict[str, float]:
         "close": matching.close_unmatched,
         "hand_over": matching.hand_over_due,
     }[phase]
+    hours = sorted(set(_chosen(phase, cases).values()))
 
     def until_done() -> None:
-        while verb(now=HOURS[phase]):
-            pass
+        for hour in hours:
+            while verb(now=hour):
+                pass
 
     return timed(cases, until_done)
 
@@ -270,7 +280,7 @@ def in_a_loop(phase: str, cases: int) -> dict[str, float]:
 
     move = switching_loops.MOVES[phase]
     chosen = _chosen(phase, cases)
-    return timed(cases, lambda: [move(case, now=HOURS[phase]) for case in chosen])
+    return timed(cases, lambda: [move(case, now=hour) for case, hour in chosen.items()])
 
 
 def by_tasks(phase: str, cases: int) -> dict[str, float]:
@@ -279,7 +289,7 @@ def by_tasks(phase: str, cases: int) -> dict[str, float]:
 
     from bench import switching_loops
 
-    chosen = _chosen(phase, cases)
+    chosen = list(_chosen(phase, cases).items())
     command = ["-m", "celery", "-A", "bench.switching_loops", "worker", "-l", "ERROR", "-c", str(WORKERS)]
     worker = subprocess.Popen(
         [sys.executable, *command, "-Q", "bench", "--without-gossip", "--without-mingle", "--without-heartbeat"],
@@ -299,9 +309,9 @@ def by_tasks(phase: str, cases: int) -> dict[str, float]:
             cursor.execute(left)
             return int(cursor.fetchone()[0])
 
-    def send(some: list[int]) -> None:
-        for case in some:
-            switching_loops.move.apply_async((phase, case, HOURS[phase].isoformat()), queue="bench")
+    def send(some: list[tuple[int, datetime]]) -> None:
+        for case, hour in some:
+            switching_loops.move.apply_async((phase, case, hour.isoformat()), queue="bench")
 
     def wait_for(number: int) -> None:
         until = time.monotonic() + 600
@@ -325,16 +335,24 @@ def by_tasks(phase: str, cases: int) -> dict[str, float]:
         worker.wait()
 
 
-def _chosen(phase: str, cases: int) -> list[int]:
-    """The ids a loop goes through: starts, relays or matches."""
+def _chosen(phase: str, cases: int) -> dict[int, datetime]:
+    """The ids a loop goes through (starts, relays or matches) and the hour each is moved at.
+
+    A match is handed over in the night of its day, as the nightly work does.
+    """
     from switching.models import Application, Match, Relay
 
+    if phase == "hand_over":
+        due = Match.objects.filter(handed_over_at=None).order_by("switch_date", "pk")
+        return {
+            pk: AFTERWARDS if LATE else datetime(day.year, day.month, day.day, 0, 5, tzinfo=JST)
+            for pk, day in due.values_list("pk", "switch_date")[:cases]
+        }
     rows = {
         "match": Application.objects.filter(kind="switch_start", state="waiting", matching_deadline__gte=NOW.date()),
         "close": Relay.objects.filter(state="02", applications__matching_deadline__lt=NOW.date()),
-        "hand_over": Match.objects.filter(handed_over_at=None),
     }[phase]
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:cases])
+    return dict.fromkeys(rows.order_by("pk").values_list("pk", flat=True)[:cases], NOW)
 
 
 WAYS: dict[str, tuple[str, Callable[[str, int], dict[str, float]]]] = {
@@ -410,7 +428,7 @@ def copy_of(environment: dict[str, str], suffix: str) -> Iterator[dict[str, str]
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     figures: list[dict[str, Any]] = []
-    extra = ["--profile"] if options.profile else []
+    extra = [flag for flag, wanted in (("--profile", options.profile), ("--late", options.late)) if wanted]
 
     def measure(environment: dict[str, str], way: str, cases: int, open_cases: int) -> None:
         for phase in options.only or PHASES:
@@ -495,10 +513,13 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1, help="runs at the smallest size; the median counts")
     parser.add_argument("--without-peers", action="store_true", help="leave loop and tasks out")
     parser.add_argument("--only", type=lambda text: text.split(","), help="match, close, hand_over (needs match)")
+    parser.add_argument("--late", action="store_true", help="hand over two months late, with the usage owed")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--profile", action="store_true", help="tell where each way spends its time")
     parser.add_argument("--inner", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    global LATE
+    LATE = options.late
     if options.inner:
         inner(options)
         return

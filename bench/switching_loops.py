@@ -17,11 +17,11 @@ from django.db import OperationalError, transaction  # noqa: E402
 from config.celery import app  # noqa: E402
 from metering import supply  # noqa: E402
 from metering.models import ReadingDate  # noqa: E402
-from portal import ledger, outbox, workdays  # noqa: E402
+from portal import events, ledger, outbox, workdays  # noqa: E402
 from portal.workdays import jst_date  # noqa: E402
-from switching import deadlines, notices, traces  # noqa: E402
-from switching.models import Application, Match, Relay, Step  # noqa: E402
-from switching.states import ApplicationState, RelayState  # noqa: E402
+from switching import dark_points, deadlines, happenings, notices, traces  # noqa: E402
+from switching.models import Application, Match, Relay, Step, UndoCase  # noqa: E402
+from switching.states import ApplicationMove, ApplicationState, RelayMove, RelayState  # noqa: E402
 
 
 def match(case: int, *, now: datetime) -> bool:
@@ -49,20 +49,22 @@ def match(case: int, *, now: datetime) -> bool:
         pair = Match.objects.create(
             point=start.point, matched_at=now, switch_date=_switch_date(start, termination, today)
         )
-        posts: list[outbox.Post] = []
+        left = []
         for application in (start, termination):
             before, application.state, application.match = application.state, ApplicationState.MATCHED, pair
             application.save(update_fields=["state", "match"])
             told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
             moved = pair.switch_date != application.desired_date
-            posts += _leave(
-                application, "match", before, now, "application_matched", told,
-                detail={"switch_date": pair.switch_date.isoformat()}, switch_date=pair.switch_date, moved=moved,
+            left.append(
+                _trace(
+                    application, ApplicationMove.MATCH, before, "application_matched", told,
+                    detail={"switch_date": pair.switch_date.isoformat()}, switch_date=pair.switch_date, moved=moved,
+                )
             )  # fmt: skip
         before, relay.state = relay.state, RelayState.MATCHED
         relay.save(update_fields=["state"])
-        posts += _leave(relay, "match", before, now)
-        outbox.post_many(posts, now=now)
+        left.append(_trace(relay, RelayMove.MATCH, before))
+        _leave(left, now)
     return True
 
 
@@ -96,15 +98,15 @@ def close(case: int, *, now: datetime) -> bool:
             return False
         before, relay.state = relay.state, RelayState.MATCHING_FAILED
         relay.save(update_fields=["state"])
-        posts = _leave(
-            relay, "fail", before, now, "relay_failed", [relay.gaining_retailer_id, relay.losing_retailer_id]
-        )
+        told = [relay.gaining_retailer_id, relay.losing_retailer_id]
+        left = [_trace(relay, RelayMove.FAIL, before, "relay_failed", told)]
+        left += dark_points.open_for([relay], now=now)
         for application in waiting:
             before, application.state = application.state, ApplicationState.UNMATCHED
             application.save(update_fields=["state"])
             told = [application.retailer_id, application.point.network_operator_id]
-            posts += _leave(application, "fail", before, now, "application_unmatched", told)
-        outbox.post_many(posts, now=now)
+            left.append(_trace(application, ApplicationMove.FAIL, before, "application_unmatched", told))
+        _leave(left, now)
     return True
 
 
@@ -129,49 +131,58 @@ def hand_over(case: int, *, now: datetime) -> bool:
         supply.hand_over([new], now=now)
         pair.handed_over_at = now
         pair.save(update_fields=["handed_over_at"])
-        posts: list[outbox.Post] = []
+        left = []
         for application in applications:
             before, application.state = application.state, ApplicationState.IN_EFFECT
             application.in_effect_on = pair.switch_date
             application.save(update_fields=["state", "in_effect_on"])
             told = [application.retailer_id, *([start.point.network_operator_id] if application.is_start else [])]
             kind = "supply_started" if application.is_start else "supply_ended"
-            posts += _leave(
-                application, "take_effect", before, now, kind, told,
-                detail={"on": pair.switch_date.isoformat()}, switch_date=pair.switch_date,
+            left.append(
+                _trace(
+                    application, ApplicationMove.TAKE_EFFECT, before, kind, told,
+                    detail={"on": pair.switch_date.isoformat()}, switch_date=pair.switch_date,
+                )
             )  # fmt: skip
-        outbox.post_many(posts, now=now)
+        _leave(left, now)
     return True
 
 
-def _leave(
+def _trace(
     case: Relay | Application,
-    move: str,
+    move: ApplicationMove | RelayMove,
     before: str,
-    now: datetime,
     kind: str = "",
     told: list[int] | None = None,
     detail: dict[str, object] | None = None,
     **context: object,
-) -> list[outbox.Post]:
-    """Step and ledger row of one move; returns its notices, which a case posts at its end, all at once.
+) -> traces.Trace:
+    """One move, as it is remembered and told."""
+    about = notices.about_relay if isinstance(case, Relay) else notices.about_application
+    posts = about(case, kind, *(told or []), **context)  # type: ignore[arg-type, operator]
+    return traces.Trace(case, move, before, case.state, posts, detail or {})  # type: ignore[arg-type]
+
+
+def _leave(left: list[traces.Trace], now: datetime) -> None:
+    """Step and ledger row of each move of a case, one by one; its events and notices at its end, all at once.
 
     Posted one by one, two workers would lock the recipients' counters in different orders and stop one another.
     """
-    is_relay = isinstance(case, Relay)
-    Step.objects.create(
-        relay=case if is_relay else None,
-        application=None if is_relay else case,
-        move=move,
-        from_state=before,
-        to_state=case.state,
-        at=now,
-    )
-    subject = traces.subject_of(case)
-    facts = {"from": before, "to": str(case.state), **(detail or {})}
-    ledger.record(f"{subject.split()[0]}.{move}", subject, by=None, now=now, **facts)
-    about = notices.about_relay if is_relay else notices.about_application
-    return about(case, kind, *(told or []), **context)
+    for trace in left:
+        case = trace.case
+        Step.objects.create(
+            relay=case if isinstance(case, Relay) else None,
+            application=case if isinstance(case, Application) else None,
+            undo_case=case if isinstance(case, UndoCase) else None,
+            move=trace.move,
+            from_state=trace.from_state,
+            to_state=trace.to_state,
+            at=now,
+        )
+        facts = {"from": trace.from_state, "to": str(trace.to_state), **trace.detail}
+        ledger.record(trace.action, trace.subject, by=None, now=now, **facts)
+    events.write_many(happenings.of(left, by=None), now=now)
+    outbox.post_many([post for trace in left for post in trace.notices], now=now, are_told=True)
 
 
 MOVES = {"match": match, "close": close, "hand_over": hand_over}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
@@ -13,9 +14,19 @@ from metering import owed
 from metering.models import Contract, SupplyPeriod, SupplyPoint
 from metering.owed import Change
 from portal import ahead
+from portal.copying import copy_rows
 
 Ending = SupplyPeriod.Ending
 ContractState = SupplyPoint.ContractState
+HOLD_OPEN = """
+    SELECT p.id, p.point_id, p.retailer_id, p.contract_id, lower(p.during), c.holder_since
+    FROM metering_supplyperiod p JOIN metering_contract c ON c.id = p.contract_id
+    WHERE p.point_id = ANY (%s) AND p.known_until IS NULL AND p.ending = 'open'
+    ORDER BY p.point_id
+    FOR UPDATE OF p
+"""
+SUPERSEDE = "UPDATE metering_supplyperiod SET known_until = %s WHERE id = ANY (%s)"
+NEXT_CONTRACTS = "SELECT nextval(pg_get_serial_sequence('metering_contract', 'id')) FROM generate_series(1, %s)"
 WHEELING_CHANGED = """
     UPDATE metering_supplypoint point SET last_wheeling_change = start.day
     FROM unnest(%s::bigint[], %s::date[]) AS start (point_id, day) WHERE point.id = start.point_id
@@ -88,7 +99,7 @@ class Renewal:
     cause: str = ""
 
 
-def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
+def begin(supplies: Sequence[NewSupply], *, now: datetime) -> None:
     """Open supply at points that have none from the day on; the points are energised.
 
     Raises AlreadySupplied, and changes nothing, when a point has a supplier on or after its day.
@@ -108,7 +119,7 @@ def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]
             raise AlreadySupplied(taken)
         try:
             with transaction.atomic():
-                periods = _open(supplies, now=now)
+                _open(supplies, now=now)
         except IntegrityError as error:  # somebody else began in between
             if "one_supplier_per_point_and_day" in str(error):
                 raise AlreadySupplied(starts) from error
@@ -117,10 +128,9 @@ def begin(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]
         SupplyPoint.objects.filter(
             pk__in=starts, contract_state__in=[ContractState.IDLE, ContractState.DISCONNECTED]
         ).update(contract_state=ContractState.ENERGISED)
-    return periods
 
 
-def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPeriod]:
+def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> None:
     """End the present supplier's period at each day and open the new one's the same day, 00:00 JST.
 
     Raises NotSupplied, and changes nothing, unless each point has exactly one open period begun before its
@@ -137,16 +147,14 @@ def hand_over(supplies: Sequence[NewSupply], *, now: datetime) -> list[SupplyPer
             suppliers={s.point_id: s.from_retailer_id for s in supplies if s.from_retailer_id},
             now=now,
         )
-        since = {period.point_id: period.contract.holder_since for period in old}
-        periods = _open(supplies, now=now, holder_since=since)
-        former = {period.point_id: period.retailer_id for period in old}
+        _open(supplies, now=now, holder_since={held.point_id: held.holder_since for held in old})
+        former = {held.point_id: held.retailer_id for held in old}
         owed.note(
             (Change(s.point_id, s.from_date, None, former[s.point_id], s.retailer_id, s.cause) for s in supplies),
             now=now,
         )
         with connection.cursor() as cursor:
             cursor.execute(WHEELING_CHANGED, [list(starts), list(starts.values())])
-    return periods
 
 
 def terminate(
@@ -383,6 +391,17 @@ def _starts(supplies: Sequence[NewSupply]) -> dict[int, date]:
     return starts
 
 
+class _Held(NamedTuple):
+    """An open supply period, locked."""
+
+    period_id: int
+    point_id: int
+    retailer_id: int
+    contract_id: int
+    first: date
+    holder_since: date
+
+
 def _close(
     days: dict[int, date],
     *,
@@ -390,71 +409,70 @@ def _close(
     causes: dict[int, str],
     now: datetime,
     suppliers: Mapping[int, int] = MappingProxyType({}),
-) -> list[SupplyPeriod]:
+) -> list[_Held]:
     """Supersede each point's open period by one that ends on its day; returns the superseded ones."""
-    old = list(
-        SupplyPeriod.objects.select_for_update(of=("self",))
-        .filter(point_id__in=days, known_until__isnull=True, ending=Ending.OPEN)
-        .select_related("contract")
-        .order_by("point_id")
-    )
-    fitting = {
-        period.point_id
-        for period in old
-        if period.during.lower < days[period.point_id]
-        and suppliers.get(period.point_id, period.retailer_id) == period.retailer_id
-    }
-    if missing := days.keys() - fitting:
-        raise NotSupplied(missing)
-    SupplyPeriod.objects.filter(pk__in=[period.pk for period in old]).update(known_until=now)
-    SupplyPeriod.objects.bulk_create(
-        [
-            SupplyPeriod(
-                point_id=period.point_id,
-                retailer_id=period.retailer_id,
-                contract_id=period.contract_id,
-                during=DateRange(period.during.lower, days[period.point_id]),
-                ending=ending,
-                cause=causes[period.point_id],
-                known_from=now,
-            )
-            for period in old
-        ],
-        batch_size=5000,
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_OPEN, [list(days)])
+        old = [_Held(*row) for row in cursor.fetchall()]
+        fitting = {
+            held.point_id
+            for held in old
+            if held.first < days[held.point_id] and suppliers.get(held.point_id, held.retailer_id) == held.retailer_id
+        }
+        if missing := days.keys() - fitting:
+            raise NotSupplied(missing)
+        cursor.execute(SUPERSEDE, [now, [held.period_id for held in old]])
+    _insert_periods(
+        ((held.point_id, held.retailer_id, held.contract_id, held.first, days[held.point_id]) for held in old),
+        ending=ending,
+        causes=causes,
+        now=now,
     )
     return old
 
 
 def _open(
-    supplies: Sequence[NewSupply], *, now: datetime, holder_since: dict[int, date] | None = None
-) -> list[SupplyPeriod]:
-    since = holder_since or {}
-    contracts = Contract.objects.bulk_create(
-        [
-            Contract(
-                point_id=supply.point_id,
-                retailer_id=supply.retailer_id,
-                number=supply.contract_number,
-                holder_name=supply.holder_name,
-                holder_kana=supply.holder_kana,
-                holder_address=supply.holder_address,
-                holder_since=supply.holder_since or since.get(supply.point_id, supply.from_date),
+    supplies: Sequence[NewSupply], *, now: datetime, holder_since: Mapping[int, date] = MappingProxyType({})
+) -> None:
+    """Write each point's new contract and its period without an end."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_CONTRACTS, [len(supplies)])
+        ids = [pk for (pk,) in cursor.fetchall()]
+    copy_rows(
+        Contract,
+        (
+            *("id", "point_id", "retailer_id", "number", "holder_name", "holder_kana", "holder_address"),
+            "holder_since",
+        ),
+        (
+            (
+                *(pk, supply.point_id, supply.retailer_id, supply.contract_number),
+                *(supply.holder_name, supply.holder_kana, supply.holder_address),
+                supply.holder_since or holder_since.get(supply.point_id, supply.from_date),
             )
-            for supply in supplies
-        ],
-        batch_size=5000,
+            for pk, supply in zip(ids, supplies, strict=True)
+        ),
     )
-    return SupplyPeriod.objects.bulk_create(
-        [
-            SupplyPeriod(
-                point_id=supply.point_id,
-                retailer_id=supply.retailer_id,
-                contract=contract,
-                during=DateRange(supply.from_date, None),
-                cause=supply.cause,
-                known_from=now,
-            )
-            for supply, contract in zip(supplies, contracts, strict=True)
-        ],
-        batch_size=5000,
+    _insert_periods(
+        (
+            (supply.point_id, supply.retailer_id, pk, supply.from_date, None)
+            for pk, supply in zip(ids, supplies, strict=True)
+        ),
+        ending=Ending.OPEN,
+        causes={supply.point_id: supply.cause for supply in supplies},
+        now=now,
+    )
+
+
+def _insert_periods(
+    rows: Iterable[tuple[int, int, int, date, date | None]], *, ending: str, causes: Mapping[int, str], now: datetime
+) -> None:
+    """Write periods (point, retailer, contract, first day, first day no longer) of one ending."""
+    copy_rows(
+        SupplyPeriod,
+        ("point_id", "retailer_id", "contract_id", "during", "ending", "cause", "known_from"),
+        (
+            (point_id, retailer_id, contract_id, f"[{first},{until or ''})", str(ending), causes[point_id], now)
+            for point_id, retailer_id, contract_id, first, until in rows
+        ),
     )

@@ -100,8 +100,12 @@ def open_for(relays: Sequence[Relay], *, now: datetime) -> list[traces.Trace]:
             kind=UndoKind.DARK_POINT, state__in=OPEN_UNDOING, point_id__in=[relay.point_id for relay in relays]
         ).values_list("point_id", flat=True)
     )
-    gone = {company for company in {relay.losing_retailer_id for relay in relays} if leaving.has_left(company)}
+    gone = leaving.who_left({relay.losing_retailer_id for relay in relays})
     calendars = workdays.of_areas()
+    due_days = {
+        area: calendars[area].add(today, settings.DARK_POINT_BUSINESS_DAYS)
+        for area in {relay.point.area for relay in relays}
+    }
     cases = []
     for relay in relays:
         if (
@@ -112,7 +116,6 @@ def open_for(relays: Sequence[Relay], *, now: datetime) -> list[traces.Trace]:
         ):
             continue
         warned.add(relay.point_id)
-        day = calendars[relay.point.area].add(today, settings.DARK_POINT_BUSINESS_DAYS)
         cases.append(
             UndoCase(
                 kind=UndoKind.DARK_POINT,
@@ -120,7 +123,7 @@ def open_for(relays: Sequence[Relay], *, now: datetime) -> list[traces.Trace]:
                 gaining_retailer_id=relay.gaining_retailer_id,
                 losing_retailer_id=relay.losing_retailer_id,
                 relay=relay,
-                due_at=datetime.combine(day, deadlines.CLOSING_TIME, JST),
+                due_at=datetime.combine(due_days[relay.point.area], deadlines.CLOSING_TIME, JST),
             )
         )
     if not cases:

@@ -6,8 +6,7 @@ Written where the step is written, so no verb can move a case and leave a party'
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from django.urls import reverse
-
+from portal import links
 from portal.access import Ability
 from portal.events import Happening
 from portal.models import Cause, Topic, User
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from switching.traces import Trace
 
 Case = Relay | Application | UndoCase
+
+PAGES = {"relay": "switching:relay", "application": "switching:application", "undoing": "switching:undo-case"}
+TOPICS = {"relay": Topic.RELAYS, "application": Topic.APPLICATIONS, "undoing": Topic.UNDOING}
 
 _R, _A, _U = RelayMove, ApplicationMove, UndoMove
 
@@ -109,36 +111,33 @@ def parties(case: Case, *, is_draft: bool = False, networks: Sequence[int] = ())
 
 
 def _of_one(trace: "Trace", *, by: User | None, networks: Sequence[int]) -> list[Happening]:
-    case, (noun, number) = trace.case, trace.subject.split(" ", 1)
+    case, noun = trace.case, trace.noun
     concerned = parties(
         case, is_draft=trace.to_state == ApplicationState.DRAFT or _ends_a_draft(trace), networks=networks
     )
     for notice in trace.notices:
         concerned.setdefault(notice.recipient_id, Ability(notice.ability) if notice.ability else Ability.ENTER)
-    page = {"relay": "switching:relay", "application": "switching:application", "undoing": "switching:undo-case"}[noun]
-    topic = {"relay": Topic.RELAYS, "application": Topic.APPLICATIONS, "undoing": Topic.UNDOING}[noun]
-    link = reverse(page, args=[number])
+    link = links.page(PAGES[noun], case.number)
+    about = {
+        "topic": TOPICS[noun],
+        "kind": trace.action,
+        "subject": trace.subject,
+        "resource": f"/api/v1{link.rstrip('/')}",
+        "page": link,
+        "area": case.point.area if case.point else "",
+        "supply_class": case.point.supply_class if case.point else "",
+        "detail": _detail(trace),
+    }
+    of_itself = None if by else cause(trace, 0, by=None)  # the same to everybody
     return [
-        Happening(
-            recipient_id=company_id,
-            topic=topic,
-            kind=f"{noun}.{trace.move}",
-            cause=cause(trace, company_id, by=by),
-            subject=trace.subject,
-            resource=f"/api/v1{link.rstrip('/')}",
-            page=link,
-            area=case.point.area if case.point else "",
-            supply_class=case.point.supply_class if case.point else "",
-            ability=ability,
-            detail=_detail(trace),
-        )
+        Happening(recipient_id=company_id, cause=of_itself or cause(trace, company_id, by=by), ability=ability, **about)
         for company_id, ability in concerned.items()
     ]
 
 
 def cause(trace: "Trace", recipient_id: int, *, by: User | None) -> Cause:
     """Why the case moved, as the recipient sees it."""
-    noun = trace.subject.partition(" ")[0]
+    noun = trace.noun
     if by is None or by.company_id not in _hands(trace.case, trace.move, by):
         return OF_ITSELF.get((noun, trace.move), Cause.FOLLOWED)  # a test finds a move that lacks; a deed does not fail
     if by.company_id == recipient_id:

@@ -6,6 +6,7 @@ workers share the work, a crash leaves the batch as it was.
 
 from collections import defaultdict
 from datetime import date, datetime
+from functools import cache
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -39,6 +40,21 @@ CLAIM_PAIRS = """
     LIMIT %(limit)s
     FOR UPDATE OF s, t, r SKIP LOCKED
 """
+FREEZE = """
+    WITH made AS (
+        INSERT INTO switching_match (point_id, switch_date, matched_at, stuck_because)
+        SELECT pair.point_id, pair.switch_date, %(now)s, ''
+        FROM unnest(%(points)s::bigint[], %(dates)s::date[]) AS pair (point_id, switch_date)
+        RETURNING id, point_id
+    )
+    UPDATE switching_application a SET state = 'matched', match_id = made.id
+    FROM made WHERE a.point_id = made.point_id AND a.id = ANY (%(cases)s)
+"""
+CARRIED_OUT = (
+    *("contract_number", "holder_name", "holder_kana", "holder_address", "ampere", "capacity_method"),
+    *("contract_size", "contract_size_unit", "details"),
+)
+"""What a hand-over reads of a start beside what its trace tells."""
 
 
 def match_waiting(*, now: datetime, limit: int = 1000) -> int:
@@ -54,23 +70,23 @@ def match_waiting(*, now: datetime, limit: int = 1000) -> int:
             pairs = cursor.fetchall()
         if not pairs:
             return 0
-        cases = Application.objects.select_related("point").in_bulk([pk for pair in pairs for pk in pair[:2]])
-        relays_by_id = Relay.objects.select_related("point").in_bulk([pair[2] for pair in pairs])
+        cases = Application.objects.only(*traces.OF_AN_APPLICATION, "meter_work").in_bulk(
+            [pk for pair in pairs for pk in pair[:2]]
+        )
+        relays_by_id = Relay.objects.only(*traces.OF_A_RELAY).in_bulk([pair[2] for pair in pairs])
+        traces.put_on_their_points(cases.values(), relays_by_id.values())
         starts = [cases[pair[0]] for pair in pairs]
         terminations = [cases[pair[1]] for pair in pairs]
         matched_relays = [relays_by_id[pair[2]] for pair in pairs]
         dates = _switch_dates(starts, terminations, today)
-        matches = Match.objects.bulk_create(
-            [
-                Match(point_id=start.point_id, matched_at=now, switch_date=day)
-                for start, day in zip(starts, dates, strict=True)
-            ],
-            batch_size=5000,
-        )
-        _freeze(pairs, [match.pk for match in matches])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                FREEZE,
+                {"points": [start.point_id for start in starts], "dates": dates, "now": now, "cases": list(cases)},
+            )
         Relay.objects.filter(pk__in=relays_by_id).update(state=RelayState.MATCHED)
         left = []
-        for start, termination, relay, match in zip(starts, terminations, matched_relays, matches, strict=True):
+        for start, termination, relay, day in zip(starts, terminations, matched_relays, dates, strict=True):
             for application in (start, termination):
                 left.append(
                     traces.Trace(
@@ -83,10 +99,10 @@ def match_waiting(*, now: datetime, limit: int = 1000) -> int:
                             "application_matched",
                             application.retailer_id,
                             *([application.point.network_operator_id] if application.is_start else []),
-                            switch_date=match.switch_date,
-                            moved=match.switch_date != application.desired_date,
+                            switch_date=day,
+                            moved=day != application.desired_date,
                         ),
-                        detail={"switch_date": match.switch_date.isoformat()},
+                        detail={"switch_date": day.isoformat()},
                     )
                 )
             left.append(
@@ -103,13 +119,15 @@ def match_waiting(*, now: datetime, limit: int = 1000) -> int:
 
 def _switch_dates(starts: list[Application], terminations: list[Application], today: date) -> list[date]:
     calendars = workdays.of_areas()
-    earliest = [
-        deadlines.earliest_switch_date(
-            today,
-            supply_class=start.point.supply_class,
-            meter_work=start.meter_work or termination.meter_work,
-            workdays=calendars[start.point.area],
+
+    @cache  # a handful of answers for any number of pairs
+    def earliest_date(supply_class: str, area: str, meter_work: bool) -> date:
+        return deadlines.earliest_switch_date(
+            today, supply_class=supply_class, meter_work=meter_work, workdays=calendars[area]
         )
+
+    earliest = [
+        earliest_date(start.point.supply_class, start.point.area, start.meter_work or termination.meter_work)
         for start, termination in zip(starts, terminations, strict=True)
     ]
     late = [
@@ -150,18 +168,6 @@ def _reading_dates(wanted: list[tuple[str, int, date]]) -> dict[tuple[str, int, 
     return found
 
 
-def _freeze(pairs: list[tuple[int, int, int]], match_ids: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE switching_application a SET state = 'matched', match_id = pair.match_id
-            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS pair (start_id, termination_id, match_id)
-            WHERE a.id IN (pair.start_id, pair.termination_id)
-            """,
-            [[pair[0] for pair in pairs], [pair[1] for pair in pairs], match_ids],
-        )
-
-
 def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
     """End up to `limit` switches without a counterpart at their matching cut-off, and their accepted relays.
 
@@ -177,7 +183,7 @@ def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
                 applications__kind=Application.Kind.SWITCH_TERMINATION,
                 applications__matching_deadline__lt=today,
             )
-            .select_related("point")
+            .only(*traces.OF_A_RELAY)
             .order_by("pk")[:limit]
         )
         late = list(
@@ -188,11 +194,12 @@ def close_unmatched(*, now: datetime, limit: int = 1000) -> int:
                 state__in=BEFORE_MATCH,
                 matching_deadline__lt=today,
             )
-            .select_related("point")
+            .only(*traces.OF_AN_APPLICATION)
             .order_by("matching_deadline", "pk")[: 2 * limit]
         )
         if not accepted and not late:
             return 0
+        traces.put_on_their_points(accepted, late)
         left = [*relays.fail_with(accepted), *dark_points.open_for(accepted, now=now)] if accepted else []
         left += applications.end_waiting(late, ApplicationMove.FAIL)
         traces.leave(left, by=None, now=now)
@@ -217,11 +224,16 @@ def hand_over_due(*, now: datetime, limit: int = 1000) -> int:
         )
         if not due:
             return 0
-        pairs = Application.objects.filter(match__in=due).select_related("point", "match").order_by("match", "kind")
+        pairs = list(
+            Application.objects.filter(match__in=due)
+            .only(*traces.OF_AN_APPLICATION, *CARRIED_OUT, "match")
+            .order_by("match_id", "kind")
+        )
+        traces.put_on_their_points(pairs)
         by_match: dict[int | None, list[Application]] = defaultdict(list)
         for application in pairs:
             by_match[application.match_id].append(application)
-        stuck = _hand_over([(by_match[match.pk][0], by_match[match.pk][1]) for match in due], now=now)
+        stuck = _hand_over([(match, by_match[match.pk][0], by_match[match.pk][1]) for match in due], now=now)
         done = [match for match in due if match.point_id not in stuck]
         Match.objects.filter(pk__in=[match.pk for match in due if match.point_id in stuck]).update(
             stuck_because="the point is not supplied as the match supposes"
@@ -329,8 +341,8 @@ def _take_effect(match_ids: list[int]) -> None:
         )
 
 
-def _hand_over(pairs: list[tuple[Application, Application]], *, now: datetime) -> set[int]:
-    """Hand the points of these (start, termination) over; returns the points that could not be.
+def _hand_over(pairs: list[tuple[Match, Application, Application]], *, now: datetime) -> set[int]:
+    """Hand the points of these (match, start, termination) over; returns the points that could not be.
 
     Only who filed the termination loses the point: a point that went elsewhere in between stays there.
     """
@@ -338,7 +350,7 @@ def _hand_over(pairs: list[tuple[Application, Application]], *, now: datetime) -
         supply.NewSupply(
             point_id=start.point_id,
             retailer_id=start.retailer_id,
-            from_date=start.match.switch_date,
+            from_date=match.switch_date,
             contract_number=start.contract_number,
             holder_name=start.holder_name,
             holder_kana=start.holder_kana,
@@ -346,8 +358,7 @@ def _hand_over(pairs: list[tuple[Application, Application]], *, now: datetime) -
             cause=start.number,
             from_retailer_id=termination.retailer_id,
         )
-        for start, termination in pairs
-        if start.match
+        for match, start, termination in pairs
     ]
     try:
         supply.hand_over(new, now=now)

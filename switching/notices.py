@@ -6,6 +6,7 @@ from datetime import date
 from django.urls import reverse
 
 from metering.models import SupplyPoint
+from portal import links
 from portal.access import Ability
 from portal.models import Company
 from portal.outbox import Post, post_many
@@ -18,22 +19,18 @@ def about_relay(relay: Relay, kind: str, *recipient_ids: int, **context: object)
     """The same notice on a relay to each recipient; carries the case's number and dates, never the customer's data."""
     if not recipient_ids:
         return []
-    pattern = Post(
-        recipient_id=recipient_ids[0],
-        kind=kind,
-        subject=relay.number,
-        link=reverse("switching:relay", args=[relay.number]),
-        resource=f"/api/v1/relays/{relay.number}",
-        area=relay.point.area,
-        ability=Ability.SEE_RELAYS,
-        context={
-            "supply_class": relay.point.supply_class,
-            "desired_date": relay.desired_date.isoformat(),
-            "due_at": relay.due_at.isoformat(),
-            **context,
-        },
-    )
-    return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
+    point, link = relay.point, links.page("switching:relay", relay.number)
+    resource = f"/api/v1/relays/{relay.number}"
+    told = {
+        "supply_class": point.supply_class,
+        "desired_date": relay.desired_date.isoformat(),
+        "due_at": relay.due_at.isoformat(),
+        **context,
+    }
+    return [
+        Post(recipient_id, kind, relay.number, link, point.area, Ability.SEE_RELAYS, told, resource)
+        for recipient_id in recipient_ids
+    ]
 
 
 def hub_ids() -> list[int]:
@@ -55,23 +52,19 @@ def about_application(application: Application, kind: str, *recipient_ids: int, 
     """The same notice on an application to each recipient who may see that application."""
     if not recipient_ids:
         return []
-    pattern = Post(
-        recipient_id=recipient_ids[0],
-        kind=kind,
-        subject=application.number,
-        link=reverse("switching:application", args=[application.number]),
-        resource=f"/api/v1/applications/{application.number}",
-        area=application.point.area,
-        ability=Ability.SEE_APPLICATIONS,
-        context={
-            "supply_class": application.point.supply_class,
-            "kind_label": application.kind,
-            "point_number": application.point.number,
-            "desired_date": application.desired_date.isoformat(),
-            **{key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
-        },
-    )
-    return [pattern, *(replace(pattern, recipient_id=recipient_id) for recipient_id in recipient_ids[1:])]
+    point, number = application.point, application.number
+    link, resource = links.page("switching:application", number), f"/api/v1/applications/{number}"
+    told = {
+        "supply_class": point.supply_class,
+        "kind_label": application.kind,
+        "point_number": point.number,
+        "desired_date": application.desired_date.isoformat(),
+        **{key: value.isoformat() if isinstance(value, date) else value for key, value in context.items()},
+    }
+    return [
+        Post(recipient_id, kind, number, link, point.area, Ability.SEE_APPLICATIONS, told, resource)
+        for recipient_id in recipient_ids
+    ]
 
 
 def about_point(point: SupplyPoint, kind: str, *recipient_ids: int, **context: object) -> list[Post]:

@@ -6,10 +6,9 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.urls import reverse
 
 from metering.models import SupplyPoint
-from portal import workdays
+from portal import links, workdays
 from portal.access import Ability, covers, within
 from portal.models import Company, User
 from portal.outbox import Post
@@ -180,7 +179,7 @@ def posts(case: UndoCase, kind: str, *told: Company | int | None) -> list[Post]:
             recipient_id=recipient,
             kind=kind,
             subject=case.number,
-            link=reverse("switching:undo-case", args=[case.number]),
+            link=links.page("switching:undo-case", case.number),
             area=case.point.area if case.point else "",
             ability=Ability.STOP_SWITCH
             if recipient == network

@@ -62,9 +62,9 @@ def test_many_points_are_handed_over_at_once_each_on_its_day(
     cast, points, sora, now, django_assert_num_queries
 ) -> None:
     few, many = make_points(cast, 1, now=now), make_points(cast, 60, now=now)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         supply.hand_over([to(sora, point) for point in few], now=now)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         supply.hand_over([to(sora, point, DAY + ONE_DAY * (at % 2)) for at, point in enumerate(many)], now=now)
     check_deferred()
     assert [supplier(point, DAY) for point in many[:2]] == ["Sora Denki", "Umi Energy"]

@@ -193,6 +193,17 @@ def test_matching_costs_the_same_number_of_queries_whatever_the_size(play, djang
     assert cost(1) == cost(5)
 
 
+def test_closing_costs_the_same_number_of_queries_whatever_the_size(play, django_assert_max_num_queries):
+    def cost(count: int) -> int:
+        for _ in range(count):
+            play.accepted(play.point())
+        with django_assert_max_num_queries(40) as captured:
+            assert matching.close_unmatched(now=at(DESIRED)) == 2 * count
+        return len(captured)
+
+    assert cost(1) == cost(5)
+
+
 def test_handing_over_costs_the_same_number_of_queries_whatever_the_size(play, django_assert_max_num_queries):
     def cost(count: int) -> int:
         for _ in range(count):
