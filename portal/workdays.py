@@ -27,6 +27,10 @@ def next_midnight(moment: datetime) -> datetime:
     return datetime.combine(jst_date(moment) + ONE_DAY, time(), JST)
 
 
+def _is_year_end(day: date) -> bool:
+    return (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
+
+
 @cache
 def _holiday_name(day: date) -> str:
     return jpholiday.is_holiday_name(day) or ""
@@ -45,18 +49,20 @@ class Workdays:
 
     def why_closed(self, day: date) -> str:
         """Why the day is no business day, in words; "" when it is one."""
-        if day in self.opened:
+        if self.is_open(day):
             return ""
         if name := _holiday_name(day):
             return name
-        if (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3):
+        if _is_year_end(day):
             return _("year-end holidays")
         if day in self.extra:
             return self.extra[day]
-        return (_("Saturday"), _("Sunday"))[day.weekday() - 5] if day.weekday() >= 5 else ""
+        return (_("Saturday"), _("Sunday"))[day.weekday() - 5]
 
     def is_open(self, day: date) -> bool:
-        return not self.why_closed(day)
+        return day in self.opened or not (
+            day.weekday() >= 5 or _holiday_name(day) or _is_year_end(day) or day in self.extra
+        )
 
     def add(self, day: date, count: int) -> date:
         """The `count`-th business day after `day` (before it when negative); `day` itself is not counted."""

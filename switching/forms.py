@@ -45,8 +45,11 @@ class LineField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value) or ""
-        seen = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) not in INVISIBLE)
-        return GAPS.sub(" ", seen).strip()
+        if not text.isprintable():  # else nothing in it is invisible, which is known far sooner
+            text = "".join(
+                letter for letter in text if letter.isspace() or unicodedata.category(letter) not in INVISIBLE
+            )
+        return GAPS.sub(" ", text).strip()
 
 
 class HolderForm(forms.Form):

@@ -4,7 +4,7 @@ Written where the step is written, so no verb can move a case and leave a party'
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portal import links
 from portal.access import Ability
@@ -118,7 +118,7 @@ def _of_one(trace: "Trace", *, by: User | None, networks: Sequence[int]) -> list
     for notice in trace.notices:
         concerned.setdefault(notice.recipient_id, Ability(notice.ability) if notice.ability else Ability.ENTER)
     link = links.page(PAGES[noun], case.number)
-    about = {
+    about: dict[str, Any] = {
         "topic": TOPICS[noun],
         "kind": trace.action,
         "subject": trace.subject,
