@@ -242,6 +242,7 @@ def measure(environment: dict[str, str], folder: Path, given: dict[str, Any], op
     from kirikae_client import Hub
 
     limits = {"KIRIKAE_API_READS": "100000000", "KIRIKAE_API_WRITES": "100000000", "KIRIKAE_HOSTS": "*"}
+    limits["KIRIKAE_CONNECTION_SECONDS"] = "60"  # as in production
     site = Site(environment | limits, folder, workers=options.workers, threads=options.threads)
     try:
         with Hub(site.address, client_id=given["client_id"], secret=given["secret"]) as hub:

@@ -149,7 +149,9 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 # --- Stores -------------------------------------------------------------------------------------------------------
 DATABASES = {
     "default": dj_database_url.config(
-        default="postgres:///kirikae", conn_max_age=60 if PRODUCTION else 0, conn_health_checks=True
+        default="postgres:///kirikae",
+        conn_max_age=int(os.environ.get("KIRIKAE_CONNECTION_SECONDS", "60" if PRODUCTION else "0")),
+        conn_health_checks=True,
     )
 }
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")

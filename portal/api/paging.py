@@ -46,10 +46,11 @@ def page(
     cursor: str = "",
     key: str = "pk",
     is_descending: bool = True,
+    at_once: bool = False,
 ) -> Response:
     """Answer `{"items": […], "next_cursor": "…" or null}`, in the order of a unique column, newest first.
 
-    `shown`: the serializer of a row, or what makes something to say of it.
+    `shown`: the serializer of a row, or what makes something to say of it; with `at_once` of all rows of the page.
     """
     say = partial(in_shape, shown) if isinstance(shown, type) else shown
     if cursor:
@@ -64,7 +65,8 @@ def page(
     for part in key.split("__") if last is not None else ():
         value = getattr(value, part)
     following = signing.dumps(value, salt=f"{SALT}:{request.path}") if last is not None else None
-    response = Response({"items": [say(row) for row in found[:limit]], "next_cursor": following})
+    items = say(found[:limit]) if at_once else [say(row) for row in found[:limit]]
+    response = Response({"items": items, "next_cursor": following})
     if following:
         query = request._request.GET.copy()
         query["cursor"] = following

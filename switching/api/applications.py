@@ -138,9 +138,18 @@ PATHS = {
 
 def visible(view: Endpoint) -> QuerySet[Application]:
     """Applications the caller may see."""
-    return Application.objects.visible_to(view.by).select_related(
-        "point__network_operator", "retailer", "relay", "match"
-    )
+    return Application.objects.visible_to(view.by).select_related("point", "relay", "match")
+
+
+SHOWN = (
+    *("number", "kind", "state", "desired_date", "answer_due_at", "matching_deadline", "planned_on"),
+    *("in_effect_on", "filed_at", "completed_at"),
+)
+IN_LIST = (
+    *(*SHOWN, "retailer", "stuck_because", "point__number", "point__area", "point__supply_class"),
+    *("relay__number", "match__switch_date", "match__stuck_because"),
+)
+"""The columns a list reads."""
 
 
 def shown(application: Application, view: Endpoint, *, in_list: bool = False) -> dict[str, Any]:
@@ -148,13 +157,7 @@ def shown(application: Application, view: Endpoint, *, in_list: bool = False) ->
     is_own = application.retailer_id == view.by.company_id
     is_leaving = is_own and application.kind == Kind.SWITCH_TERMINATION and application.is_open
     match = application.match
-    said: dict[str, Any] = {
-        name: getattr(application, name)
-        for name in (
-            *("number", "kind", "state", "desired_date", "answer_due_at", "matching_deadline", "planned_on"),
-            *("in_effect_on", "filed_at", "completed_at"),
-        )
-    }
+    said: dict[str, Any] = {name: getattr(application, name) for name in SHOWN}
     said |= {
         "point": None if in_list and is_leaving else application.point.number,
         "supply_class": application.point.supply_class,
@@ -167,12 +170,11 @@ def shown(application: Application, view: Endpoint, *, in_list: bool = False) ->
     if in_list:
         return in_shape(ApplicationShown, said)
     rule = kinds.rule(application.kind, application.point.supply_class)
-    newest = application.revisions.order_by("-number").first()
     said["entries"] = entries.of(application, rule) if rule else {}
-    said["revision"] = newest.number if newest else 0
+    said["revision"] = application.revisions.order_by("-number").values_list("number", flat=True).first() or 0
     said["answers"], said["actual_days"] = application.answers.all(), application.actual_days.all()
     said["stop_requests"], said["meter_works"] = application.cancellations.all(), application.meter_works.all()
-    return ApplicationDetails(said).data
+    return in_shape(ApplicationDetails, said)
 
 
 class Applications(Endpoint):
@@ -183,7 +185,7 @@ class Applications(Endpoint):
     @operation(_("List applications"), lists=ApplicationShown, query=ApplicationQuery)
     def get(self, request: Request) -> Response:
         query = self.query(ApplicationQuery)
-        rows = narrowed(visible(self), query, PATHS)
+        rows = narrowed(visible(self).only(*IN_LIST), query, PATHS)
         return self.page(rows, lambda found: shown(found, self, in_list=True), query)
 
     @operation(

@@ -4,10 +4,11 @@ Against win-back selling a received relay's list carries the case and never the 
 stands at the judgement alone, where every read is kept in the ledger (domain notes, switching §5).
 """
 
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -18,12 +19,12 @@ from portal.access import Ability
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.paging import PageQuery, in_shape, narrowed
 from portal.api.schema import operation
-from portal.models import Company
+from portal.models import Company, Participation
 from portal.workdays import jst_date
 from switching import disclosures, filings, registration_queue, relays, sights, threads, traces
-from switching.api.common import WISH, DeedEntries, WishQuery, act, asked_point, by_code, checked, code_of
+from switching.api.common import WISH, DeedEntries, WishQuery, act, asked_point, by_code, checked
 from switching.forms import RejectForm, RelayForm
-from switching.models import QueuedRegistration, Relay, RelayMessage
+from switching.models import Application, QueuedRegistration, Relay, RelayMessage
 from switching.reasons import Reason
 from switching.states import RelayState
 
@@ -79,35 +80,53 @@ class RelayQuery(WishQuery):
     )
 
 
+SHOWN = (
+    *("number", "state", "desired_date", "registered_at", "due_at", "judged_at", "judged_by_policy"),
+    *("reasons", "reason_text", "termination_due_at"),
+)
+IN_LIST = (
+    *SHOWN,
+    *("gaining_retailer", "losing_retailer", "point__number", "point__area", "point__supply_class"),
+)
+"""The columns a list reads: a received relay's list carries the case and never the customer."""
+OWN_APPLICATIONS = Prefetch("applications", Application.objects.only("number", "relay", "retailer").order_by("number"))
+
+
 def visible(view: Endpoint) -> QuerySet[Relay]:
-    """Relays the caller may see, with their companies' codes."""
-    return (
-        Relay.objects.visible_to(view.by)
-        .select_related("point", "gaining_retailer", "losing_retailer")
-        .prefetch_related("gaining_retailer__participations", "losing_retailer__participations", "applications")
-    )
+    """Relays the caller may see."""
+    return Relay.objects.visible_to(view.by).select_related("point").prefetch_related(OWN_APPLICATIONS)
 
 
-def shown(relay: Relay, company: Company, *, in_list: bool = False) -> dict[str, Any]:
+def shown(relay: Relay, company: Company) -> dict[str, Any]:
     """A relay as one of its two companies may see it."""
+    return _said(relay, company, codes_of([relay]))
+
+
+def codes_of(relays: Collection[Relay]) -> dict[tuple[int, str], str]:
+    """The participant codes of the relays' companies in their areas, by company and area; one query."""
+    companies = {pk for relay in relays for pk in (relay.gaining_retailer_id, relay.losing_retailer_id)}
+    found = Participation.objects.filter(company__in=companies, area__in={relay.point.area for relay in relays})
+    codes: dict[tuple[int, str], str] = {}
+    for company_id, area, code in found.values_list("company_id", "area", "code"):
+        codes.setdefault((company_id, area), code)
+    return codes
+
+
+def _said(
+    relay: Relay, company: Company, codes: Mapping[tuple[int, str], str], *, in_list: bool = False
+) -> dict[str, Any]:
     is_losing = relay.losing_retailer_id == company.pk
     area = relay.point.area
     own = [found.number for found in relay.applications.all() if found.retailer_id == company.pk]
     return in_shape(
         RelayShown,
         {
-            **{
-                name: getattr(relay, name)
-                for name in (
-                    *("number", "state", "desired_date", "registered_at", "due_at", "judged_at", "judged_by_policy"),
-                    *("reasons", "reason_text", "termination_due_at"),
-                )
-            },
+            **{name: getattr(relay, name) for name in SHOWN},
             "side": "losing" if is_losing else "gaining",
             "supply_class": relay.point.supply_class,
             "area": area,
-            "gaining_retailer": code_of(relay.gaining_retailer, area),
-            "losing_retailer": code_of(relay.losing_retailer, area),
+            "gaining_retailer": codes.get((relay.gaining_retailer_id, area), ""),
+            "losing_retailer": codes.get((relay.losing_retailer_id, area), ""),
             "point": None if in_list and is_losing else relay.point.number,
             "applications": [] if in_list and is_losing else sorted(own),
         },
@@ -122,13 +141,18 @@ class Relays(Endpoint):
     @operation(_("List relays"), lists=RelayShown, query=RelayQuery)
     def get(self, request: Request) -> Response:
         query = self.query(RelayQuery)
-        rows, company = visible(self), self.by.company
+        rows, company = visible(self).only(*IN_LIST), self.by.company
         if side := query.get("side"):
             rows = rows.filter(**{f"{side}_retailer": company})
         if (wanted := query["other_wrote_last"]) is not None:
             rows = threads.other_wrote_last(rows, company.pk, wanted=wanted)
         rows = narrowed(rows, query, {**WISH, "state": "state"})
-        return self.page(rows, lambda relay: shown(relay, company, in_list=True), query)
+
+        def told(found: list[Relay]) -> list[Any]:
+            codes = codes_of(found)
+            return [_said(relay, company, codes, in_list=True) for relay in found]
+
+        return self.page(rows, told, query, at_once=True)
 
     @operation(
         _("Register a relay"),
