@@ -174,6 +174,11 @@ def require(function: Function, *, now: datetime, by: User | None = None) -> Non
         raise closed
 
 
+def know_open(function: Function, *, now: datetime) -> None:
+    """Tell, inside of `ahead.reading`, that the function was found open at this very moment."""
+    _closure.know({(function, now, settings.ENVIRONMENT_OF_ROWS): None})
+
+
 @ahead.question
 def _closure(function: Function, now: datetime, environment: str) -> Closed | None:
     return Hours(now).closure(function)

@@ -24,6 +24,11 @@ MEANINGS: dict[str, Meaning] = {
     "KIRIKAE_VENV": M("where `manage.py` builds its environment", "directory", "`.venv` in the repository"),
     # Stores
     "DATABASE_URL": M("PostgreSQL", "`postgres://user:password@host:5432/kirikae`", "started from a wheel for trying out"),
+    "KIRIKAE_CONNECTION_SECONDS": M(
+        "how long a web process keeps a database connection for the requests that follow; 0: one per request",
+        "seconds",
+        "production 60, else 0",
+    ),
     "REDIS_URL": M("Valkey or Redis: broker and cache", "`redis://host:6379/0` or `unix:///path?db=0`", "started from a wheel for trying out"),
     "KIRIKAE_QUEUE_PREFIX": M("prefix of queue names, where several sites share a broker"),
     "KIRIKAE_RESULTS": M("where results of tasks are kept; a rehearsal waits for them, nothing else does", "address"),

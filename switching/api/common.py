@@ -11,12 +11,13 @@ from rest_framework.response import Response
 from metering import meters
 from metering.models import FacilityInquiry, SupplyPoint
 from metering.points import WrongNumber, normalise_number
-from portal import ahead
+from portal import ahead, gates
 from portal.access import Ability, within
 from portal.api import problems
 from portal.api.endpoint import Endpoint, Entries
 from portal.api.paging import PageQuery
 from portal.api.problems import Kind
+from portal.gates import FUNCTION_OF
 from portal.market import Area, SupplyClass
 from portal.models import Company, Participation, User
 from switching import dry_runs
@@ -57,6 +58,8 @@ def checked(view: Endpoint, deed: Callable[[], Any], *, name: str, subject: str)
     refusal: Exception | None = None
     try:
         with ahead.reading():  # nothing is written, so what two rules ask is asked once
+            if function := FUNCTION_OF.get(str(view.needed(view.request))):
+                gates.know_open(function, now=view.now)  # or the endpoint would have refused
             deed()
     except REFUSALS as found:
         refusal = found
