@@ -22,14 +22,14 @@ from portal.monitoring import Figure, by, single
 Channel = DeliveryAlarm.Channel
 
 WEBHOOKS_BEHIND = """
-    SELECT hook.company_id, count(*), min(waiting.at)
+    SELECT hook.company_id, sum(waiting.count)::bigint, min(waiting.since)
     FROM portal_webhook hook
+    JOIN portal_company company ON company.id = hook.company_id AND company.events_posted > hook.sent_to
     CROSS JOIN LATERAL (
-        SELECT event.at FROM portal_event event
+        SELECT count(*) AS count, min(event.at) AS since FROM portal_event event
         WHERE event.recipient_id = hook.company_id AND event.number > hook.sent_to AND event.topic = ANY (hook.topics)
-        ORDER BY event.number LIMIT 1
     ) waiting
-    WHERE hook.state IN ('active', 'paused') AND hook.paused_because <> 'by_hand'
+    WHERE hook.state IN ('active', 'paused') AND hook.paused_because <> 'by_hand' AND waiting.count > 0
     GROUP BY hook.company_id
 """
 UNACKNOWLEDGED = """
