@@ -320,9 +320,11 @@ LANGUAGES = [("ja", _("Japanese")), ("en", _("English"))]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "Asia/Tokyo"
 USE_THOUSAND_SEPARATOR = True
+FILTERS_EMPTY_CHOICE_LABEL = _("(all)")  # of what a list can be narrowed to
 FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Mail ---------------------------------------------------------------------------------------------------------
+CONTACT_ADDRESS = os.environ.get("KIRIKAE_CONTACT", "")  # shown to people without an account; "" for none
 DEFAULT_FROM_EMAIL = os.environ.get("KIRIKAE_MAIL_FROM", "hub@kirikae.example")
 if (ENVIRONMENT == "demo" or LINKAGE_TEST) and not os.environ.get("KIRIKAE_SMTP_HOST"):
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

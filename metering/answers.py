@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from metering.inquiries import pending_labels
 from metering.models import Meter, SupplyPoint
@@ -65,6 +65,14 @@ HINTS: dict[str, Words] = {
     "remote_reading_possible": gettext_lazy("Whether the meter is read without a visit; a separate matter."),
 }
 
+_POSSIBLE = (pgettext_lazy("facility", "possible"), pgettext_lazy("facility", "not possible"))
+_EITHER: dict[str, tuple[Words, Words]] = {  # what yes and no are called where the label asks for more than yes or no
+    "remote_island": (pgettext_lazy("facility", "covered"), pgettext_lazy("facility", "not covered")),
+    "has_generation": (pgettext_lazy("facility", "there is"), pgettext_lazy("facility", "there is none")),
+    "half_hourly_collectable": _POSSIBLE,
+    "remote_reading_possible": _POSSIBLE,
+}
+
 
 @dataclass(frozen=True)
 class Item:
@@ -89,7 +97,7 @@ def told(answer: Mapping[str, Any], name: str) -> str:
     if value is None or value == "":
         return NOTHING
     if isinstance(value, bool):
-        return _("yes") if value else _("no")
+        return str(_EITHER.get(name, (_("yes"), _("no")))[not value])
     if name in _CHOICES:
         return str(_CHOICES[name](value).label)
     if name in _DAYS:

@@ -28,11 +28,11 @@ class PortalConfig(AppConfig):
         inbox.register(waits_at_the_desk)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
-            Entry(_("Announcements"), "portal:announcements", Ability.ENTER, 78),
-            Entry(_("Documents"), "portal:documents", Ability.ENTER, 92),
+            Entry(_("Announcements"), "portal:announcements", Ability.ENTER, 78, is_aside=True),
+            Entry(_("Documents"), "portal:documents", Ability.ENTER, 92, is_aside=True),
             Entry(_("Helpdesk"), "portal:tickets", Ability.ENTER, 93),
-            Entry(_("Notices"), "portal:notices", Ability.ENTER, 80),
-            Entry(_("Feed of events"), "portal:events", Ability.READ_EVENTS, 81),
+            Entry(_("Notices"), "portal:notices", Ability.ENTER, 80, is_aside=True),
+            Entry(_("Feed of events"), "portal:events", Ability.READ_EVENTS, 81, is_aside=True),
             Entry(_("Webhooks"), "portal:webhooks", Ability.MANAGE_WEBHOOKS, 82),
             Entry(_("Accounts"), "portal:people", Ability.MANAGE_PEOPLE, 85),
             Entry(_("Certificates"), "portal:certificates", Ability.REQUEST_CERTIFICATE, 87),
@@ -40,5 +40,5 @@ class PortalConfig(AppConfig):
             Entry(_("API clients"), "portal:api-clients-of-all", Ability.SEE_EVERY_API_CLIENT, 88),
             Entry(_("Seals and proof packs"), "portal:evidence", Ability.SEE_EVIDENCE, 95),
             Entry(_("Ledger"), "portal:ledger", Ability.READ_LEDGER, 87),
-            Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90),
+            Entry(_("Participants"), "portal:participants", Ability.SEE_PARTICIPANTS, 90, is_aside=True),
         )

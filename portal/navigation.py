@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the menu: a translatable label, the name of its URL, the ability it needs, its place."""
+    """One entry of the menu: a translatable label, the name of its URL, the ability it needs, its place.
+
+    `is_aside`: what is looked up now and then stands below what is worked on.
+    """
 
     label: str | Promise
     url_name: str
     ability: Ability
     order: int = 100
+    is_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Shown:
     label: str | Promise
     url: str
     is_here: bool
+    is_aside: bool
 
 
 _entries: dict[str, Entry] = {}
@@ -51,4 +56,4 @@ def shown_to(user: "User", request: HttpRequest) -> list[Shown]:
     open_ones = [(entry, reverse(entry.url_name)) for entry in entries() if may(user, entry.ability)]
     below = [url for _, url in open_ones if request.path == url or (url != "/" and request.path.startswith(url))]
     here = max(below, key=len, default=None)
-    return [Shown(entry.label, url, url == here) for entry, url in open_ones]
+    return [Shown(entry.label, url, url == here, entry.is_aside) for entry, url in open_ones]

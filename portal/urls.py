@@ -3,6 +3,7 @@
 from django.urls import path
 
 from portal.views import (
+    accessibility,
     announcements,
     api_clients,
     api_docs,
@@ -38,6 +39,7 @@ urlpatterns = [
     path("invitation/<str:uid>/<str:token>/", sign_in.invitation, name="invitation"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("language/", sign_in.language, name="language"),
+    path("accessibility/", accessibility.statement, name="accessibility"),
     path("participants/", registry.participants, name="participants"),
     path("notices/", registry.notices, name="notices"),
     path("list-views/", list_views.views, name="list-views"),

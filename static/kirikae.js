@@ -13,6 +13,12 @@ document.addEventListener("click", (event) => {
   (password && !password.value ? password : field.form.querySelector("button")).focus();
 });
 
+// On a telephone the menu is a line that moves sideways: where the reader is comes into sight.
+for (const line of document.querySelectorAll(".site-menu ul")) {
+  const here = line.querySelector("[aria-current]");
+  if (here) line.scrollLeft = here.offsetLeft - line.offsetLeft - 20;
+}
+
 // What was wrong is where the reader starts.
 document.querySelector(".error-summary")?.focus();
 

@@ -36,7 +36,7 @@ class SwitchingConfig(AppConfig):
             Entry(_("Files of many cases"), "switching:uploads", Ability.SEND_MANY, 45),
             Entry(_("Movement information"), "switching:movements", Ability.SEE_APPLICATIONS, 46),
             Entry(_("Lists of disadvantages"), "switching:disclosure-lists", Ability.LAY_DOWN_RULES, 61),
-            Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90),
+            Entry(_("Statistics"), "switching:statistics", Ability.ENTER, 90, is_aside=True),
         )
         event_kinds.register(KINDS)
         monitoring.register(*FIGURES)

@@ -22,6 +22,7 @@ class Row:
     "workbench" (hub staff).
     `kwargs` makes the case the address names and returns the URL's arguments; such a page must
     be absent (404) for yama unless `shared` says that everybody may see it. `owner` is somebody who may open it.
+    `one_more` adds a row to the list the page shows to whoever may open it.
     """
 
     opens: Opens
@@ -30,3 +31,4 @@ class Row:
     shared: bool = False
     method: Literal["get", "post"] = "get"
     data: dict[str, Any] = field(default_factory=dict)
+    one_more: Callable[[Cast], Any] | None = None

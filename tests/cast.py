@@ -99,6 +99,19 @@ def gather(now: datetime = NOW) -> Cast:
     return cast
 
 
+def one_more_company(cast: Cast) -> Company:
+    """One more retailer in Tokyo, of whom nobody is registered."""
+    count = Company.objects.count()
+    return companies.register(
+        name=f"星でんき{count}",
+        name_en=f"Hoshi Denki {count}",
+        notice_address="hoshi@hoshi.example",
+        participations=[TakesPart(MarketRole.RETAILER, Area.TOKYO, f"HS{count:02d}3")],
+        by=None,
+        now=NOW,
+    )
+
+
 def person(company: Company, username: str, *, roles: list[people.Hold | Role | str], now: datetime = NOW) -> User:
     """One more person with password and second factor."""
     user = people.register(

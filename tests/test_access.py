@@ -1,70 +1,29 @@
 """Every address of the site, opened by everybody who should not: anonymous, half signed in, role-less, stranger."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
 
 import pytest
 import time_machine
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import reverse
 
 from portal import certificates, gates
 from portal.access import may
 from portal.gates import FUNCTION_OF
-from portal.middleware import is_endpoint, is_marked, is_workbench
+from portal.middleware import is_marked
 from portal.models import User
-from tests.access_rows import Row
+from tests.addresses import ALL, OWN, ROWS, address, opened
 from tests.cast import NOW, ROLES, Cast, client_of, person
 from tests.metering.collecting import believing, machine_of
 from tests.portal.certificate_tools import issued
 
-ROOMS = ("portal", "metering", "switching", "linkage")
-ROWS: dict[str, Row] = {}
-for _room in ROOMS:
-    if find_spec(f"tests.{_room}") and find_spec(f"tests.{_room}.access_rows"):
-        ROWS.update(import_module(f"tests.{_room}.access_rows").ROWS)
-
 SIGN_IN, CODE = "/sign-in/", "/sign-in/code/"
 
 
-def patterns(
-    resolver: URLResolver | None = None, prefix: str = "", space: str = ""
-) -> Iterator[tuple[str, str, URLPattern]]:
-    """(name with namespace, address with <arguments>, pattern) of every address."""
-    resolver = resolver or get_resolver()
-    for pattern in resolver.url_patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            inner = ":".join(filter(None, [space, pattern.namespace]))
-            yield from patterns(pattern, route, inner)
-        else:
-            yield ":".join(filter(None, [space, pattern.name])), route, pattern
-
-
-ALL = list(patterns())
-OWN = sorted(
-    {
-        name
-        for name, _, pattern in ALL
-        if not is_workbench(pattern.callback) and not is_endpoint(pattern.callback) and not name.startswith("admin:")
-    }
-)  # endpoints of the API have a sweep of their own: test_api_access.py
 WORKBENCH = [(name, pattern) for name, _, pattern in ALL if name.startswith("admin:")]
 ABILITY_OF = {
     name: pattern.callback.ability for name, _route, pattern in ALL if name in ROWS and ROWS[name].opens == "ability"
 }
-
-
-def address(name: str, cast: Cast) -> str:
-    row = ROWS[name]
-    return reverse(name, kwargs=row.kwargs(cast) if row.kwargs else None)
-
-
-def opened(client: Client, name: str, url: str):
-    row = ROWS[name]
-    return getattr(client, row.method)(url, row.data)
 
 
 def workbench_addresses(cast: Cast) -> list[str]:

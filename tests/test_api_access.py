@@ -15,9 +15,9 @@ from portal.access import Ability, may
 from portal.api.endpoint import ANYBODY
 from portal.middleware import is_endpoint
 from tests import calling
+from tests.addresses import ALL
 from tests.api_rows import ApiRow
 from tests.cast import ROLES
-from tests.test_access import ALL
 
 ROOMS = ("portal", "metering", "switching", "linkage")
 ROWS: dict[str, ApiRow] = {}

@@ -1,11 +1,13 @@
 """The other categories of usage: a list each, for the network operator and the retailer that supplied."""
 
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from metering import categories
@@ -13,11 +15,12 @@ from metering.forms_usage import CategoryFilter
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
 from portal.lists import Column
+from portal.templatetags.words import jst, point_number
 
 TITLES: dict[str, str | Promise] = {
     "date": gettext_lazy("Day"),
-    "from": gettext_lazy("From"),
-    "to": gettext_lazy("To"),
+    "from": pgettext_lazy("interruption", "From"),
+    "to": pgettext_lazy("interruption", "To"),
     "minutes": gettext_lazy("Minutes"),
     "cause": gettext_lazy("Cause"),
     "planned": gettext_lazy("Planned"),
@@ -33,6 +36,10 @@ TITLES: dict[str, str | Promise] = {
     "from_month": gettext_lazy("From month"),
 }
 NUMERIC = {"minutes", "days_counted", "slot", "kwh", "sorted_kwh", "max_demand_kw", "contract_kw"}
+SHOWN: dict[str, Callable[[str], Any]] = {  # on the page; files hold what the format says
+    "date": lambda day: jst(date.fromisoformat(day)),
+    "planned": lambda flag: _("yes") if flag == "1" else _("no"),
+}
 SORTS = {"date": "on", "month": "on", "minutes": "minutes", "slot": "slot", "contract": "contract"}
 
 
@@ -41,12 +48,19 @@ def _columns(category: categories.Category) -> list[Column]:
         return lambda row: category.write(row)[at]
 
     return [
-        Column("supply_point", gettext_lazy("Supply point"), value=lambda row: row.point.number, sort="point__number"),
+        Column(
+            "supply_point",
+            gettext_lazy("Supply point"),
+            value=lambda row: row.point.number,
+            show=point_number,
+            sort="point__number",
+        ),
         *(
             Column(
                 name,
                 TITLES.get(name, name),
                 value=cell(at),
+                show=SHOWN.get(name),
                 numeric=name in NUMERIC,
                 sort=SORTS.get(name, ""),
                 csv_only=name in categories.PREVIOUS,

@@ -148,6 +148,8 @@ def styled(field: BoundField) -> SafeString:
     css = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-check-input"}.get(
         kind, "form-control"
     )
+    for part, said in zip(getattr(widget, "widgets", ()), (_("%(label)s: from"), _("%(label)s: until")), strict=False):
+        part.attrs["aria-label"] = said % {"label": field.label}
     return field.as_widget(attrs={"class": f"{css} is-invalid" if field.errors else css})
 
 

@@ -6,7 +6,7 @@ from portal import companies
 from portal.companies import TakesPart
 from portal.market import Area, MarketRole
 from tests.access_rows import Row
-from tests.cast import NOW
+from tests.cast import NOW, make_points
 
 
 def a_clock(cast):
@@ -22,7 +22,7 @@ def a_script(cast):
 def a_qualification(cast):
     values = {
         "role": "gaining",
-        "version": "1",
+        "version": f"{1 + Qualification.objects.count()}",
         "handed_over_at": NOW,
         "name": "x.zip",
         "pack": b"x",
@@ -57,9 +57,9 @@ ROWS = {
     "linkage:partners": Row("inside", kwargs=a_clock, shared=True),
     "linkage:script-forget": Row("ability", owner="sora.administrator", kwargs=a_script, shared=True, method="post"),
     "linkage:order": Row("ability", owner="sora.administrator", kwargs=a_clock, shared=True, method="post"),
-    "linkage:customers": Row("inside", kwargs=a_clock, shared=True),
+    "linkage:customers": Row("inside", kwargs=a_clock, shared=True, one_more=lambda cast: make_points(cast, 1)),
     "linkage:qualification": Row("inside", kwargs=a_participant, shared=True),
     "linkage:hand-over": Row("ability", owner="sora.administrator", kwargs=a_role, shared=True, method="post"),
-    "linkage:qualifications": Row("inside"),
+    "linkage:qualifications": Row("inside", one_more=a_qualification),
     "linkage:evidence": Row("inside", kwargs=a_qualification),
 }

@@ -13,6 +13,7 @@ from metering.models import Gap, InquiryAlarm, PublishedFile, SupplyPoint
 from metering.publication import publish_day
 from tests.access_rows import Row
 from tests.cast import NOW, Cast, make_points
+from tests.metering import list_rows
 from tests.metering.asking import ask_for_usage, slip
 from tests.metering.delivering import DAY, block_of, csv_of, deliver, figures
 
@@ -35,9 +36,9 @@ def low_voltage(cast: Cast) -> dict[str, Any]:
 
 
 POINTS = {
-    "metering:points": Row("ability", owner="umi.viewer"),
+    "metering:points": Row("ability", owner="umi.viewer", one_more=a_point_of_umi),
     "metering:point": Row("ability", owner="umi.viewer", kwargs=a_point_of_umi),
-    "metering:inquiries": Row("ability", owner="sora.inquiry"),
+    "metering:inquiries": Row("ability", owner="sora.inquiry", one_more=an_inquiry_of_sora),
     "metering:inquiry-new": Row("ability", owner="sora.inquiry"),
     "metering:inquiry-ask": Row("ability", owner="sora.inquiry", kwargs=low_voltage, shared=True),
     "metering:inquiry-candidate": Row(
@@ -79,15 +80,23 @@ COLLECTION = {
     "metering:legacy-file": Row("certificate", owner="umi.usage", kwargs=the_area_of_a_zip_of_umi, data=THE_ZIP),
 }
 USAGE = {
-    "metering:usage-files": Row("ability", owner="kaze.usage"),
-    "metering:usage-file": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
+    "metering:usage-files": Row("ability", owner="kaze.usage", one_more=a_usage_file_of_kaze),
+    "metering:usage-file": Row(
+        "ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze, one_more=list_rows.a_refused_row
+    ),
     "metering:refused-rows": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze),
     "metering:usage-file-settle": Row("ability", owner="kaze.usage", kwargs=a_usage_file_of_kaze, method="post"),
-    "metering:published-files": Row("ability", owner="umi.usage"),
+    "metering:published-files": Row("ability", owner="umi.usage", one_more=list_rows.a_published_day),
     "metering:published-files-zip": Row("ability", owner="umi.usage"),
     "metering:published-files-again": Row("ability", owner="umi.usage", method="post", data={"first": 1, "last": 1}),
-    "metering:statements": Row("ability", owner="umi.usage"),
-    "metering:statement": Row("ability", owner="umi.usage", kwargs=a_day, shared=True),
+    "metering:statements": Row("ability", owner="umi.usage", one_more=list_rows.a_day_of_publishing),
+    "metering:statement": Row(
+        "ability",
+        owner="umi.usage",
+        kwargs=lambda cast: {"day": NOW.date()},
+        shared=True,
+        one_more=list_rows.a_published_day,
+    ),
     "metering:statement-json": Row("ability", owner="umi.usage", kwargs=a_day, shared=True),
     "metering:published-file": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
     "metering:published-file-download": Row("ability", owner="umi.usage", kwargs=a_published_file_of_umi),
@@ -101,12 +110,12 @@ def an_alarm_of_sora(cast: Cast) -> dict[str, Any]:
 
 
 GOVERNANCE = {
-    "metering:alarms": Row("ability", owner="sora.inquiry"),
+    "metering:alarms": Row("ability", owner="sora.administrator", one_more=list_rows.an_alarm),
     "metering:alarm": Row("ability", owner="sora.inquiry", kwargs=an_alarm_of_sora),
     "metering:alarm-explanation": Row("ability", owner="sora.inquiry", kwargs=an_alarm_of_sora),
     "metering:alarm-lifting": Row("ability", owner="sora.administrator", kwargs=an_alarm_of_sora),
     "metering:access-log-choice": Row("ability", owner="umi.administrator"),
-    "metering:access-log": Row("ability", owner="umi.administrator", kwargs=a_point_of_umi),
+    "metering:access-log": Row("ability", owner="umi.administrator", kwargs=a_point_of_umi, one_more=list_rows.a_read),
 }
 
 
@@ -118,11 +127,21 @@ def a_gap_of_kaze(cast: Cast) -> dict[str, Any]:
 
 COMPLETENESS = {
     "metering:usage-category": Row(
-        "ability", owner="umi.usage", kwargs=lambda cast: {"slug": "interruptions"}, shared=True
+        "ability",
+        owner="umi.usage",
+        kwargs=lambda cast: {"slug": "interruptions"},
+        shared=True,
+        one_more=list_rows.a_category_row,
     ),
-    "metering:completeness": Row("ability", owner="hub.operator"),
-    "metering:months-missing": Row("ability", owner="umi.usage", kwargs=lambda cast: {"day": DAY}, shared=True),
-    "metering:gaps": Row("ability", owner="umi.usage"),
+    "metering:completeness": Row("ability", owner="hub.operator", one_more=list_rows.a_day_count),
+    "metering:months-missing": Row(
+        "ability",
+        owner="umi.usage",
+        kwargs=lambda cast: {"day": list_rows.READ},
+        shared=True,
+        one_more=list_rows.a_missing_month,
+    ),
+    "metering:gaps": Row("ability", owner="umi.usage", one_more=a_gap_of_kaze),
     "metering:gap": Row("ability", owner="umi.usage", kwargs=a_gap_of_kaze),
     "metering:gap-follow-up": Row("ability", owner="kaze.usage", kwargs=a_gap_of_kaze, method="post"),
     "metering:gap-give-up": Row(
@@ -150,8 +169,8 @@ def an_estimate_of_kaze(cast: Cast) -> dict[str, Any]:
 
 CHECKS = {
     "metering:check-rules": Row("ability", owner="kaze.usage"),
-    "metering:findings": Row("ability", owner="kaze.usage"),
-    "metering:estimates": Row("ability", owner="kaze.usage"),
+    "metering:findings": Row("ability", owner="kaze.usage", one_more=list_rows.a_finding),
+    "metering:estimates": Row("ability", owner="kaze.usage", one_more=an_estimate_of_kaze),
     "metering:estimate": Row("ability", owner="umi.usage", kwargs=an_estimate_of_kaze),
     "metering:estimate-new": Row("ability", owner="kaze.usage", kwargs=a_short_day_of_kaze),
 }
@@ -174,7 +193,7 @@ def a_usage_inquiry_of_sora(cast: Cast) -> dict[str, Any]:
 
 
 PAST_USAGE = {
-    "metering:access-requests": Row("ability", owner="sora.inquiry"),
+    "metering:access-requests": Row("ability", owner="sora.inquiry", one_more=a_request_of_sora),
     "metering:access-request-new": Row("ability", owner="sora.inquiry"),
     "metering:access-request": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora),
     "metering:access-request-cancel": Row("ability", owner="sora.inquiry", kwargs=a_request_of_sora, method="post"),
@@ -184,5 +203,6 @@ PAST_USAGE = {
     "metering:usage-inquiry": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
     "metering:usage-inquiry-csv": Row("ability", owner="sora.inquiry", kwargs=a_usage_inquiry_of_sora),
 }
+
 
 ROWS = {**CHECKS, **COLLECTION, **COMPLETENESS, **POINTS, **USAGE, **GOVERNANCE, **PAST_USAGE}

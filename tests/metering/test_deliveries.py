@@ -67,7 +67,7 @@ class TestChangedSinceRead:
         page = retailer.get(PAGE, {"only": "changed"})
         assert shown(page) == [first.name] and "取得後に変更あり" in page.content.decode()
         detail = retailer.get(f"{PAGE}{first.pk}/").content.decode()
-        assert "値が新しくなった行:2、取り下げられた地点:0" in detail
+        assert "値が新しくなった行：2、取り下げられた地点：0" in detail
         assert of(cast.umi)[-1].name in detail
 
     def test_a_file_read_after_the_later_revision_is_not_marked(self, cast, houses, retailer):

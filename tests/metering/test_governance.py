@@ -107,7 +107,7 @@ def test_the_page_tells_what_is_left(cast, points, asker):
     client = client_of(asker)
     with time_machine.travel(NOW, tick=False):
         governance.count(asker, now=NOW)
-        assert "残り1件です(上限2件)" in client.get("/facility-inquiries/new/lv/").content.decode()
+        assert "残り1件です（上限2件）" in client.get("/facility-inquiries/new/lv/").content.decode()
         governance.count(asker, now=NOW)
         answer = client.post(
             f"/facility-inquiries/new/lv/?consent={consent_of(asker).pk}",
@@ -184,7 +184,7 @@ def test_administrators_and_the_hub_are_told_and_the_person_finds_it_in_the_inbo
     assert (task.count, task.due_at) == (1, alarm.explain_by)
     with time_machine.travel(NOW, tick=False):
         page = client_of(cast["sora.administrator"]).get("/notices/").content.decode()
-    assert "照会の警告:sora.inquiry" in page
+    assert "照会の警告：sora.inquiry" in page
 
 
 # --- Explain or be locked -----------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """The ground floor's rows of the access sweep."""
 
-from portal import onboarding, people, saved_views, webhooks
+from datetime import timedelta
+
+from portal import documents, ledger, onboarding, outbox, people, saved_views, statements, webhooks
+from portal.models import Certificate, Document, EventStatement, SavedView, User, Webhook
 from portal.models.onboarding import UseKind
 from tests import calling
 from tests.access_rows import Row
-from tests.cast import NOW
+from tests.cast import NOW, client_of, one_more_company, person
 from tests.portal import certificate_tools, desk
 
 
@@ -66,12 +69,73 @@ def a_paused_webhook(cast):
     return found
 
 
+def a_notice(cast):
+    outbox.post(outbox.Post(cast.sora.pk, "company_begins", "sora", context={"instead_of": "2026-04-01"}), now=NOW)
+
+
+def a_statement(cast):
+    """The day's events of sora's, one day after the other."""
+    day = NOW + timedelta(days=EventStatement.objects.filter(company=cast.sora).count())
+    outbox.post(outbox.Post(cast.sora.pk, "company_begins", "sora", context={"instead_of": "2026-04-01"}), now=day)
+    statements.make_due(now=day + timedelta(days=1))
+
+
+def an_own_view(cast):
+    name = f"毎朝 {SavedView.objects.count()}"
+    saved_views.save(
+        page="portal:notices", query="", name=name, is_shared=False, by=cast["sora.administrator"], now=NOW
+    )
+
+
+def a_sign_in(cast):
+    client_of(cast["sora.administrator"])
+
+
+def somebody(cast):
+    person(cast.sora, f"sora.clerk{User.objects.count()}", roles=["relay"])
+
+
+def own_certificates(cast):
+    """A certificate, and a request that waits."""
+    terminal = f"机{Certificate.objects.count()}"
+    certificate_tools.issued(cast["sora.administrator"], terminal=terminal)
+    certificate_tools.asked(cast["sora.relay"], terminal=terminal)
+
+
+def one_more_webhook(cast):
+    url = f"http://127.0.0.1:9999/{Webhook.objects.count()}"
+    webhooks.register(url=url, topics=["relays"], by=cast["sora.administrator"], now=NOW)
+
+
+def one_more_document(cast, audience="public"):
+    title = f"業務規程{Document.objects.count()}"
+    return desk.enter(cast, audience, title=title, title_en=title)
+
+
+def one_more_request(cast):
+    documents.ask(one_more_document(cast, "on_application"), purpose="研究", by=cast["sora.relay"], now=NOW)
+
+
+def a_try(cast):
+    """Something was sent to sora's only receiver."""
+    webhooks.test(Webhook.objects.get().pk, by=cast["sora.administrator"], now=NOW)
+
+
+def an_entry(cast):
+    ledger.record("made for a test", "sora", by=cast["sora.viewer"], now=NOW)
+
+
+def an_own_ticket(cast):
+    desk.question(cast, "sora.administrator")
+
+
 ROWS = {
     "portal:home": Row("inside"),
+    "portal:accessibility": Row("public"),
     "portal:api-docs": Row("public"),
     "portal:api-errors": Row("public"),
-    "portal:api-clients": Row("ability", owner="sora.administrator"),
-    "portal:api-clients-of-all": Row("ability", owner="hub.operator"),
+    "portal:api-clients": Row("ability", owner="sora.administrator", one_more=an_api_client),
+    "portal:api-clients-of-all": Row("ability", owner="hub.operator", one_more=an_api_client),
     "portal:api-client-new": Row("ability", owner="sora.administrator"),
     "portal:api-client": Row("ability", owner="sora.administrator", kwargs=an_api_client),
     "portal:api-client-roles": Row("ability", owner="sora.administrator", kwargs=an_api_client),
@@ -83,10 +147,10 @@ ROWS = {
     "portal:qr": Row("half"),
     "portal:sign-out": Row("half", method="post"),
     "portal:language": Row("public", method="post", data={"language": "ja"}),
-    "portal:participants": Row("inside"),
-    "portal:notices": Row("inside"),
+    "portal:participants": Row("inside", one_more=one_more_company),
+    "portal:notices": Row("inside", one_more=a_notice),
     "portal:me": Row("inside"),
-    "portal:list-views": Row("inside"),
+    "portal:list-views": Row("inside", one_more=an_own_view),
     "portal:list-view-new": Row("ability", method="post", data={"path": "/notices/", "name": "毎朝"}),
     "portal:list-view": Row("ability", owner="sora.viewer", kwargs=a_view),
     "portal:list-view-replacement": Row(
@@ -96,7 +160,7 @@ ROWS = {
     "portal:proof": Row("inside"),
     "portal:sign-in-help": Row("public"),
     "portal:invitation": Row("public", kwargs=an_invitation, shared=True),
-    "portal:sign-ins": Row("inside"),
+    "portal:sign-ins": Row("inside", one_more=a_sign_in),
     "portal:passkeys": Row("inside"),
     "portal:passkey-registration-begin": Row("half", method="post"),
     "portal:passkey-registration-complete": Row("half", method="post"),
@@ -110,22 +174,22 @@ ROWS = {
     "portal:second-factor-reset": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:password-link": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:departure": Row("ability", owner="sora.administrator", kwargs=an_account),
-    "portal:people": Row("ability", owner="sora.administrator"),
+    "portal:people": Row("ability", owner="sora.administrator", one_more=somebody),
     "portal:suspension": Row("ability", owner="sora.administrator", kwargs=an_account),
     "portal:thaw": Row("ability", owner="sora.administrator", kwargs=an_account),
-    "portal:announcements": Row("inside"),
+    "portal:announcements": Row("inside", one_more=desk.announce),
     "portal:announcement": Row("ability", owner="kaze.usage", kwargs=desk.an_announcement),
     "portal:announcement-new": Row("ability", owner="hub.operator"),
     "portal:announcement-withdrawal": Row("ability", owner="hub.operator", kwargs=desk.an_announcement),
-    "portal:documents": Row("public"),
+    "portal:documents": Row("public", one_more=one_more_document),
     "portal:document": Row("public", kwargs=desk.a_document, shared=True),
     "portal:document-file": Row("public", kwargs=desk.a_file, shared=True),
     "portal:document-new": Row("ability", owner="hub.operator"),
     "portal:document-version": Row("ability", owner="hub.operator", kwargs=desk.a_document),
     "portal:document-withdrawal": Row("ability", owner="hub.operator", kwargs=desk.a_document),
-    "portal:document-requests": Row("ability", owner="hub.operator"),
+    "portal:document-requests": Row("ability", owner="hub.operator", one_more=one_more_request),
     "portal:document-request": Row("ability", owner="hub.operator", kwargs=desk.a_request),
-    "portal:tickets": Row("inside"),
+    "portal:tickets": Row("inside", one_more=an_own_ticket),
     "portal:ticket-new": Row("inside"),
     "portal:ticket": Row("ability", owner="sora.viewer", kwargs=desk.a_ticket),
     "portal:ticket-closing": Row("ability", owner="sora.viewer", kwargs=desk.a_ticket),
@@ -147,7 +211,7 @@ ROWS = {
     "portal:use-application-certificates": Row("public", kwargs=a_use_application, shared=True),
     "portal:use-application-filing": Row("public", kwargs=a_use_application, shared=True),
     "portal:use-application-withdrawal": Row("public", kwargs=a_use_application, shared=True),
-    "portal:certificates": Row("inside"),
+    "portal:certificates": Row("inside", one_more=own_certificates),
     "portal:certificate-new": Row("inside"),
     "portal:certificate-registration": Row("ability", owner="sora.administrator"),
     "portal:certificate-policy": Row("ability", owner="sora.administrator"),
@@ -169,13 +233,13 @@ ROWS = {
     "portal:certificate-download": Row("ability", owner="sora.administrator", kwargs=a_certificate),
     "portal:certificate-bundle": Row("ability", owner="sora.administrator", kwargs=a_bundle, method="post"),
     "portal:certificate-revocation": Row("ability", owner="sora.administrator", kwargs=a_certificate),
-    "portal:events": Row("inside"),
+    "portal:events": Row("inside", one_more=a_notice),
     "portal:events-acknowledgement": Row("ability", owner="sora.viewer", method="post", data={"number": 0}),
-    "portal:event-statements": Row("inside"),
+    "portal:event-statements": Row("inside", one_more=a_statement),
     "portal:delivery": Row("inside"),
-    "portal:webhooks": Row("ability", owner="sora.administrator"),
+    "portal:webhooks": Row("ability", owner="sora.administrator", one_more=one_more_webhook),
     "portal:webhook-new": Row("ability", owner="sora.administrator"),
-    "portal:webhook": Row("ability", owner="sora.administrator", kwargs=a_webhook),
+    "portal:webhook": Row("ability", owner="sora.administrator", kwargs=a_webhook, one_more=a_try),
     "portal:webhook-topics": Row(
         "ability", owner="sora.administrator", kwargs=a_webhook, method="post", data={"topics-topics": ["usage"]}
     ),
@@ -195,5 +259,5 @@ ROWS = {
     "portal:readyz": Row("public"),
     "portal:metrics": Row("token"),
     "portal:healthz": Row("public"),
-    "portal:ledger": Row("ability", owner="hub.auditor"),
+    "portal:ledger": Row("ability", owner="hub.auditor", one_more=an_entry),
 }

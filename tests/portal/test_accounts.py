@@ -16,12 +16,12 @@ def test_an_administrator_sees_the_own_companys_accounts_and_their_state(cast):
 
 def test_suspending_and_thawing_by_the_administrator(cast):
     user, client = cast["sora.relay"], client_of(cast["sora.administrator"])
-    assert "ただちにサインアウト" in client.get("/people/sora.relay/suspension/").content.decode()
+    assert "ただちにログアウト" in client.get("/people/sora.relay/suspension/").content.decode()
     user.refresh_from_db()
     assert user.is_active, "the page alone does nothing"
-    assert "サインインできなくなりました" in client.post("/people/sora.relay/suspension/", follow=True).content.decode()
+    assert "ログインできなくなりました" in client.post("/people/sora.relay/suspension/", follow=True).content.decode()
     assert "/people/sora.relay/thaw/" in client.get("/people/").content.decode()
-    assert "再びサインインできます" in client.post("/people/sora.relay/thaw/", follow=True).content.decode()
+    assert "再びログインできます" in client.post("/people/sora.relay/thaw/", follow=True).content.decode()
     user.refresh_from_db()
     assert user.is_active
     assert LedgerEntry.objects.filter(user=cast["sora.administrator"], subject="user sora.relay").count() == 2

@@ -112,7 +112,7 @@ def test_a_notice_whose_words_are_gone_still_says_what_it_was_about(cast):
 def test_notices_speak_both_languages(cast):
     post(cast.sora)
     client = client_of(cast["sora.relay"])
-    assert "ユーザx.yが再びサインインできるようになりました" in client.get("/").content.decode()
+    assert "ユーザx.yが再びログインできるようになりました" in client.get("/").content.decode()
     client.post("/language/", {"language": "en", "next": "/"})
     assert "User x.y can sign in again" in client.get("/").content.decode()
 

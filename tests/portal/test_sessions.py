@@ -32,7 +32,7 @@ def test_a_sign_in_is_entered_and_shown_to_its_owner(sora_relay, cast):
     row = SignIn.objects.get()
     assert (row.user, row.session_key) == (sora_relay, client.session.session_key)
     page = client.get(SIGN_INS).content.decode()
-    assert "Firefox, Windows" in page and "192.0.2.7" in page and "他ではサインインしていません" in page
+    assert "Firefox, Windows" in page and "192.0.2.7" in page and "他ではログインしていません" in page
     assert "192.0.2.7" not in client_of(cast["sora.viewer"]).get(SIGN_INS).content.decode()
 
 
@@ -42,7 +42,7 @@ def test_signing_out_elsewhere_ends_the_others_and_not_this_one(sora_relay, cloc
     second, third = signed_in(sora_relay), client_of(sora_relay)
     assert "3個のブラウザ" in second.get(reverse("portal:me")).content.decode()
     row = SignIn.objects.get(session_key=first.session.session_key)
-    assert "1件のサインインを終了" in second.post(SIGN_INS, {"end": row.pk}, follow=True).content.decode()
+    assert "1件のログインを終了" in second.post(SIGN_INS, {"end": row.pk}, follow=True).content.decode()
     assert first.get("/").url == SIGN_IN and third.get("/").status_code == 200
     second.post(SIGN_INS, {"end": "others"})
     assert third.get("/").url == SIGN_IN and second.get("/").status_code == 200

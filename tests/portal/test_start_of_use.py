@@ -125,7 +125,7 @@ def test_an_inquiry_needs_a_part_in_the_area(cast, clerk):
     tokyo, kansai = play.point(), play.point(area="06")
     allowed = consent(clerk, later)
     assert inquiries.inquire(number=tokyo.number, supply_class="LV", consent=allowed, by=clerk, now=later)
-    with pytest.raises(inquiries.NoPartInArea, match="エリア"):
+    with pytest.raises(inquiries.NoPartInArea, match="供給区域"):
         inquiries.inquire(number=kansai.number, supply_class="LV", consent=allowed, by=clerk, now=later)
     unknown = f"06{'0' * 20}"
     with pytest.raises(inquiries.NoPartInArea):

@@ -9,11 +9,12 @@ from django.urls import reverse
 from lxml import html
 
 from portal.middleware import is_workbench
+from tests.addresses import ALL
 from tests.cast import client_of
 from tests.portal.authenticator import HOST, Authenticator, enrolled, shown
 from tests.portal.dangerous_acts import PAGES, WITH_A_FILE, WORKBENCH
 from tests.portal.test_sign_in import code_now
-from tests.test_access import ALL, workbench_addresses
+from tests.test_access import workbench_addresses
 
 PROOF = reverse("portal:proof")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from metering.models import SupplyPoint
 from portal import quotas
-from portal.models import Over, Registration
+from portal.models import Over, Quota, Registration
 from switching import (
     applications,
     dark_points,
@@ -23,16 +24,16 @@ from switching import (
     undoing,
 )
 from switching.bulk import uploads
-from switching.models import Application, Relay, UndoCase
+from switching.models import Application, DisclosureDraft, Relay, UndoCase, UploadRow
 from tests.access_rows import Row
-from tests.cast import NOW, Cast
+from tests.cast import NOW, Cast, one_more_company
 from tests.switching.bulk import sending
 from tests.switching.cases import DESIRED, Play
 from tests.switching.undoings import AFTER, Undo
 
 
 def _play(cast: Cast) -> Play:
-    return Play(cast, NOW)
+    return Play(cast, NOW, made=SupplyPoint.objects.count())
 
 
 def relay(cast: Cast) -> dict[str, Any]:
@@ -269,21 +270,64 @@ def asked_to_stop(cast: Cast) -> dict[str, Any]:
     return found
 
 
+def an_inquiry(cast: Cast) -> None:
+    """sora asked about a point of umi's."""
+    sending.inquire(play := _play(cast), [play.point()])
+
+
+def one_queued(cast: Cast) -> None:
+    """One more registration of sora's over the quota."""
+    play = _play(cast)
+    point = play.point()
+    play.disclosure(point)
+    if not Quota.objects.exists():
+        quotas.set_quota(cast.sora, Registration.RELAY, most=1, over=Over.QUEUE, by=None, now=NOW)
+        play.relay(play.point())
+    registration_queue.register_relay(play.request(point), by=cast["sora.relay"], now=NOW)
+
+
+def a_denial(cast: Cast) -> None:
+    """A denial against one more gaining retailer."""
+    found = denied(cast)
+    UndoCase.objects.filter(**found).update(gaining_retailer=one_more_company(cast))
+
+
+def one_more_draft(cast: Cast) -> None:
+    """A draft of umi's for one more menu."""
+    menu = f"夜トク{DisclosureDraft.objects.count()}"
+    items = [("a", "a", "a")]
+    disclosures.save_draft(
+        menu=menu, valid_from=NOW.date(), charge="none", items=items, by=cast["umi.administrator"], now=NOW
+    )
+
+
+def a_point(cast: Cast) -> None:
+    """One more point of umi's."""
+    _play(cast).point()
+
+
+def a_row(cast: Cast) -> None:
+    """One more row in sora's only file."""
+    kept = UploadRow.objects.latest("pk")
+    kept.pk, kept.line = None, kept.line + 1
+    kept.save(force_insert=True)
+
+
 ROWS = {
-    "switching:network-work": Row("ability", owner="kaze.application"),
+    "switching:network-work": Row("ability", owner="kaze.application", one_more=submitted),
     "switching:network-answer": Row("ability", owner="kaze.application", kwargs=submitted),
     "switching:work-for-application": Row("ability", owner="kaze.application", kwargs=accepted_change),
     "switching:stop-request": Row("ability", owner="umi.application", kwargs=scheduled),
     "switching:stop-answer": Row("ability", owner="kaze.application", kwargs=asked_to_stop),
-    "switching:meter-works": Row("ability", owner="kaze.application"),
+    "switching:meter-works": Row("ability", owner="kaze.application", one_more=meter_work),
     "switching:meter-work-new": Row("ability", owner="kaze.application"),
     "switching:meter-work": Row("ability", owner="kaze.application", kwargs=meter_work),
     "switching:meter-work-calling-off": Row("ability", owner="kaze.application", kwargs=meter_work),
     "switching:cooling-off-new": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:reversal-new": Row("ability", owner="umi.relay", kwargs=matched),
     "switching:denial-new": Row("ability", owner="umi.relay", kwargs=matched),
-    "switching:undoing": Row("ability", owner="umi.relay"),
-    "switching:denials": Row("ability", owner="hub.operator"),
+    "switching:undoing": Row("ability", owner="umi.relay", one_more=denied),
+    "switching:denials": Row("ability", owner="hub.operator", one_more=a_denial),
     "switching:undo-case": Row("ability", owner="umi.relay", kwargs=denied),
     "switching:undo-answer": Row("ability", owner="kaze.application", kwargs=stopping),
     "switching:undo-evidence": Row("ability", owner="sora.relay", kwargs=denied),
@@ -293,10 +337,10 @@ ROWS = {
     "switching:undo-contract": Row("ability", owner="umi.relay", kwargs=dark),
     "switching:undo-last-resort": Row("ability", owner="kaze.application", kwargs=offered),
     "switching:exit-new": Row("ability", owner="hub.operator"),
-    "switching:exit-points": Row("ability", owner="umi.relay", kwargs=leaving),
+    "switching:exit-points": Row("ability", owner="umi.relay", kwargs=leaving, one_more=a_point),
     "switching:exit-withdrawal": Row("ability", owner="hub.operator", kwargs=leaving),
-    "switching:relays": Row("ability", owner="sora.relay"),
-    "switching:relay-new": Row("ability", owner="sora.relay"),
+    "switching:relays": Row("ability", owner="umi.relay", one_more=relay),
+    "switching:relay-new": Row("ability", owner="sora.relay", one_more=an_inquiry),
     "switching:relay": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:judgement": Row("ability", owner="umi.relay", kwargs=relay),
     "switching:withdrawal": Row("ability", owner="sora.relay", kwargs=relay),
@@ -306,16 +350,16 @@ ROWS = {
     "switching:relay-evidence": Row("ability", owner="sora.relay", kwargs=relay),
     "switching:disclosure-evidence": Row("ability", owner="sora.relay", kwargs=disclosure),
     "switching:evidence": Row("ability", owner="sora.relay", kwargs=attached),
-    "switching:disclosure-lists": Row("ability", owner="umi.administrator"),
+    "switching:disclosure-lists": Row("ability", owner="umi.administrator", one_more=one_more_draft),
     "switching:disclosure-draft-new": Row("ability", owner="umi.administrator"),
     "switching:disclosure-draft": Row("ability", owner="umi.administrator", kwargs=list_draft),
     "switching:disclosure-list": Row("ability", owner="umi.administrator", kwargs=own_list),
-    "switching:escalations": Row("ability", owner="hub.operator"),
+    "switching:escalations": Row("ability", owner="hub.operator", one_more=escalation),
     "switching:escalation": Row("ability", owner="hub.operator", kwargs=escalation),
     "switching:disclosure-new": Row("ability", owner="sora.relay"),
     "switching:disclosure": Row("ability", owner="sora.relay", kwargs=disclosure),
-    "switching:applications": Row("ability", owner="kaze.application"),
-    "switching:start-new": Row("ability", owner="sora.application"),
+    "switching:applications": Row("ability", owner="kaze.application", one_more=start),
+    "switching:start-new": Row("ability", owner="sora.application", one_more=an_inquiry),
     "switching:application-kinds": Row("ability", owner="sora.application"),
     "switching:application-new": Row(
         "ability",
@@ -329,11 +373,11 @@ ROWS = {
     "switching:cancellation": Row("ability", owner="sora.application", kwargs=start),
     "switching:actual-day": Row("ability", owner="kaze.application", kwargs=in_effect),
     "switching:completion": Row("ability", owner="kaze.application", kwargs=in_effect),
-    "switching:queue": Row("ability", owner="sora.application"),
+    "switching:queue": Row("ability", owner="sora.relay", one_more=one_queued),
     "switching:queued": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:queue-withdrawal": Row("ability", owner="sora.relay", kwargs=queued),
     "switching:as-of": Row("ability", owner="sora.viewer"),
-    "switching:uploads": Row("ability", owner="sora.relay"),
+    "switching:uploads": Row("ability", owner="sora.relay", one_more=upload),
     "switching:upload-work-list": Row(
         "ability", owner="umi.relay", kwargs=lambda cast: {"content": "judgements", "format": "csv"}, shared=True
     ),
@@ -341,12 +385,12 @@ ROWS = {
     "switching:upload-template": Row(
         "ability", owner="sora.relay", kwargs=lambda cast: {"content": "relays", "format": "csv"}, shared=True
     ),
-    "switching:upload": Row("ability", owner="sora.relay", kwargs=upload),
+    "switching:upload": Row("ability", owner="sora.relay", kwargs=upload, one_more=a_row),
     "switching:upload-confirm": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
     "switching:upload-discard": Row("ability", owner="sora.relay", kwargs=upload, method="post"),
     "switching:upload-recall": Row("ability", owner="sora.relay", kwargs=carried_out),
     "switching:upload-answers": Row("ability", owner="sora.application", kwargs=plans),
-    "switching:movements": Row("ability", owner="sora.viewer"),
+    "switching:movements": Row("ability", owner="sora.viewer", one_more=a_plan),
     "switching:movement-withdrawal": Row("ability", owner="sora.application", kwargs=a_plan),
     "switching:upload-wrong-rows": Row("ability", owner="sora.relay", kwargs=upload),
     "switching:rule-tables": Row("inside"),

@@ -572,7 +572,7 @@ def test_the_form_of_a_start_does_so_too(cast, play, time_machine):
     other = play.point()
     way = f"/applications/new/switch-start/?inquiry={inquire(cast, other).pk}"
     assert "本日はこれ以上登録できません" in said(clerk.get(way))
-    assert "登録上限(1件)に達したため" in said(clerk.post(way, sent))
+    assert "登録上限（1件）に達したため" in said(clerk.post(way, sent))
 
 
 def test_a_draft_of_a_start_is_filed_while_the_quota_lasts_and_stays_a_draft_over_it(cast, play):

@@ -51,7 +51,7 @@ def test_the_whole_way_of_a_clerk(play, clerk, now):
     assert "確認待ち" in text(waiting) and 'data-renew="3"' in text(waiting)
     uploads.check(upload.pk, now=now)
     preview = text(clerk.get(page))
-    assert "2行を実行しますか" in preview and "誤りのある行を取得(1行)" in preview
+    assert "2行を実行しますか" in preview and "誤りのある行を取得（1行）" in preview
     assert rows[0]["supply_point"][-4:] in preview and HOLDER not in preview and ADDRESS not in preview
     assert rows[2]["reference"] in text(clerk.get(page, {"state": "wrong"}))
     assert rows[0]["reference"] not in text(clerk.get(page, {"state": "wrong"}))
@@ -76,7 +76,7 @@ def test_the_whole_way_of_a_clerk(play, clerk, now):
     [
         (b"", "a.csv", "空です"),
         (b"\x00\x01", "a.csv", "テキストでもExcelでも"),
-        (b"%PDF", "a.pdf", "CSV(.csv)とExcel"),
+        (b"%PDF", "a.pdf", "CSV（.csv）とExcel"),
         (b"x" * 31_000_000, "a.csv", "30MB"),
     ],
 )
