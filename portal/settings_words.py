@@ -67,6 +67,7 @@ MEANINGS: dict[str, Meaning] = {
     "KIRIKAE_EVENT_DAYS": M("how long the feed of events can be read again; at least 90", "days"),
     "KIRIKAE_WEBHOOK_CA": M("authorities of receivers' certificates", "file", "the system's"),
     # Mail
+    "KIRIKAE_CONTACT": M("address shown on the public page on accessibility to people without an account", "address"),
     "KIRIKAE_MAIL_FROM": M("sender of the hub's mails", "address"),
     "KIRIKAE_SMTP_HOST": M("mail server", "name", "`localhost`; demo: files in `$KIRIKAE_DATA/mail`"),
     "KIRIKAE_SMTP_PORT": M("its port"),
