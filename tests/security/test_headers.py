@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from portal.views import sign_in
 from tests import calling
-from tests.cast import PASSWORD, Cast, client_of
 from tests.addresses import OWN, ROWS
+from tests.cast import PASSWORD, Cast, client_of
 
 INLINE = re.compile(
     r"<style|\sstyle=|\son[a-z]+=[\"']|javascript:|<script(?![^>]*\ssrc=)|<base\b|<object|<embed|<iframe", re.I
