@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
     if name == "pictures":
         from config import pictures
 
-        return pictures.run(arguments[1:])
+        return pictures.run(arguments[1:], test)
     os.environ.setdefault("KIRIKAE_ENV", "demo")
     os.environ["KIRIKAE_DATA"] = str(services.data_folder())
     if name in {"help", "--help", "-h"} and len(arguments) < 2:

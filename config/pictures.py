@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from config.commands import test
 from config.services import ROOT
 
 SHOWN = re.compile(r"\(\S*?pictures/([\w-]+)\.png\)")
@@ -20,11 +20,11 @@ def wanted() -> set[str]:
     return {name for page in pages for name in SHOWN.findall(page.read_text(encoding="utf-8"))}
 
 
-def run(arguments: list[str]) -> int:
-    """Play the browser stories and keep what is shown; 1 where a story failed or a picture was not taken."""
+def run(arguments: list[str], play: Callable[[list[str]], int]) -> int:
+    """Have `play` play the browser stories and keep what is shown; 1 where one failed or a picture was not taken."""
     for name in wanted():
         (TAKEN / f"{name}.png").unlink(missing_ok=True)
-    code = test(["tests/browser", *arguments])
+    code = play(["tests/browser", *arguments])
     missing = sorted(name for name in wanted() if not (TAKEN / f"{name}.png").exists())
     if code or missing:
         print(f"Not taken: {', '.join(missing) or 'all are there, but a story failed'}", file=sys.stderr)
