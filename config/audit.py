@@ -161,9 +161,17 @@ def _licences(pins: dict[str, tuple[str, int]]) -> Iterator[str]:
         except metadata.PackageNotFoundError:
             continue  # another platform's
         said = [about.get("License-Expression") or "", *(about.get_all("Classifier") or []), about.get("License") or ""]
+        said += _first_lines(name, about)
         words = " ".join(part for part in said if not part.startswith(("Framework", "Programming", "Topic")))
         if not LICENCES.search(words) and TOOLS.get(name, "?") not in words:
             yield f"{name} has no licence that is known to fit: {words[:80]!r}."
+
+
+def _first_lines(name: str, about: Message) -> list[str]:
+    """How the licence files of a package begin, for those whose metadata name the file alone."""
+    kept = metadata.distribution(name)
+    texts = [kept.read_text(f"licenses/{file}") for file in about.get_all("License-File") or []]
+    return [text.lstrip().partition("\n")[0] for text in texts if text]
 
 
 # --- Secrets ------------------------------------------------------------------------------------------------------
