@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import time_machine
 from django.db import connection
@@ -17,6 +18,12 @@ from portal.catalogues import compile_catalogues
 from portal.models import Company, User
 from tests import cast as the_cast
 from tests.cast import Cast, Points
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 compile_catalogues()  # the pages speak Japanese in the tests, as they do outside
 translation_file_changed(None, Path("django.mo"))  # Django may have looked for the catalogues before they stood
