@@ -17,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import audit
-
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("config", "portal", "metering", "switching", "linkage")
 # Django picks these up by name: its error pages, and whatever replaces a template of an installed package.
@@ -38,6 +36,8 @@ class Step:
 
 def steps(scratch: Path) -> list[Step]:
     """All checks, slowest first so that both cores are used."""
+    from config import audit  # it reads requirements with a package; this module starts without any
+
     python = sys.executable
     manage = (python, str(ROOT / "manage.py"))
     nowhere = (

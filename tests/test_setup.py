@@ -491,7 +491,7 @@ class Portal:
         self.data, self.port = data, free_port()
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(self.port)],
-            env=own_environment(data),
+            env=own_environment(data) | {"KIRIKAE_LOG_LEVEL": "INFO"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -43,6 +43,7 @@ class OwnHub:
             "DATABASE_URL": f"{address}/{blank_cluster.DATABASE}",
             "KIRIKAE_ENV": "test",
             "KIRIKAE_DATA": str(self.home),
+            "KIRIKAE_LOG_LEVEL": "INFO",
             "KIRIKAE_FILES": str(self.home / "files"),
             "KIRIKAE_HUB_KEY": str(settings.HUB_KEY_FILE),
             "DJANGO_SETTINGS_MODULE": "config.settings",

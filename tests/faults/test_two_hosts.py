@@ -36,6 +36,7 @@ def environment_of(own: Path, folder: Path, files: dict[str, str]) -> dict[str, 
     return {
         **site_environment(folder),
         "KIRIKAE_DATA": str(own),
+        "KIRIKAE_LOG_LEVEL": "INFO",
         "TMPDIR": str(own / "tmp"),
         "KIRIKAE_QUEUE_PREFIX": f"{connection.settings_dict['NAME']}.",
         "DJANGO_SETTINGS_MODULE": "config.settings",
