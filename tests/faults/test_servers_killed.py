@@ -40,10 +40,11 @@ def hub(django_db_setup, django_db_blocker):
 
 
 def left() -> tuple[int, int]:
-    """Files not taken in, points not handed over."""
+    """Files not taken in, started switches not handed over, of what was handed in so far."""
+    started = Application.objects.filter(kind=Application.Kind.SWITCH_START)
     return (
         UsageFile.objects.filter(state=UsageFile.State.WAITING).count(),
-        PAIRS - Match.objects.filter(handed_over_at__isnull=False).count(),
+        started.exclude(state=ApplicationState.IN_EFFECT).count(),
     )
 
 
@@ -76,11 +77,12 @@ def test_whatever_is_killed_under_load_nothing_is_lost_and_nothing_done_twice(hu
         for day in days[2 * at : 2 * at + 2]:
             receive(cast, csv_of(block_of(points, day)), name=f"{day}.csv")
         hub.send(*WORK)
-        time.sleep(random_.uniform(0.0, 0.5))
+        time.sleep(random_.uniform(0.0, 0.3))
         under_way.append(left())
         kill()
     assert hub.killed == {"database": KILLS // 3, "broker": KILLS // 3, "worker": KILLS // 3}
-    assert len(under_way) == KILLS
+    met = [what for what in under_way if what != (0, 0)]
+    assert len(met) >= KILLS // 4, f"kills met work that was not done yet: {under_way}"
 
     settled(hub, lambda: left() == (0, 0), *WORK)
     files = UsageFile.objects.all()
