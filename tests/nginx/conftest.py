@@ -191,7 +191,7 @@ class Browser:
         context = ssl.create_default_context(cafile=str(folder / "authority/root.pem"))
         if pair:
             context.load_cert_chain(*map(str, pair))
-        self.line = HTTPSConnection("localhost", port, context=context, timeout=120)
+        self.line = HTTPSConnection("localhost", port, context=context, timeout=30)
         self.cookie = cookie
         self.connections = 0
 
