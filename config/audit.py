@@ -12,6 +12,7 @@ import ast
 import math
 import re
 import subprocess
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -249,3 +250,9 @@ def _entropy(text: str) -> float:
     """Bits per letter."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
+
+
+if __name__ == "__main__":
+    found = {"dependencies": dependency_problems, "secrets": secret_problems}[sys.argv[1]]()
+    print("\n".join(found))
+    sys.exit(1 if found else 0)
