@@ -33,7 +33,8 @@ TARGET_SECONDS, TARGET_ROWS = 10, 10_000
 WAYS = {
     "csv": "relays, CSV in UTF-8, in sets",
     "sjis": "relays, CSV in Shift_JIS, in sets",
-    "xlsx": "relays, Excel, in sets",
+    "xlsx": "relays, Excel as a spreadsheet saves it",
+    "streamed": "relays, Excel as it is streamed",
     "starts": "switch starts, CSV, in sets",
     "wrong": "relays, every row wrong, in sets",
     "one_by_one": "relays, one dry run per row",
@@ -171,6 +172,7 @@ def inner(way: str, rows: int, *, profiled: bool = False) -> dict[str, Any]:
     import io
 
     import django
+    from openpyxl import load_workbook
 
     django.setup()
     from django.conf import settings
@@ -201,11 +203,15 @@ def inner(way: str, rows: int, *, profiled: bool = False) -> dict[str, Any]:
                 kind.file(row, by=clerk, now=NOW, dry_run=True)
 
         return timed(rows, work)
-    if way == "xlsx":
+    if way in ("xlsx", "streamed"):  # texts stand in one table in what a spreadsheet saved, in each cell otherwise
         content = writing.excel_bytes([("list", lines(way, rows))])
+        if way == "xlsx":
+            saved = io.BytesIO()
+            load_workbook(io.BytesIO(content)).save(saved)
+            content = saved.getvalue()
     else:
         content = b"".join(writing.csv_bytes(lines(way, rows), encoding="cp932" if way == "sjis" else "utf-8"))
-    name = "list.xlsx" if way == "xlsx" else "list.csv"
+    name = "list.xlsx" if way in ("xlsx", "streamed") else "list.csv"
     if way == "carry_out":
         kept = uploads.receive(io.BytesIO(content), content=kind.content, name=name, by=clerk, now=NOW)
         uploads.check(kept.pk, now=NOW)
@@ -254,16 +260,16 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
                 flush=True,
             )
     by_way = {figure["way"]: figure for figure in figures}
-    if "csv" in by_way:
-        ours = by_way["csv"]
-        seconds = ours["seconds"] * TARGET_ROWS / ours["rows"]
+    print()
+    for way in by_way.keys() & {"csv", "xlsx", "streamed"}:
+        seconds = by_way[way]["seconds"] * TARGET_ROWS / by_way[way]["rows"]
         verdict = "reached" if seconds <= TARGET_SECONDS else "MISSED"
-        print(f"\n{TARGET_ROWS:,} rows previewed in {seconds:.1f} s; {TARGET_SECONDS} s {verdict}")
-        if "one_by_one" in by_way:
-            peer = by_way["one_by_one"]
-            times = (peer["seconds"] / peer["rows"]) / (ours["seconds"] / ours["rows"])
-            busy = (peer["cpu"] / peer["rows"]) / (ours["cpu"] / ours["rows"])
-            print(f"{times:.1f} × one dry run per row by the clock, {busy:.1f} × by processor time")
+        print(f"{WAYS[way]}: {TARGET_ROWS:,} rows previewed in {seconds:.1f} s; {TARGET_SECONDS} s {verdict}")
+    if {"csv", "one_by_one"} <= by_way.keys():
+        ours, peer = by_way["csv"], by_way["one_by_one"]
+        times = (peer["seconds"] / peer["rows"]) / (ours["seconds"] / ours["rows"])
+        busy = (peer["cpu"] / peer["rows"]) / (ours["cpu"] / ours["rows"])
+        print(f"{times:.1f} × one dry run per row by the clock, {busy:.1f} × by processor time")
     return figures
 
 

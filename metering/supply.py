@@ -14,7 +14,7 @@ from metering import owed
 from metering.models import Contract, SupplyPeriod, SupplyPoint
 from metering.owed import Change
 from portal import ahead
-from portal.copying import copy_rows
+from portal.copying import copy_rows, next_ids
 
 Ending = SupplyPeriod.Ending
 ContractState = SupplyPoint.ContractState
@@ -26,7 +26,6 @@ HOLD_OPEN = """
     FOR UPDATE OF p
 """
 SUPERSEDE = "UPDATE metering_supplyperiod SET known_until = %s WHERE id = ANY (%s)"
-NEXT_CONTRACTS = "SELECT nextval(pg_get_serial_sequence('metering_contract', 'id')) FROM generate_series(1, %s)"
 WHEELING_CHANGED = """
     UPDATE metering_supplypoint point SET last_wheeling_change = start.day
     FROM unnest(%s::bigint[], %s::date[]) AS start (point_id, day) WHERE point.id = start.point_id
@@ -435,9 +434,7 @@ def _open(
     supplies: Sequence[NewSupply], *, now: datetime, holder_since: Mapping[int, date] = MappingProxyType({})
 ) -> None:
     """Write each point's new contract and its period without an end."""
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_CONTRACTS, [len(supplies)])
-        ids = [pk for (pk,) in cursor.fetchall()]
+    ids = next_ids(Contract, len(supplies))
     copy_rows(
         Contract,
         (

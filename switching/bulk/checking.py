@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
-from json import dumps
 from typing import IO
 
 from django.utils.functional import lazystr
@@ -177,7 +176,7 @@ def _write(upload: Upload, chunk: list[Row], tally: Tally) -> None:
                 row.area,
                 row.supply_class,
                 str(state),
-                dumps(row.findings),
+                row.findings,
                 *(ids.get(column) for column in columns),
             )
 
