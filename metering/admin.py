@@ -27,7 +27,7 @@ from metering.models import (
     UsageFile,
 )
 from portal import clock, ledger
-from portal.admin import SetOrTakenBack
+from portal.admin.base import SetOrTakenBack
 
 
 class ReadOnly:

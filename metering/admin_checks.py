@@ -14,8 +14,8 @@ from metering import check_rules
 from metering.models import CheckFinding, CheckRule
 from metering.vee import VEE
 from portal import clock
-from portal.admin import ByVerbs, VerbForm
-from portal.admin import ReadOnly as Kept
+from portal.admin.base import ByVerbs, VerbForm
+from portal.admin.base import ReadOnly as Kept
 
 FIGURES = sorted({name for check in VEE.values() for name in check.thresholds})
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal import clock, ledger
-from portal.admin import ReadOnly
+from portal.admin.base import ReadOnly
 from switching import disclosures, effects, matching, policies, traces
 from switching.forms import CheckedRules, lines_in
 from switching.models import (

@@ -107,7 +107,7 @@ def test_a_module_says_in_its_first_line_why_it_is_there(path):
 def test_verbs_do_not_read_the_clock():
     """The clock belongs to entrances: views, API, tasks, commands, admin, forms of theirs, the door of the pages."""
     entrances = {
-        *("admin", "admin_checks", "admin_people", "api", "certificate_gate", "clock", "commands", "forms"),
+        *("admin", "admin_checks", "api", "certificate_gate", "clock", "commands", "forms"),
         *("gatekeeper", "lists", "middleware", "tasks", "views"),
     }
     clocks = {"clock.now", "timezone.now", "datetime.now", "date.today"}
