@@ -119,7 +119,7 @@ def test_mixed_line_ends_blank_lines_and_a_missing_last_end_are_read():
 
 
 def test_a_carriage_return_at_the_end_of_a_piece_is_one_line_end(monkeypatch):
-    monkeypatch.setattr(csv, "CHUNK", len(HEADER) + 1)
+    monkeypatch.setattr(csv.lines, "CHUNK", len(HEADER) + 1)
     good, _ = read(file(line(), line(meter="M2"), end="\r\n"))
     assert good.lines.tolist() == [2, 3]
 
