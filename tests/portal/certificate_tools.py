@@ -3,14 +3,20 @@
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from portal import certificate_requests
-from portal.models import Certificate, CertificateRequest, User
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from portal import certificate_requests, certificates, four_eyes, trusted_authorities
+from portal.certificates import Standing
+from portal.models import Certificate, CertificateRequest, Proposal, TrustedAuthority, User
+from portal.workdays import JST
 from tests.cast import NOW
 
 ORGANISATION = "空でんき"
+TODAY = datetime.now(JST) + timedelta(hours=1)  # openssl signs by the clock of the machine
 
 
 def openssl(*arguments: str | Path, given: bytes = b"") -> bytes:
@@ -105,3 +111,66 @@ def issued(by: User, **values) -> Certificate:
 def collected(by: User, **values) -> tuple[Certificate, str]:
     """A certificate whose PKCS#12 file waits to be downloaded, and its passphrase."""
     return certificate_requests.collect(approved(by, **values), by=by, now=values.get("now", NOW))
+
+
+def der(certificate: Certificate) -> bytes:
+    """The certificate as a browser shows it."""
+    return x509.load_pem_x509_certificate(certificate.pem.encode()).public_bytes(Encoding.DER)
+
+
+def standing(certificate: Certificate, *, company=None, purpose="web", now=NOW, proven=True) -> Standing:
+    """Where the certificate stands for whoever shows it."""
+    return certificates.standing(
+        der(certificate),
+        is_chain_proven=proven,
+        company_id=(company or certificate.company).pk,
+        purpose=purpose,
+        now=now,
+    )
+
+
+def trusted(outside: Outside, cast, second_operator, *, now=NOW) -> TrustedAuthority:
+    """The authority proposed by one operator and confirmed by the other."""
+    row = trusted_authorities.propose(name="Outside", content=outside.pem, by=cast["hub.operator"], now=now)
+    four_eyes.confirm(Proposal.objects.get(subject=f"authority {row.pk}"), by=second_operator, now=now)
+    row.refresh_from_db()
+    return row
+
+
+def a_tampered_request() -> bytes:
+    """A request that its key has not signed."""
+    other = x509.load_pem_x509_csr(new_csr()).public_bytes(Encoding.DER)
+    content = bytearray(other)
+    content[-1] ^= 1
+    return bytes(content)
+
+
+def a_key_of_exponent_3() -> bytes:
+    """An RSA key that is too easily broken."""
+    return openssl(
+        "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"
+    )
+
+
+WRONG = {
+    "empty": (lambda: b"  \n", "EmptyFile"),
+    "large": (lambda: b"x" * 32_001, "TooLarge"),
+    "private key": (lambda: new_key() + new_csr(), "HoldsPrivateKey"),
+    "weak": (lambda: new_csr(key=new_key("RSA:1024")), "WeakKey"),
+    "small curve": (lambda: new_csr(key=new_key("EC:secp256k1")), "KeyOfAnotherKind"),
+    "weak exponent": (lambda: new_csr(key=a_key_of_exponent_3()), "WeakExponent"),
+    "edwards": (lambda: new_csr(key=new_key("ED25519")), "KeyOfAnotherKind"),
+    "sha1": (lambda: new_csr(key=new_key("RSA:2048"), more=("-sha1",)), "BrokenHash"),
+    "other company": (lambda: new_csr("海エナジー"), "WrongOrganisation"),
+    "no organisation": (lambda: new_csr(subject="/CN=desk"), "WrongOrganisation"),
+    "two organisations": (lambda: new_csr(subject="/O=空でんき/O=海エナジー/CN=desk"), "WrongOrganisation"),
+    "no name": (lambda: new_csr(subject="/O=空でんき"), "NameMissing"),
+    "tampered": (a_tampered_request, "NotSignedByItsKey"),
+    "nonsense": (lambda: b"certificate please", "NotARequest"),
+    "broken pem": (
+        lambda: b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+        "NotARequest",
+    ),
+    "nul": (lambda: b"\x00" * 40, "NotARequest"),
+}
+"""What is wrong with a request: how it is made, and the name of its refusal in `certificate_files`."""

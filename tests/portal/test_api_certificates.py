@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from portal.models import CertificateRequest
 from tests import calling
 from tests.cast import NOW
-from tests.portal.test_certificates import WRONG
+from tests.portal.certificate_tools import WRONG
 
 CODES = {
     "empty": "certificates.empty_file",
