@@ -19,6 +19,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from openpyxl import load_workbook
 
+from portal.refusals import Refusal
+
 MOST_COLUMNS = 200
 MOST_PARTS = 2000
 WIDEST_ROW = 1_000_000
@@ -30,13 +32,8 @@ PIECE = 1 << 16
 ROW_END = re.compile(rb"</(?:\w+:)?row>|<(?:\w+:)?row\b[^<>]*/>")
 
 
-class Unreadable(Exception):
+class Unreadable(Refusal):
     """The file as a whole cannot be read; `sentence` says why and what to do."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class Empty(Unreadable):

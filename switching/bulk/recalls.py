@@ -8,19 +8,15 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import User
+from portal.refusals import Refusal
 from portal.workdays import JST
 from switching import applications, relays
 from switching.models import Application, Relay, Sight
 from switching.states import FREE_TO_CANCEL, ApplicationState, RelayState
 
 
-class NotRecallable(Exception):
+class NotRecallable(Refusal):
     """The case stays as it is; `sentence` says why and what can be done instead."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class Seen(NotRecallable):

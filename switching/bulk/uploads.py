@@ -15,11 +15,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Count, F
 from django.urls import reverse
-from django.utils.functional import Promise, lazystr
+from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy as _
 
 from portal import gates, ledger, outbox, scanning
 from portal.models import User
+from portal.refusals import Refusal
 from switching.bulk import checking, files, recalls
 from switching.bulk.checking import CASE_COLUMNS, REFUSALS, Said, cases_of
 from switching.bulk.kinds import KINDS
@@ -37,13 +38,8 @@ GIVE_UP_AFTER = 5
 NAME_LENGTH = 120
 
 
-class NotPossible(Exception):
+class NotPossible(Refusal):
     """The file cannot be taken or moved; `sentence` says why."""
-
-    sentence: str | Promise = ""
-
-    def __str__(self) -> str:
-        return str(self.sentence)
 
 
 class NotYours(NotPossible):
