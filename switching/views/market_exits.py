@@ -21,7 +21,7 @@ from switching import exits, traces
 from switching.forms_undoing import ExitForm, WordsForm
 from switching.models import UndoCase
 from switching.undo_states import UndoKind
-from switching.views.undoing import Act, about_case, bound, perform
+from switching.views.undo_acts import Act, about_case, bound, perform
 
 
 @needs(Ability.DECIDE_UNDOING)

@@ -1,16 +1,11 @@
-"""Pages of undoing: the list, the case, asking for it from a relay, answering, deciding."""
+"""Pages of undoing: the list, the case, denials by retailer."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import django_filters
-from django import forms
-from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,28 +14,15 @@ from portal import clock, ledger, lists
 from portal.access import Ability, needs
 from portal.lists import Column
 from portal.models import User
-from portal.templatetags.words import class_mark, company_name, jst, point_number
+from portal.templatetags.words import class_mark, company_name, point_number
 from portal.workdays import jst_date
-from switching import cooling_off, dark_points, exits, frauds, reversals, traces, undoing
-from switching.forms import hidden
-from switching.forms_undoing import (
-    AnswerForm,
-    ContractEndForm,
-    CoolingOffForm,
-    DecisionForm,
-    DenialForm,
-    EvidenceForm,
-    OutcomeForm,
-    ReversalForm,
-    WordsForm,
-)
+from switching import exits, frauds, traces, undoing
 from switching.models import Application, Relay, UndoCase
-from switching.sentences import field_of, sentence
-from switching.undo_reasons import REVERSAL_REFUSALS, STOP_REFUSALS
 from switching.undo_states import UndoKind, UndoState
 from switching.views import timeline, undo_turns
 from switching.views.filters import ByNumber, ClassOfSupply, InArea
 from switching.views.turns import application_badge
+from switching.views.undo_acts import facts_of, visible
 
 
 class UndoFilter(ByNumber):
@@ -106,7 +88,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 def page(request: HttpRequest, number: str) -> HttpResponse:
     """One case: what is undone, whose turn, what each side said, what was filed for it."""
     user: User = request.user  # type: ignore[assignment]
-    case = _visible(user, number)
+    case = visible(user, number)
     if user.company.is_hub_operator:
         ledger.record("undoing.read", traces.subject_of(case), by=user, now=clock.now(), purpose="undoing of a switch")
     filed = case.applications.select_related("point", "retailer", "match").order_by("pk")
@@ -123,7 +105,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             "supply_class": case.point.supply_class if case.point else "",
             "clock": undo_turns.of_case(case, reader=user.company),
             "notes": undo_turns.what_it_means(case),
-            "facts": _facts(case),
+            "facts": facts_of(case),
             "words": undo_turns.words_of(case, reader=user.company),
             "filed": [(found, application_badge(found), found.pk in sees) for found in filed],
             "sees_relay": sees_relay,
@@ -139,42 +121,6 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
             ],
         },
     )
-
-
-def _facts(case: UndoCase) -> list[tuple[str, Any]]:
-    facts: list[tuple[str, Any]] = []
-    if case.point:
-        facts += [
-            (_("Supply point"), point_number(case.point.number)),
-            (_("Area"), case.point.get_area_display()),
-            (_("Network operator"), company_name(case.point.network_operator)),
-        ]
-    if case.gaining_retailer:
-        facts.append((_("Gaining retailer"), company_name(case.gaining_retailer)))
-    losing = _("Retailer that leaves") if case.kind == UndoKind.MARKET_EXIT else _("Losing retailer")
-    facts.append((losing, company_name(case.losing_retailer)))
-    optional = [
-        (_("Switch date"), jst(case.match.switch_date) if case.match else ""),
-        (_("Reason"), case.get_reason_display()),
-        (_("Declared by the customer on"), jst(case.declared_on) if case.declared_on else ""),
-        (_("Contract papers received on"), jst(case.papers_on) if case.papers_on else ""),
-        (_effect_label(case), jst(case.effective_on) if case.effective_on else ""),
-        (_("From that day"), case.get_outcome_display()),
-        (_("Answer due"), jst(case.due_at) if case.due_at else ""),
-        (_("Asked for by"), company_name(case.asked_by) if case.asked_by else _("the hub")),
-        (_("Case opened at"), jst(case.opened_at)),
-        (_("Closed at"), jst(case.closed_at) if case.closed_at else ""),
-    ]
-    return facts + [(label, value) for label, value in optional if value]
-
-
-def _effect_label(case: UndoCase) -> str:
-    return {
-        UndoKind.COOLING_OFF: _("Former retailer supplies again from"),
-        UndoKind.REVERSAL: _("As if uninterrupted from"),
-        UndoKind.DARK_POINT: _("Old contract ends on"),
-        UndoKind.MARKET_EXIT: _("Last day of supply"),
-    }.get(UndoKind(case.kind), _("Effective on"))
 
 
 def _exit_rows(case: UndoCase) -> list[dict[str, Any]]:
@@ -204,381 +150,6 @@ ACTS: dict[str, tuple[Any, str]] = {
     "exit-withdrawal": (gettext_lazy("Call the market exit off"), "exit-withdrawal"),
 }
 """What can be done with a case: the words of the button and the page's name."""
-
-
-def _visible(user: User, number: str) -> UndoCase:
-    return get_object_or_404(
-        UndoCase.objects.visible_to(user).select_related(
-            "point__network_operator", "gaining_retailer", "losing_retailer", "asked_by", "relay", "match"
-        ),
-        number=number,
-    )
-
-
-# --- Acts: entries, exactly what will be done, done ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Act:
-    """One thing to be done on a page of its own: what is asked, what is shown before it is done, the verb."""
-
-    title: str
-    button: str
-    facts: Sequence[tuple[str, Any]]
-    trail: Sequence[tuple[str, str]]
-    back_url: str
-    do: Callable[..., UndoCase]
-    done: str
-    notes: Sequence[str] = ()
-    check: Callable[..., Any] | None = None
-    supply_class: str = ""
-    is_danger: bool = False
-    values: Callable[[forms.Form], dict[str, Any]] = field(default=lambda form: form.cleaned_data)
-
-
-def perform(request: HttpRequest, act: Act, form: forms.Form) -> HttpResponseBase:
-    """Ask for the entries (where there are any), show what will be done, do it; a refusal stands by its field."""
-    is_asked = bool(form.fields)
-    if is_asked and (not form.is_bound or "edit" in request.POST):
-        return _entries(request, act, form)
-    if is_asked and not form.is_valid():
-        return _entries(request, act, form, status=422)
-    values = act.values(form) if is_asked else {}
-    is_confirmed = request.method == "POST" and "confirmed" in request.POST
-    try:
-        if is_confirmed:
-            case = act.do(**values)
-            messages.success(request, act.done % {"number": case.number})
-            return redirect("switching:undo-case", case.number)
-        if act.check:
-            act.check(**values)
-    except undoing.NotPossible as refusal:
-        if is_asked:
-            form.add_error(field_of(refusal, form), sentence(refusal))
-            return _entries(request, act, form, status=422)
-        messages.error(request, sentence(refusal))
-        return redirect(act.back_url)
-    return render(
-        request,
-        "switching/confirm.html",
-        {
-            "title": act.title,
-            "supply_class": act.supply_class,
-            "trail": act.trail,
-            "facts": [*act.facts, *_entered(form)],
-            "notes": act.notes,
-            "entries": hidden(form) if is_asked else [],
-            "action_label": act.button,
-            "is_danger": act.is_danger,
-            "back_url": "" if is_asked else act.back_url,
-            "back_label": _("Back"),
-        },
-    )
-
-
-def _entries(request: HttpRequest, act: Act, form: forms.Form, *, status: int = 200) -> HttpResponse:
-    return render(
-        request,
-        "switching/undo_act.html",
-        {
-            "title": act.title,
-            "supply_class": act.supply_class,
-            "trail": act.trail,
-            "facts": act.facts,
-            "notes": act.notes,
-            "form": form,
-            "action_label": _("Go on to the confirmation"),
-            "cancel_url": act.back_url,
-        },
-        status=status,
-    )
-
-
-def _entered(form: forms.Form) -> list[tuple[str, Any]]:
-    """The entries in words, as they will be kept."""
-    told = []
-    for name, value in getattr(form, "cleaned_data", {}).items():
-        if value in (None, ""):
-            continue
-        entry = form.fields[name]
-        if isinstance(entry, forms.ModelChoiceField):
-            value = company_name(value)
-        elif isinstance(entry, forms.ChoiceField):
-            value = dict(entry.choices)[value]  # type: ignore[arg-type]
-        elif isinstance(entry, forms.DateField):
-            value = jst(value)
-        told.append((str(entry.label), value))
-    return told
-
-
-def bound(request: HttpRequest, kind: type[forms.Form], **kwargs: Any) -> forms.Form:
-    """The form of this request: empty, filled again to be corrected, or sent."""
-    if request.method != "POST":
-        return kind(**kwargs)
-    if "edit" in request.POST:
-        return kind(initial=request.POST.dict(), **kwargs)
-    return kind(request.POST, **kwargs)
-
-
-def _about_relay(relay: Relay) -> dict[str, Any]:
-    address = reverse("switching:relay", args=[relay.number])
-    return {
-        "facts": [
-            (_("Relay"), relay.number),
-            (_("Supply point"), point_number(relay.point.number)),
-            (_("Gaining retailer"), company_name(relay.gaining_retailer)),
-            (_("Losing retailer"), company_name(relay.losing_retailer)),
-        ],
-        "trail": [(_("Cancellation relays"), reverse("switching:relays")), (relay.number, address)],
-        "back_url": address,
-        "supply_class": relay.point.supply_class,
-    }
-
-
-def about_case(case: UndoCase) -> dict[str, Any]:
-    """What every act on a case shows of it."""
-    address = reverse("switching:undo-case", args=[case.number])
-    return {
-        "facts": [(_("Case"), f"{case.number} {case.get_kind_display()}"), *_facts(case)],
-        "trail": [(_("Undoing of switches"), reverse("switching:undoing")), (case.number, address)],
-        "back_url": address,
-        "supply_class": case.point.supply_class if case.point else "",
-    }
-
-
-def _own_relay(user: User, number: str, *, side: str = "") -> Relay:
-    relay = get_object_or_404(
-        Relay.objects.visible_to(user).select_related("point", "gaining_retailer", "losing_retailer"), number=number
-    )
-    if side and getattr(relay, f"{side}_id") != user.company_id:
-        raise Http404
-    return relay
-
-
-@needs(Ability.UNDO)
-def cooling_off_new(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The customer cools off: the page opens the phase the switch stands in and says what will happen."""
-    user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number, side="gaining_retailer"), clock.now()
-    try:
-        phase = cooling_off.phase_of(relay)
-    except cooling_off.NothingToUndo as refusal:
-        messages.error(request, sentence(refusal))
-        return redirect("switching:relay", relay.number)
-    sketch = UndoCase(phase=phase, effective_on=cooling_off.first_day_back(jst_date(now)))
-    about = _about_relay(relay)
-    about["facts"] = [*about["facts"], (_("The switch stands"), phase.label)]
-    open_case = partial(cooling_off.open_case, relay_id=relay.pk, by=user, now=now)
-    act = Act(
-        title=_("Customer cools off"),
-        button=_("Pass the cooling-off on"),
-        notes=undo_turns.phase_notes(phase, sketch),
-        do=open_case,
-        check=partial(open_case, dry_run=True),
-        done=_("The cooling-off is case %(number)s."),
-        is_danger=True,
-        **about,
-    )
-    return perform(request, act, bound(request, CoolingOffForm))
-
-
-@needs(Ability.UNDO)
-def reversal_new(request: HttpRequest, number: str) -> HttpResponseBase:
-    """Either retailer asks that an erroneous switch be reversed."""
-    user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number), clock.now()
-    act = Act(
-        title=_("Ask for the reversal of an erroneous switch"),
-        button=_("Ask for the reversal"),
-        notes=undo_turns.what_it_means(UndoCase(kind=UndoKind.REVERSAL)),
-        do=partial(reversals.ask, relay_id=relay.pk, by=user, now=now),
-        done=_("The reversal is case %(number)s. The other retailer is asked."),
-        **_about_relay(relay),
-    )
-    return perform(request, act, bound(request, ReversalForm))
-
-
-@needs(Ability.UNDO)
-def denial_new(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The former retailer reports that the customer denies a switch that was carried out."""
-    user: User = request.user  # type: ignore[assignment]
-    relay, now = _own_relay(user, number, side="losing_retailer"), clock.now()
-    act = Act(
-        title=_("The customer denies the switch"),
-        button=_("Report the denial"),
-        notes=undo_turns.what_it_means(UndoCase(kind=UndoKind.FRAUD)),
-        do=partial(frauds.report, relay_id=relay.pk, by=user, now=now),
-        done=_("The denial is case %(number)s. The other retailer is asked for its evidence."),
-        **_about_relay(relay),
-    )
-    return perform(request, act, bound(request, DenialForm))
-
-
-def _case_of(request: HttpRequest, number: str, *kinds: UndoKind) -> tuple[User, UndoCase]:
-    user: User = request.user  # type: ignore[assignment]
-    case = _visible(user, number)
-    if kinds and case.kind not in kinds:
-        raise Http404
-    return user, case
-
-
-@needs(Ability.SEE_UNDOING)
-def answer(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The network operator answers a request to stop, the other retailer one for a reversal."""
-    user, case = _case_of(request, number, UndoKind.COOLING_OFF, UndoKind.REVERSAL)
-    if case.answering_id != user.company_id:
-        raise Http404
-    is_stop = case.kind == UndoKind.COOLING_OFF
-    verb = cooling_off.answer if is_stop else reversals.answer
-    act = Act(
-        title=_("Stop this switch?") if is_stop else _("Reverse this switch?"),
-        button=_("Give this answer"),
-        notes=undo_turns.what_it_means(case),
-        do=partial(verb, case_id=case.pk, by=user, now=clock.now()),
-        done=_("Your answer to case %(number)s is kept."),
-        values=lambda form: {
-            "agrees": form.cleaned_data["verdict"] == "agree",
-            "reason": form.cleaned_data["reason"],
-            "text": form.cleaned_data["text"],
-        },
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, AnswerForm, reasons=STOP_REFUSALS if is_stop else REVERSAL_REFUSALS))
-
-
-@needs(Ability.UNDO)
-def evidence(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The gaining retailer gives its evidence that the customer consented."""
-    user, case = _case_of(request, number, UndoKind.FRAUD)
-    if case.gaining_retailer_id != user.company_id:
-        raise Http404
-    act = Act(
-        title=_("Evidence of the customer's consent"),
-        button=_("Give the evidence"),
-        notes=undo_turns.what_it_means(case),
-        do=partial(frauds.answer, case_id=case.pk, by=user, now=clock.now()),
-        done=_("The evidence is kept in case %(number)s; the hub operator decides."),
-        values=lambda form: {"evidence": frauds.Evidence(**form.cleaned_data)},
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, EvidenceForm))
-
-
-DECISIONS: dict[str, tuple[Callable[..., UndoCase], list[tuple[str, Any]]]] = {
-    UndoKind.REVERSAL: (
-        reversals.decide,
-        [
-            ("uphold", gettext_lazy("The switch was erroneous: supply is restored")),
-            ("dismiss", gettext_lazy("The switch stands")),
-        ],
-    ),
-    UndoKind.FRAUD: (
-        frauds.decide,
-        [
-            ("uphold", gettext_lazy("The customer had not consented: a switch carried out is reversed")),
-            ("dismiss", gettext_lazy("The customer had consented")),
-        ],
-    ),
-    UndoKind.COOLING_OFF: (
-        cooling_off.decide,
-        [
-            ("uphold", gettext_lazy("Try the return again from tomorrow")),
-            ("dismiss", gettext_lazy("The return is not possible")),
-        ],
-    ),
-}
-
-
-@needs(Ability.DECIDE_UNDOING)
-def decision(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The hub operator decides, with its grounds."""
-    user, case = _case_of(request, number, UndoKind.REVERSAL, UndoKind.FRAUD, UndoKind.COOLING_OFF)
-    verb, choices = DECISIONS[case.kind]
-    ledger.record("undoing.read", traces.subject_of(case), by=user, now=clock.now(), purpose="decision")
-    act = Act(
-        title=_("Decide on this case"),
-        button=_("Decide so"),
-        notes=undo_turns.what_it_means(case),
-        do=partial(verb, case_id=case.pk, by=user, now=clock.now()),
-        done=_("Case %(number)s is decided; both sides are told."),
-        values=lambda form: {
-            "upholds": form.cleaned_data["verdict"] == "uphold",
-            "text": form.cleaned_data["text"],
-        },
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, DecisionForm, choices=choices))
-
-
-@needs(Ability.UNDO)
-def withdrawal(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The side that asked takes its question back."""
-    user, case = _case_of(request, number, UndoKind.COOLING_OFF, UndoKind.REVERSAL)
-    if case.asked_by_id != user.company_id:
-        raise Http404
-    act = Act(
-        title=_("Withdraw this case?"),
-        button=_("Withdraw the case"),
-        notes=[_("Everything stays as it is. The case can be opened again while the time for it lasts.")],
-        do=partial(undoing.withdraw, case_id=case.pk, by=user, now=clock.now()),
-        done=_("Case %(number)s is withdrawn."),
-        is_danger=True,
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, DenialForm))
-
-
-@needs(Ability.UNDO)
-def appeal(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The asking side brings a refused reversal before the hub operator."""
-    user, case = _case_of(request, number, UndoKind.REVERSAL)
-    if case.asked_by_id != user.company_id:
-        raise Http404
-    act = Act(
-        title=_("Bring the reversal before the hub operator"),
-        button=_("Bring it before the hub operator"),
-        do=partial(reversals.appeal, case_id=case.pk, by=user, now=clock.now()),
-        done=_("Case %(number)s is with the hub operator."),
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, WordsForm))
-
-
-@needs(Ability.UNDO)
-def contract(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The losing retailer says whether its contract goes on although no start came."""
-    user, case = _case_of(request, number, UndoKind.DARK_POINT)
-    if case.losing_retailer_id != user.company_id:
-        raise Http404
-    now = clock.now()
-    act = Act(
-        title=_("Does your contract go on?"),
-        button=_("Give this answer"),
-        notes=[
-            *undo_turns.what_it_means(case),
-            _("Your contract can end on %(day)s at the earliest.") % {"day": jst(dark_points.first_end(jst_date(now)))},
-        ],
-        do=partial(dark_points.answer, case_id=case.pk, by=user, now=now),
-        done=_("Your answer to case %(number)s is kept."),
-        values=lambda form: {"ends_on": form.cleaned_data["ends_on"], "text": form.cleaned_data["text"]},
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, ContractEndForm))
-
-
-@needs(Ability.STOP_SWITCH)
-def last_resort(request: HttpRequest, number: str) -> HttpResponseBase:
-    """The network operator keeps what the customer answered to the offer of last-resort supply."""
-    user, case = _case_of(request, number, UndoKind.DARK_POINT)
-    act = Act(
-        title=_("Last-resort supply: the customer's answer"),
-        button=_("Keep this answer"),
-        notes=undo_turns.what_it_means(case),
-        do=partial(dark_points.decide, case_id=case.pk, by=user, now=clock.now()),
-        done=_("The customer's answer is kept in case %(number)s."),
-        **about_case(case),
-    )
-    return perform(request, act, bound(request, OutcomeForm))
 
 
 @needs(Ability.DECIDE_UNDOING)
