@@ -28,6 +28,7 @@ class PortalConfig(AppConfig):
         inbox.register(waits_at_the_desk)
         navigation.register(
             Entry(_("Inbox"), "portal:home", Ability.ENTER, 0),
+            Entry(_("Operator's workbench"), "admin:index", Ability.ENTER, 1, for_staff=True),
             Entry(_("Announcements"), "portal:announcements", Ability.ENTER, 78, is_aside=True),
             Entry(_("Documents"), "portal:documents", Ability.ENTER, 92, is_aside=True),
             Entry(_("Helpdesk"), "portal:tickets", Ability.ENTER, 93),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Entry:
     """One entry of the menu: a translatable label, the name of its URL, the ability it needs, its place.
 
-    `is_aside`: what is looked up now and then stands below what is worked on.
+    `is_aside`: what is looked up now and then stands below what is worked on. `for_staff`: the hub's own people alone.
     """
 
     label: str | Promise
@@ -25,6 +25,7 @@ class Entry:
     ability: Ability
     order: int = 100
     is_aside: bool = False
+    for_staff: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,11 @@ def entries() -> list[Entry]:
 
 def shown_to(user: "User", request: HttpRequest) -> list[Shown]:
     """The entries the person may open; the one with the longest matching path is where the person is."""
-    open_ones = [(entry, reverse(entry.url_name)) for entry in entries() if may(user, entry.ability)]
+    open_ones = [
+        (entry, reverse(entry.url_name))
+        for entry in entries()
+        if may(user, entry.ability) and (user.is_staff or not entry.for_staff)
+    ]
     below = [url for _, url in open_ones if request.path == url or (url != "/" and request.path.startswith(url))]
     here = max(below, key=len, default=None)
     return [Shown(entry.label, url, url == here, entry.is_aside) for entry, url in open_ones]

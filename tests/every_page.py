@@ -14,13 +14,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import transaction
 from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.utils import translation
 
 from portal import gates
 from portal.access import Ability
 from portal.gates import FUNCTION_OF
+from portal.models import Company
 from portal.views.errors import server_error
 from tests.access_rows import Row
 from tests.addresses import OWN, ROWS, address, opened, whoever_may
@@ -127,6 +130,22 @@ def _of_one_address(cast: Cast, name: str, language: str) -> Iterator[Shown]:
         yield Shown(f"{name} with rows", url, client, opened(client, name, url))
 
 
+def every_page_of_the_workbench(cast: Cast, language: str = "ja") -> Iterator[Shown]:
+    """The operator's workbench: its start, and each table's list, its empty form and its first row."""
+    client = client_of(cast["hub.operator"])
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    addresses = [reverse("admin:index")]
+    for model in admin.site._registry:
+        table = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        addresses += [reverse(f"{table}_changelist"), reverse(f"{table}_add")]
+        if (first := model._default_manager.order_by("pk").first()) is not None:
+            addresses.append(reverse(f"{table}_change", args=[first.pk]))
+    for url in addresses:
+        answer = client.get(url)
+        if is_page(answer) and answer.status_code == 200:
+            yield Shown(f"workbench {url.removeprefix('/workbench/').replace('/', ' ')}", url, client, answer)
+
+
 def _homes(cast: Cast, language: str) -> Iterator[Shown]:
     for user in cast.everybody():
         client = client_of(user)
@@ -142,6 +161,9 @@ def _closed_doors(cast: Cast) -> Iterator[Shown]:
     yield Shown("an invitation used up", "/invitation/x/y/", outside, outside.get("/invitation/x/y/"))
     strict = Client(enforce_csrf_checks=True)
     yield Shown("a form too old", "/sign-in/", strict, strict.post("/sign-in/", {}))
+    Company.objects.filter(pk=cast.sora.pk).update(web_certificate_required=True)
+    yield Shown("a certificate needed", "/", inside, inside.get("/"))
+    Company.objects.filter(pk=cast.sora.pk).update(web_certificate_required=False)
     gates.open_function(FUNCTION_OF[Ability.SEE_RELAYS], opened_from=NOW + timedelta(days=1), by=None, now=NOW)
     yield Shown("a function not open yet", "/relays/", inside, inside.get("/relays/"))
     wrong = {"username": cast["umi.relay"].username, "password": "wrong"}

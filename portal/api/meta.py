@@ -56,7 +56,7 @@ class Errors(Endpoint):
                 "code": kind.code,
                 "status": kind.status,
                 "title": str(kind.title),
-                "sentence": str(kind.sentence),
+                "sentence": kind.pattern,
                 "what_to_do": str(kind.what_to_do),
             }
             for kind in problems.catalogue()

@@ -83,6 +83,11 @@ class Kind:
     advice: Words = ""
 
     @property
+    def pattern(self) -> str:
+        """The sentence for who reads the catalogue: what each case fills in stands in angle brackets."""
+        return _FILLED_IN.sub(r"〈\1\2〉", str(self.sentence))
+
+    @property
     def title(self) -> Words:
         return TITLES[self.status]
 
@@ -95,6 +100,7 @@ class Kind:
         return f"{settings.SITE_ADDRESS}/api/errors/#{self.code}"
 
 
+_FILLED_IN = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _by_code: dict[str, Kind] = {}
 _by_exception: dict[type[Exception], Kind] = {}

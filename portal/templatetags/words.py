@@ -7,10 +7,12 @@
 <h1 class="{{ "LV"|class_band }}"> the head of a page of that class
 {{ relay.get_state_display|state_badge:"waiting" }}   word, shape and colour (HTML); tones below
 {{ value|or_dash }}               None and "" as an en dash
+{{ code|may_break }}              relay.not_yours, with room to break a line after a dot or an underscore (HTML)
 
 The same functions serve Python: `from portal.templatetags.words import point_number, kwh, jst, badge`.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +22,7 @@ from django import template
 from django.forms import BoundField
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -31,6 +33,7 @@ register = template.Library()
 
 JST = ZoneInfo("Asia/Tokyo")
 NOTHING = "–"
+_AFTER_A_WORD = re.compile(r"(?<=[._])")
 GROUPS = (2, 4, 4, 4, 4, 4)
 CLASS_LETTERS = {SupplyClass.LV: "L", SupplyClass.HV: "H", SupplyClass.FIT: "F"}
 # What a tone means; its shape and colour stand in static/kirikae.css.
@@ -165,3 +168,9 @@ def deadline(due: datetime, now: datetime) -> dict[str, str]:
     if days == 1:
         return {"css": "is-soon", "text": _("until tomorrow %(hour)s") % {"hour": hour}}
     return {"css": "", "text": _("until %(moment)s") % {"moment": jst(due)}}
+
+
+@register.filter
+def may_break(code: str) -> SafeString:
+    """A long code that a narrow column breaks between its words and nowhere else."""
+    return format_html_join(mark_safe("<wbr>"), "{}", ([part] for part in _AFTER_A_WORD.split(code)))

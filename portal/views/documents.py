@@ -277,7 +277,7 @@ def asked(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("The company has your answer."))
             return redirect("portal:document-requests")
     context = {
-        "title": _("Application for a document"),
+        "title": str(found.document),
         "facts": [
             (_("Document"), str(found.document)),
             (_("Company"), found.company.name),

@@ -1,16 +1,18 @@
 """Every page by the rules of WCAG 2.2 AA (JIS X 8341-3), at the desk and on a telephone."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.addresses import ROOMS
 from tests.browser.rendered import Eye
-from tests.every_page import Shown, every_page
+from tests.every_page import Shown, every_page, every_page_of_the_workbench
 
 PICTURES = os.environ.get("KIRIKAE_PICTURES", "")
 TELEPHONES = (390, 320)
+pytestmark = pytest.mark.accessible
 
 
 @pytest.fixture
@@ -23,16 +25,24 @@ def eye(browser):
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_page_breaks_a_rule_of_accessibility(eye, cast, time_machine, now, room):
     time_machine.move_to(now, tick=False)
-    faults = []
-    for shown in every_page(cast, room):
+    assert not (faults := list(faults_of(eye, every_page(cast, room)))), "\n".join(faults)
+
+
+def test_no_page_of_the_workbench_breaks_one(eye, cast, time_machine, now):
+    time_machine.move_to(now, tick=False)
+    assert not (faults := list(faults_of(eye, every_page_of_the_workbench(cast)))), "\n".join(faults)
+
+
+def faults_of(eye: Eye, pages: Iterable[Shown]) -> Iterator[str]:
+    for shown in pages:
         eye.look_at(shown)
-        faults += [f"{shown}: {fault}" for fault in eye.violations()]
+        yield from (f"{shown}: {fault}" for fault in eye.violations())
         keep(eye, shown, 1280)
         for width in TELEPHONES:
-            faults += [f"{shown}: at {width} px sticks out {what}" for what in eye.sticks_out(width)]
+            yield from (f"{shown}: at {width} px sticks out {what}" for what in eye.sticks_out(width))
             if width == 390:
+                yield from (f"{shown}: at {width} px {fault}" for fault in eye.violations())
                 keep(eye, shown, width)
-    assert not faults, "\n".join(faults)
 
 
 def keep(eye: Eye, shown: Shown, width: int) -> None:

@@ -32,6 +32,7 @@ FOCUS = """() => {
 }"""
 
 
+pytestmark = pytest.mark.accessible
 DOES_SOMETHING = {"A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"}  # a list that scrolls takes the focus too
 
 

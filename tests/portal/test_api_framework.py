@@ -497,6 +497,7 @@ def test_the_catalogue_says_everything_in_both_languages(cast):
     for language in ("ja", "en"):
         rows = calling.Caller(None, language=language).get("/errors").json()["items"]
         assert all(row["sentence"] and row["title"] and row["what_to_do"] for row in rows)
+        assert not [row["code"] for row in rows if "%(" in row["sentence"] or "{" in row["sentence"]]
         codes = codes or {row["code"] for row in rows}
         assert codes == {row["code"] for row in rows} == {kind.code for kind in problems.catalogue()}
 

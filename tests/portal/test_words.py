@@ -7,7 +7,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.templatetags.words import badge, class_mark, deadline, jst, kwh, point_number
+from portal.templatetags.words import badge, class_mark, deadline, jst, kwh, may_break, point_number
 from tests.cast import NOW
 
 NUMBER = "0300112233445566778899"
@@ -83,3 +83,7 @@ def test_a_state_has_word_and_tone_and_an_unknown_tone_is_a_mistake():
 def test_a_deadline_is_said_as_people_say_it(hours, text, css):
     with translation.override("ja"):
         assert deadline(NOW + timedelta(hours=hours), NOW) == {"css": css, "text": text}
+
+
+def test_a_long_code_breaks_between_its_words_alone():
+    assert may_break("relay.not_<yours>") == "relay.<wbr>not_<wbr>&lt;yours&gt;"
