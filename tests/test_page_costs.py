@@ -1,4 +1,4 @@
-"""Every list of the site costs as many queries with three rows as with one, as a page and as a file; so do cases."""
+"""A list costs as many queries with three rows as with one, as page and as file, and with ten thousand; so do cases."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from metering.models import Meter, SupplyPoint, UsageDay
+from metering.models import Contract, Meter, SupplyPeriod, SupplyPoint, UsageDay
 from portal import documents, people, tickets
-from portal.models import Document, Ticket, User
+from portal.models import Document, LedgerEntry, Notice, Ticket, User
 from switching import applications, evidence, threads
 from switching.models import Application, Relay
 from switching.threads import Topic
@@ -49,6 +50,55 @@ def test_a_list_costs_the_same_with_one_row_and_with_three(cast, time_machine, n
         after, long = cost(client, url, as_file=way)
         assert long > short, "three rows show no more than one: the comparison would prove nothing"
         assert len(after) == len(before), "\n".join(sorted(set(after) - set(before)) or after)
+
+
+POINT, NUMBER = "left(t.number, 3) || '7' || lpad(n::text, 18, '0')", "left(t.number, 1) || '7' || lpad(n::text, 9, '0')"
+OWN_POINT = "(SELECT max(id) - 10000 FROM metering_supplypoint) + n"
+LONG: dict[str, list[tuple[type[Model], dict[str, str]]]] = {
+    "metering:points": [
+        (SupplyPoint, {"number": POINT}),
+        (Contract, {"point_id": OWN_POINT}),
+        (SupplyPeriod, {"point_id": OWN_POINT, "contract_id": "(SELECT max(id) - 10000 FROM metering_contract) + n"}),
+    ],
+    "switching:relays": [(SupplyPoint, {"number": POINT}), (Relay, {"number": NUMBER, "point_id": OWN_POINT})],
+    "switching:applications": [
+        (SupplyPoint, {"number": POINT}),
+        (Application, {"number": NUMBER, "point_id": OWN_POINT}),
+    ],
+    "portal:notices": [(Notice, {"number": "t.number + n"})],
+    "portal:ledger": [(LedgerEntry, {"subject": "'case ' || n"})],
+}
+"""Lists that grow to thousands, with what makes a copy of the last row another one."""
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_page_of_a_list_costs_the_same_with_ten_thousand_rows(cast, time_machine, name):
+    time_machine.move_to(NOW, tick=False)
+    url, client = address(name, cast), whoever_may(name, cast)
+    for _ in range(3):
+        ROWS[name].one_more(cast)
+    opened(client, name, url)
+    before, short = cost(client, url, as_file=False)
+    for model, changes in LONG[name]:
+        multiply(model, changes)
+    after, long = cost(client, url, as_file=False)
+    assert "10,0" in client.get(url).content.decode(), "the page does not count the rows"
+    assert long > short, "a full page shows no more than three rows: the comparison would prove nothing"
+    assert len(after) == len(before), "\n".join(sorted(set(after) - set(before)) or after)
+
+
+def multiply(model: type[Model], changes: dict[str, str], count: int = 10_000) -> None:
+    """Copies of the table's last row, each with another key and the changes, which are SQL of `t` and `n`."""
+    table = model._meta.db_table
+    given = ", ".join(f"'{column}', {value}" for column, value in changes.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO {table} SELECT made.* FROM generate_series(1, {count}) AS n
+                CROSS JOIN (SELECT whole, whole.* FROM {table} AS whole ORDER BY id DESC LIMIT 1) AS t
+                CROSS JOIN LATERAL jsonb_build_object('id', t.id + n, {given}) AS changes
+                CROSS JOIN LATERAL jsonb_populate_record(t.whole, changes) AS made"""
+        )
+        cursor.execute(f"ANALYZE {table}")
 
 
 def relay_goes_on(cast: Cast, number: str) -> None:

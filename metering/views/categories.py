@@ -19,8 +19,8 @@ from portal.templatetags.words import jst, point_number
 
 TITLES: dict[str, str | Promise] = {
     "date": gettext_lazy("Day"),
-    "from": pgettext_lazy("interruption", "From"),
-    "to": pgettext_lazy("interruption", "To"),
+    "from": pgettext_lazy("moment", "From"),
+    "to": pgettext_lazy("moment", "To"),
     "minutes": gettext_lazy("Minutes"),
     "cause": gettext_lazy("Cause"),
     "planned": gettext_lazy("Planned"),
