@@ -3,6 +3,9 @@
 from typing import Any
 
 import django_filters
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 
 class Days(django_filters.DateFromToRangeFilter):
@@ -11,3 +14,13 @@ class Days(django_filters.DateFromToRangeFilter):
     def __init__(self, label: Any, field_name: str | None = None) -> None:
         widget = django_filters.widgets.RangeWidget(attrs={"type": "date", "class": "form-control"})
         super().__init__(label=label, field_name=field_name, widget=widget)
+
+
+class YesOrNo(django_filters.BooleanFilter):
+    """What holds, what does not, or all, which Django would call "unknown"; `usually_no`: not asked is no."""
+
+    def __init__(self, label: Any, *, usually_no: bool = False, **more: Any) -> None:
+        words = [("", settings.FILTERS_EMPTY_CHOICE_LABEL), ("true", _("Yes")), ("false", _("No"))]
+        if usually_no:
+            words = [("", _("No")), ("true", _("Yes"))]
+        super().__init__(label=label, widget=forms.Select(choices=words), **more)

@@ -52,7 +52,10 @@ def test_a_list_costs_the_same_with_one_row_and_with_three(cast, time_machine, n
         assert len(after) == len(before), "\n".join(sorted(set(after) - set(before)) or after)
 
 
-POINT, NUMBER = "left(t.number, 3) || '7' || lpad(n::text, 18, '0')", "left(t.number, 1) || '7' || lpad(n::text, 9, '0')"
+POINT, NUMBER = (
+    "left(t.number, 3) || '7' || lpad(n::text, 18, '0')",
+    "left(t.number, 1) || '7' || lpad(n::text, 9, '0')",
+)
 OWN_POINT = "(SELECT max(id) - 10000 FROM metering_supplypoint) + n"
 LONG: dict[str, list[tuple[type[Model], dict[str, str]]]] = {
     "metering:points": [

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from metering.models import SupplyPoint
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, within
+from portal.filters import YesOrNo
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
 from portal.models import Company, User
@@ -68,7 +69,7 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponseBase:
 class RemainingFilter(django_filters.FilterSet):
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
     supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class of supply"), choices=SupplyClass.choices)
-    is_under_way = django_filters.BooleanFilter(label=gettext_lazy("Switch under way"))
+    is_under_way = YesOrNo(gettext_lazy("Switch under way"))
 
     class Meta:
         model = SupplyPoint

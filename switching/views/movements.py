@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal import clock, gates, lists
 from portal.access import Ability, needs, person
-from portal.filters import Days
+from portal.filters import Days, YesOrNo
 from portal.lists import Column
 from portal.templatetags.words import badge, class_mark, company_name, jst, point_number
 from switching import movements
@@ -27,11 +27,9 @@ class MovementFilter(django_filters.FilterSet):
     )
     area = InArea()
     supply_class = ClassOfSupply()
-    meter_work = django_filters.BooleanFilter(label=gettext_lazy("Meter work expected"))
+    meter_work = YesOrNo(gettext_lazy("Meter work expected"))
     wished_on = Days(gettext_lazy("Wished date from / until"))
-    ended = django_filters.BooleanFilter(
-        label=gettext_lazy("Also ended ones"), field_name="ended_at", method="with_ended"
-    )
+    ended = YesOrNo(gettext_lazy("Also ended ones"), usually_no=True, field_name="ended_at", method="with_ended")
 
     class Meta:
         model = Movement
