@@ -104,7 +104,7 @@ def _register(queued: QueuedRegistration, *, now: datetime) -> Relay | Applicati
             disclosure=queued.disclosure,
         )
         return relays.register(request, by=by, now=now, from_queue=True)
-    return applications.file_start(
+    start = applications.Start(
         point=queued.point,
         desired_date=queued.desired_date,
         contract_number=queued.contract_number,
@@ -113,10 +113,8 @@ def _register(queued: QueuedRegistration, *, now: datetime) -> Relay | Applicati
         holder_address=queued.holder_address,
         meter_work=queued.meter_work,
         relay=queued.relay or relays.open_relay_of(by.company, queued.point, queued.desired_date),
-        by=by,
-        now=now,
-        from_queue=True,
     )
+    return applications.file_start(start, by=by, now=now, from_queue=True)
 
 
 def _end(queued: QueuedRegistration, case: Relay | Application, *, now: datetime) -> None:

@@ -7,12 +7,10 @@ registration itself is the business of `switching.queue_sweep`.
 from collections.abc import Callable
 from datetime import date, datetime, time
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from metering.models import SupplyPoint
 from portal import gates, ledger, quotas
 from portal.access import covers
 from portal.models import Registration, User
@@ -84,44 +82,20 @@ def register_relay(
 
 
 def file_start(
-    *,
-    point: SupplyPoint,
-    desired_date: date,
-    contract_number: str,
-    holder_name: str,
-    holder_kana: str,
-    holder_address: str,
-    by: User,
-    now: datetime,
-    meter_work: bool = False,
-    relay: Relay | None = None,
-    dry_run: bool = False,
+    start: applications.Start, *, by: User, now: datetime, dry_run: bool = False
 ) -> Application | QueuedRegistration:
     """File a switch start, or let it wait when the day's quota is used up and the operator wishes a queue.
 
     Raises what `applications.file_start` raises, or AlreadyWaiting. With `dry_run` nothing is written.
     """
-    entries: dict[str, Any] = {
-        "point": point,
-        "desired_date": desired_date,
-        "contract_number": contract_number,
-        "holder_name": holder_name,
-        "holder_kana": holder_kana,
-        "holder_address": holder_address,
-        "meter_work": meter_work,
-        "relay": relay,
-    }
     try:
-        return applications.file_start(**entries, by=by, now=now, dry_run=dry_run)
+        return applications.file_start(start, by=by, now=now, dry_run=dry_run)
     except applications.QuotaSpent as spent:
         if not spent.is_queued:
             raise
+    queued = QueuedRegistration(registration=Registration.SWITCH_START, **vars(start))
     return _enter(
-        QueuedRegistration(registration=Registration.SWITCH_START, **entries),
-        lambda at: applications.file_start(**entries, by=by, now=at, dry_run=True),
-        by=by,
-        now=now,
-        dry_run=dry_run,
+        queued, lambda at: applications.file_start(start, by=by, now=at, dry_run=True), by=by, now=now, dry_run=dry_run
     )
 
 

@@ -234,11 +234,13 @@ class Applications(Endpoint):
             if missing:
                 raise applications.EntryNotPossible(missing, entries.Problem.MISSING) from spent
             made = registration_queue.file_start(
-                point=point,
-                desired_date=entered["desired_date"],
-                **{name: asked["given"][name] for name in held},
-                meter_work=asked["given"].get("meter_work", False),
-                relay=relay,
+                applications.Start(
+                    point=point,
+                    desired_date=entered["desired_date"],
+                    **{name: asked["given"][name] for name in held},
+                    meter_work=asked["given"].get("meter_work", False),
+                    relay=relay,
+                ),
                 by=self.by,
                 now=self.now,
             )

@@ -15,6 +15,7 @@ from switching.applications.ending import (
 )
 from switching.applications.filing import (
     CORRECTABLE,
+    Start,
     after_inquiry,
     correct,
     file,
@@ -79,6 +80,7 @@ __all__ = [
     "PointNotInUse",
     "QuotaSpent",
     "RelayDoesNotFit",
+    "Start",
     "StateDoesNotFit",
     "after_inquiry",
     "cancel",

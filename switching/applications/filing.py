@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -34,34 +35,36 @@ _S, _M = ApplicationState, ApplicationMove
 CORRECTABLE = frozenset({_S.DRAFT, _S.SUBMITTED, _S.ACCEPTED, _S.WAITING})
 
 
+@dataclass(frozen=True)
+class Start:
+    """A switch start as the gaining retailer files it, now or when its turn in the queue has come."""
+
+    point: SupplyPoint
+    desired_date: date
+    contract_number: str
+    holder_name: str
+    holder_kana: str
+    holder_address: str
+    meter_work: bool = False
+    relay: Relay | None = None
+
+
 def file_start(
-    *,
-    point: SupplyPoint,
-    desired_date: date,
-    contract_number: str,
-    holder_name: str,
-    holder_kana: str,
-    holder_address: str,
-    by: User,
-    now: datetime,
-    meter_work: bool = False,
-    relay: Relay | None = None,
-    dry_run: bool = False,
-    from_queue: bool = False,
+    start: Start, *, by: User, now: datetime, dry_run: bool = False, from_queue: bool = False
 ) -> Application:
     """File the gaining retailer's switch start; see `file`."""
     return file(
         kind=Kind.SWITCH_START,
-        point=point,
-        desired_date=desired_date,
+        point=start.point,
+        desired_date=start.desired_date,
         given={
-            "contract_number": contract_number,
-            "holder_name": holder_name,
-            "holder_kana": holder_kana,
-            "holder_address": holder_address,
-            "meter_work": meter_work,
+            "contract_number": start.contract_number,
+            "holder_name": start.holder_name,
+            "holder_kana": start.holder_kana,
+            "holder_address": start.holder_address,
+            "meter_work": start.meter_work,
         },
-        relay=relay,
+        relay=start.relay,
         by=by,
         now=now,
         dry_run=dry_run,

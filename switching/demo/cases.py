@@ -373,13 +373,15 @@ class Teller:
     ) -> Application:
         assert site.holder is not None
         return applications.file_start(
-            point=site.row,
-            desired_date=relay.desired_date if relay else wish or now.date(),
-            contract_number=holders.contract_number(RETAILERS[plan.gaining].number, self.rng),
-            holder_name=relay.holder_name if relay else site.holder.name,
-            holder_kana=relay.holder_kana if relay else site.holder.kana,
-            holder_address=relay.holder_address if relay else site.place.written,
-            relay=relay,
+            applications.Start(
+                point=site.row,
+                desired_date=relay.desired_date if relay else wish or now.date(),
+                contract_number=holders.contract_number(RETAILERS[plan.gaining].number, self.rng),
+                holder_name=relay.holder_name if relay else site.holder.name,
+                holder_kana=relay.holder_kana if relay else site.holder.kana,
+                holder_address=relay.holder_address if relay else site.place.written,
+                relay=relay,
+            ),
             by=self.person(plan.gaining, "application"),
             now=now,
         )

@@ -158,13 +158,15 @@ def _start(relay: Relay, clerk: User, *, now: datetime) -> int:
         return 0
     try:
         applications.file_start(
-            point=relay.point,
-            desired_date=relay.desired_date,
-            contract_number=f"{relay.contract_number}-2",
-            holder_name=relay.holder_name,
-            holder_kana=relay.holder_kana,
-            holder_address=relay.holder_address,
-            relay=relay,
+            applications.Start(
+                point=relay.point,
+                desired_date=relay.desired_date,
+                contract_number=f"{relay.contract_number}-2",
+                holder_name=relay.holder_name,
+                holder_kana=relay.holder_kana,
+                holder_address=relay.holder_address,
+                relay=relay,
+            ),
             by=clerk,
             now=now,
         )

@@ -251,13 +251,15 @@ class Play:
         if relay.desired_date < earliest:
             return  # filed too late for the day the customer wished: the termination stays alone
         applications.file_start(
-            point=customer.point,
-            desired_date=relay.desired_date,
-            contract_number=f"{customer.contract_number}-2",
-            holder_name=customer.holder_name,
-            holder_kana=customer.holder_kana,
-            holder_address=customer.address,
-            relay=relay,
+            applications.Start(
+                point=customer.point,
+                desired_date=relay.desired_date,
+                contract_number=f"{customer.contract_number}-2",
+                holder_name=customer.holder_name,
+                holder_kana=customer.holder_kana,
+                holder_address=customer.address,
+                relay=relay,
+            ),
             by=clerk,
             now=now,
         )

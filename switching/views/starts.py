@@ -61,12 +61,10 @@ def start_new(request: HttpRequest) -> HttpResponseBase:
     fitting = relay or relays.open_relay_of(user.company, point, form.cleaned_data["desired_date"])
     try:
         application = registration_queue.file_start(
-            point=point,
-            relay=fitting,
+            applications.Start(point=point, relay=fitting, **form.cleaned_data),
             by=user,
             now=now,
             dry_run=only_check or not is_confirmed,
-            **form.cleaned_data,
         )
     except (applications.NotPossible, registration_queue.NotPossible) as refusal:
         checked = tell(refusal) if only_check else None

@@ -92,14 +92,16 @@ def relay_for(point: SupplyPoint, *, now: datetime, ahead_days: int = 4, **chang
 def start_for(relay: Relay, *, now: datetime, **changed: object) -> Application:
     """The switch start that belongs to the relay."""
     return applications.file_start(
-        point=relay.point,
-        desired_date=relay.desired_date,
-        contract_number="S-1",
-        holder_name=relay.holder_name,
-        holder_kana=relay.holder_kana,
-        holder_address=relay.holder_address,
-        relay=relay,
+        applications.Start(
+            point=relay.point,
+            desired_date=relay.desired_date,
+            contract_number="S-1",
+            holder_name=relay.holder_name,
+            holder_kana=relay.holder_kana,
+            holder_address=relay.holder_address,
+            relay=relay,
+            **changed,
+        ),
         by=me(),
         now=now,
-        **changed,
     )

@@ -135,19 +135,15 @@ class Play:
         )
 
     def start(self, point: SupplyPoint, who: str = "sora", now: datetime | None = None, **changes: Any) -> Application:
-        return applications.file_start(
-            **{
-                "point": point,
-                "desired_date": DESIRED,
-                "contract_number": f"S-{point.pk}",
-                "holder_name": HOLDER,
-                "holder_kana": KANA,
-                "holder_address": ADDRESS,
-                "by": self.cast[f"{who}.application"],
-                "now": now or self.now,
-                **changes,
-            }
-        )
+        told = {
+            "desired_date": DESIRED,
+            "contract_number": f"S-{point.pk}",
+            "holder_name": HOLDER,
+            "holder_kana": KANA,
+            "holder_address": ADDRESS,
+        }
+        start = applications.Start(point=point, **(told | changes))
+        return applications.file_start(start, by=self.cast[f"{who}.application"], now=now or self.now)
 
     def file(self, kind: str, point: SupplyPoint, who: str = "umi", day: date = DESIRED, **given: Any) -> Application:
         """An application of any kind; `now` among the entries is the moment, `relay` the relay."""

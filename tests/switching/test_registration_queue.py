@@ -41,19 +41,15 @@ def enter(play: Play, point=None, *, now=NOW, **changes) -> Relay | QueuedRegist
 
 
 def enter_start(play: Play, point=None, **changes) -> Application | QueuedRegistration:
-    return registration_queue.file_start(
-        **{
-            "point": point or play.point(),
-            "desired_date": DESIRED,
-            "contract_number": "S-1",
-            "holder_name": HOLDER,
-            "holder_kana": KANA,
-            "holder_address": ADDRESS,
-            "by": play.cast["sora.application"],
-            "now": NOW,
-            **changes,
-        }
-    )
+    told = {
+        "desired_date": DESIRED,
+        "contract_number": "S-1",
+        "holder_name": HOLDER,
+        "holder_kana": KANA,
+        "holder_address": ADDRESS,
+    }
+    start = applications.Start(point=point or play.point(), **(told | changes))
+    return registration_queue.file_start(start, by=play.cast["sora.application"], now=NOW)
 
 
 def states() -> list[str]:
