@@ -23,7 +23,7 @@ HERE = ROOT / "docs" / "operating"
 UNITS = sorted((HERE / "systemd").iterdir())
 COMPOSE = yaml.safe_load((HERE / "container" / "compose.yaml").read_text(encoding="utf-8"))
 QUEUES = {queue.name for queue in settings.CELERY_TASK_QUEUES}
-OWN = {"up", "test", "quality"}
+OWN = {"up", "test", "quality", "pictures"}
 NEEDED = {"KIRIKAE_ENV", "KIRIKAE_SECRET_KEY", "KIRIKAE_HOSTS", "DATABASE_URL", "REDIS_URL", "KIRIKAE_HUB_KEY"}
 
 
