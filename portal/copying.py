@@ -12,7 +12,7 @@ NEXT_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_serie
 
 
 def copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Stream rows into the model's table; what goes into a JSONField becomes JSON.
+    """Stream rows into the model's table; what goes into a JSONField becomes JSON, None stays NULL.
 
     `columns` are the table's own names; those left out get the database's default, not Django's. Constraints and
     triggers hold as for any insert; what they refuse is raised as Django's error, an IntegrityError say.
@@ -27,7 +27,7 @@ def copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[
             if as_json:
                 row = list(row)
                 for at in as_json:
-                    row[at] = ENCODE(row[at])
+                    row[at] = None if row[at] is None else ENCODE(row[at])
             copy.write_row(row)
 
 

@@ -12,18 +12,26 @@ deliveries come as several files or as wide CSV.
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, BinaryIO
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 from metering.formats.blocks import BLOCK_ROWS, LETTERS, METER_LENGTH, POINT_LENGTH, DayBlock
-from metering.formats.csv import MAX_RAW, Sink, Written, day_of, meter_fault, point_fault, raw_line, read_lines
+from metering.formats.csv import (
+    MAX_RAW,
+    Sink,
+    Written,
+    day_of,
+    meter_fault,
+    point_fault,
+    raw_line,
+    read_lines,
+    write_lines,
+)
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.kwh import TABLE_SIZE, BadNumber, cells, kwh_text, parse_kwh
 from metering.halfhours import NULL, SLOTS, Quality, plain_quality
@@ -206,29 +214,7 @@ def write_long(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False)
     Equal rows give equal bytes. Streams: part of one block is in memory at a time. `rows` of the report are day
     rows, not lines.
     """
-    digest = hashlib.sha256()
-    size = rows = readings = 0
-    pack = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31) if compress else None
-
-    def put(data: bytes) -> None:
-        nonlocal size
-        digest.update(data)
-        size += len(data)
-        out.write(data)
-
-    def text(data: bytes) -> None:
-        put(pack.compress(data) if pack else data)
-
-    text((",".join(COLUMNS) + "\n").encode())
-    for block in blocks:
-        for at in range(0, len(block), _WRITTEN_ROWS):
-            part = block.rows(slice(at, at + _WRITTEN_ROWS))
-            text(long_lines(part))
-            rows += len(part)
-            readings += part.readings()
-    if pack:
-        put(pack.flush())
-    return Written(rows, readings, size, digest.hexdigest())
+    return write_lines(out, blocks, columns=COLUMNS, lines_of=long_lines, at_once=_WRITTEN_ROWS, compress=compress)
 
 
 _SLOT_TEXT = np.array([f"{slot}," for slot in range(1, SLOTS + 1)], "S3")

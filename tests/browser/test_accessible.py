@@ -33,6 +33,7 @@ def test_no_page_breaks_a_rule_of_accessibility(eye, cast, time_machine, now, ro
 def test_no_page_of_the_workbench_breaks_one(eye, cast, time_machine, now):
     time_machine.move_to(now, tick=False)
     assert not (faults := list(faults_of(eye, every_page_of_the_workbench(cast), but=OF_DJANGO))), "\n".join(faults)
+    assert len(eye.answers) > 15, "hardly a page of the workbench opened: nothing was judged"
 
 
 def faults_of(eye: Eye, pages: Iterable[Shown], but: Collection[str] = ()) -> Iterator[str]:

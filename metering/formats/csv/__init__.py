@@ -21,7 +21,7 @@ from metering.formats.csv.cells import day_of, meter_fault, point_fault
 from metering.formats.csv.layout import COLUMNS, MAX_RAW, SLOT_COLUMNS
 from metering.formats.csv.lines import iter_pieces, read_lines
 from metering.formats.csv.reading import read_wide
-from metering.formats.csv.writing import Sink, Written, raw_line, wide_lines, write_wide
+from metering.formats.csv.writing import Sink, Written, raw_line, wide_lines, write_lines, write_wide
 
 __all__ = [
     "COLUMNS",
@@ -37,5 +37,6 @@ __all__ = [
     "read_lines",
     "read_wide",
     "wide_lines",
+    "write_lines",
     "write_wide",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,19 @@ def write_wide(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False)
 
     Streams: one block is in memory at a time. Returns rows, readings, size and SHA-256 of the bytes written.
     """
+    return write_lines(out, blocks, columns=COLUMNS, lines_of=wide_lines, at_once=BLOCK_ROWS, compress=compress)
+
+
+def write_lines(
+    out: Sink,
+    blocks: Iterable[DayBlock],
+    *,
+    columns: Sequence[str],
+    lines_of: Callable[[DayBlock], bytes],
+    at_once: int,
+    compress: bool,
+) -> Written:
+    """Write a head of `columns` and the lines of each `at_once` rows, counted, hashed and packed on the way."""
     digest = hashlib.sha256()
     size = rows = readings = 0
     pack = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31) if compress else None
@@ -57,11 +70,11 @@ def write_wide(out: Sink, blocks: Iterable[DayBlock], *, compress: bool = False)
     def text(data: bytes) -> None:
         put(pack.compress(data) if pack else data)
 
-    text((",".join(COLUMNS) + "\n").encode())
+    text((",".join(columns) + "\n").encode())
     for block in blocks:
-        for at in range(0, len(block), BLOCK_ROWS):
-            part = block.rows(slice(at, at + BLOCK_ROWS))
-            text(wide_lines(part))
+        for at in range(0, len(block), at_once):
+            part = block.rows(slice(at, at + at_once))
+            text(lines_of(part))
             rows += len(part)
             readings += part.readings()
     if pack:
