@@ -193,13 +193,13 @@ def scratch() -> Iterator[tuple[dict[str, str], Path]]:
     import psycopg
     from psycopg import sql
 
-    from config import services
+    from config import shared_services
 
     name = f"kirikae_bench_{uuid4().hex[:8]}"
     # What is set for one stage is gone after it: the next size has servers of its own.
     with (
         patch.dict(os.environ),
-        services.for_one_command("bench"),
+        shared_services.for_one_command("bench"),
         tempfile.TemporaryDirectory(prefix="kirikae-bench-") as folder,
     ):
         url = os.environ["DATABASE_URL"]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from config import blank_cluster, services
+from config import blank_cluster, services, shared_services
 from config.processes import dies_with_us
 from config.services import CannotStart, Servers
 
@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> int:
         return django(arguments)
     signal.signal(signal.SIGTERM, _end)
     try:
-        with services.for_one_command(name):
+        with shared_services.for_one_command(name):
             return django(arguments)
     except CannotStart as problem:
         print(problem, file=sys.stderr)
@@ -74,10 +74,23 @@ def django(arguments: list[str]) -> int:
     for name in [name for name in sys.modules if name == "config" or name.startswith("config.")]:
         del sys.modules[name]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if arguments[:1] != ["translations"]:
+        _compile_words()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", *arguments])
     return 0
+
+
+def _compile_words() -> None:
+    """What a command prints or writes is in its language from a fresh clone on; on a read-only one nothing is done."""
+    words = [(po.stat().st_mtime_ns, po.with_suffix(".mo")) for po in ROOT.glob("*/locale/*/LC_MESSAGES/django.po")]
+    if all(mo.exists() and mo.stat().st_mtime_ns >= written for written, mo in words):
+        return
+    from portal.catalogues import compile_catalogues
+
+    with contextlib.suppress(OSError):
+        compile_catalogues(ROOT)
 
 
 def parallel(arguments: list[str]) -> list[str]:
@@ -106,7 +119,7 @@ def test(arguments: list[str]) -> int:
         services.sweep_private_folders()
         home = services.private_folder("kirikae-test-")
         os.environ["KIRIKAE_DATA"] = str(home)
-        needed = services.missing()
+        needed = shared_services.missing()
         if any(needed.values()):
             if needed["database"]:
                 os.environ["KIRIKAE_TEST_TEMPLATE"] = blank_cluster.lay(home)

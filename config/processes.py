@@ -45,6 +45,17 @@ def dies_with_us(number: int) -> Callable[[], None]:
     return ask
 
 
+def alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @dataclass
 class Child:
     """One process: how it is started, asked to stop (`polite`), and stopped for good.

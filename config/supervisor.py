@@ -20,9 +20,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import FrameType
 
-from config import services
+from config import services, shared_services
 from config.processes import Child
-from config.services import CannotStart, Running, Servers
+from config.services import CannotStart, Servers
+from config.shared_services import Running
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -55,7 +56,7 @@ def up(arguments: list[str]) -> int:
     os.environ.setdefault("KIRIKAE_ENV", "demo")
     data = services.data_folder()
     try:
-        with services.sole_starter(data) as ours:
+        with shared_services.sole_starter(data) as ours:
             if ours:
                 return Supervisor(data, options.port).run()
         return _already(data, arguments)
@@ -66,7 +67,7 @@ def up(arguments: list[str]) -> int:
 
 def _already(data: Path, arguments: list[str]) -> int:
     """What holds the servers: a running portal is named with its address, a short command is waited for."""
-    running = services.read_note(data)
+    running = shared_services.read_note(data)
     if running is None or running.purpose == "up":
         where = f" at {running.address}" if running and running.address else ""
         who = f" (process {running.pid})" if running else ""
@@ -79,7 +80,7 @@ def _already(data: Path, arguments: list[str]) -> int:
     )
     while True:
         time.sleep(0.2)
-        with services.sole_starter(data) as free:
+        with shared_services.sole_starter(data) as free:
             pass
         if free:
             return up(arguments)
@@ -111,7 +112,7 @@ class Supervisor:
 
     def run(self) -> int:
         """The whole life: start, announce, watch, stop."""
-        if os.environ["KIRIKAE_ENV"] == "production" and any(services.missing().values()):
+        if os.environ["KIRIKAE_ENV"] == "production" and any(shared_services.missing().values()):
             raise CannotStart(
                 "Production data does not belong into the built-in servers, which are for trying out.\n"
                 "Set DATABASE_URL and REDIS_URL (see docs/running.md)."
@@ -144,7 +145,7 @@ class Supervisor:
 
     # --- Before the programs
     def _prepare(self) -> None:
-        needed = services.missing()
+        needed = shared_services.missing()
         if any(needed.values()):
             print("Starting the built-in servers (for trying out, not for production data) …", flush=True)
             urls = self.servers.start(**needed)
@@ -169,7 +170,7 @@ class Supervisor:
     def _note(self, address: str) -> None:
         urls = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
         sockets = str(self.servers.sockets or "")
-        services.write_note(self.data, Running(os.getpid(), "up", urls, address, sockets))
+        shared_services.write_note(self.data, Running(os.getpid(), "up", urls, address, sockets))
 
     def _step(self, name: str, words: str, done: Done, fingerprint: str, *command: str) -> None:
         """One preparation, left out when the same was done for the same code on the same database."""
@@ -279,7 +280,7 @@ class Supervisor:
         for child in self.programs:
             child.stop(enough - time.monotonic(), asked=True)
         self.servers.stop()
-        services.forget_note(self.data)
+        shared_services.forget_note(self.data)
         if self.programs:
             print("Everything is stopped.", flush=True)
 

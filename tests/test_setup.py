@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from config import blank_cluster, bootstrap, commands, quality, services, supervisor
+from config import blank_cluster, bootstrap, commands, quality, services, shared_services, supervisor
 from config.processes import Child
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,7 +192,7 @@ def test_the_bootstrap_needs_the_standard_library_alone():
     script = (
         "import sys, types\n"
         "stand_in = types.ModuleType('config'); stand_in.__path__ = ['config']; sys.modules['config'] = stand_in\n"
-        "from config import bootstrap, commands, processes, quality, services, supervisor\n"
+        "from config import bootstrap, commands, processes, quality, services, shared_services, supervisor\n"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -338,9 +338,9 @@ def test_a_server_that_ends_at_once_is_named_with_its_last_words(tmp_path):
 
 
 def test_two_starters_of_one_data_folder_are_told_apart(tmp_path):
-    with services.sole_starter(tmp_path) as first, services.sole_starter(tmp_path) as second:
+    with shared_services.sole_starter(tmp_path) as first, shared_services.sole_starter(tmp_path) as second:
         assert (first, second) == (True, False)
-    with services.sole_starter(tmp_path) as later:
+    with shared_services.sole_starter(tmp_path) as later:
         assert later
 
 
@@ -348,7 +348,7 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(services.CannotStart, match="Set KIRIKAE_DATA to a folder you may write to"),
-        services.sole_starter(tmp_path / "file" / "data"),
+        shared_services.sole_starter(tmp_path / "file" / "data"),
     ):
         pass
 
@@ -357,9 +357,24 @@ def test_given_servers_are_used_and_none_is_started(tmp_path, monkeypatch):
     monkeypatch.setenv("KIRIKAE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DATABASE_URL", "postgres://given/db")
     monkeypatch.setenv("REDIS_URL", "redis://given")
-    with services.for_one_command("migrate"):
+    with shared_services.for_one_command("migrate"):
         assert os.environ["DATABASE_URL"] == "postgres://given/db"
     assert not (tmp_path / "data").exists()
+
+
+def test_a_command_of_a_fresh_clone_has_its_words(tmp_path, monkeypatch):
+    words = tmp_path / "room" / "locale" / "ja" / "LC_MESSAGES" / "django.po"
+    words.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "portal" / "locale" / "ja" / "LC_MESSAGES" / "django.po", words)
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    commands._compile_words()
+    compiled = words.with_suffix(".mo")
+    made = compiled.stat().st_mtime_ns
+    commands._compile_words()
+    assert compiled.stat().st_mtime_ns == made
+    words.touch()
+    commands._compile_words()
+    assert compiled.stat().st_mtime_ns > made
 
 
 @pytest.mark.slow
@@ -368,21 +383,22 @@ def test_a_command_uses_the_servers_of_another_and_leaves_them_running(tmp_path,
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name)
     guest = (
-        "import os; from config import services\n"
-        "with services.for_one_command('guest'): print(os.environ['DATABASE_URL'], os.environ['KIRIKAE_ADDRESS'])\n"
+        "import os; from config import shared_services\n"
+        "with shared_services.for_one_command('guest'):\n"
+        "    print(os.environ['DATABASE_URL'], os.environ['KIRIKAE_ADDRESS'])\n"
     )
     unset = ("DATABASE_URL", "REDIS_URL", "KIRIKAE_ADDRESS")
     environment = {name: value for name, value in os.environ.items() if name not in unset}
-    with services.for_one_command("host"):
-        host = services.read_note(tmp_path)
+    with shared_services.for_one_command("host"):
+        host = shared_services.read_note(tmp_path)
         assert host.purpose == "host"
-        services.write_note(tmp_path, replace(host, address="http://localhost:8123/"))
+        shared_services.write_note(tmp_path, replace(host, address="http://localhost:8123/"))
         used = subprocess.run([sys.executable, "-c", guest], cwd=ROOT, env=environment, capture_output=True, text=True)
         assert used.stdout.split() == [os.environ["DATABASE_URL"], "http://localhost:8123"], used.stderr
         import psycopg
 
         psycopg.connect(os.environ["DATABASE_URL"]).close()
-    assert services.read_note(tmp_path) is None
+    assert shared_services.read_note(tmp_path) is None
 
 
 # --- Children ---------------------------------------------------------------------------------------------------
@@ -544,7 +560,7 @@ def test_up_answers_is_alone_mends_itself_and_stops_cleanly(portal):
     assert portal.process.wait(30) == 0
     assert time.monotonic() - began < 10
     assert gone_within(below, 1)
-    assert services.read_note(portal.data) is None
+    assert shared_services.read_note(portal.data) is None
 
 
 @pytest.mark.slow
