@@ -47,7 +47,6 @@ USED_OTHERWISE = {
     "argon2-cffi": "named in PASSWORD_HASHERS",
     "whitenoise": "named in MIDDLEWARE",
     "crispy-bootstrap5": "named in INSTALLED_APPS",
-    "defusedxml": "openpyxl reads through it where it is there",
     "moto": "its server is run by the tests",
 }
 

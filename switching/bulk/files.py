@@ -29,6 +29,10 @@ EXACT_DIGITS = 10**15
 """From here on Excel has rounded a number."""
 EXCEL_ROWS = 1_048_576
 PIECE = 1 << 16
+SHEETS = "xl/worksheets/"
+MOST_TAGS = 8_000_000
+"""Of a part that is no sheet, which the parser holds as a whole: two million texts."""
+DEFINITIONS = [word.encode(how) for word in ("<!DOCTYPE", "<!ENTITY") for how in ("ascii", "utf-16-le", "utf-16-be")]
 ROW_END = re.compile(rb"</(?:\w+:)?row>|<(?:\w+:)?row\b[^<>]*/>")
 
 
@@ -227,7 +231,7 @@ def _with(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 
 def _excel(file: IO[bytes]) -> Iterator[Line]:
-    """The first visible sheet, a row at a time; openpyxl refuses entities where defusedxml is installed, and it is."""
+    """The first visible sheet, a row at a time."""
     _look_into(file)
     file.seek(0)
     try:
@@ -235,6 +239,8 @@ def _excel(file: IO[bytes]) -> Iterator[Line]:
         sheet = next((sheet for sheet in book.worksheets if sheet.sheet_state == "visible"), None)
         if sheet is None or not hasattr(sheet, "reset_dimensions"):
             raise NoSheet
+        if not sheet._worksheet_path.lower().startswith(SHEETS):  # elsewhere its rows have not been looked through
+            raise BrokenExcel
         sheet.reset_dimensions()  # what a file says of its own size is not believed
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > EXCEL_ROWS:
@@ -294,8 +300,7 @@ def _look_into(file: IO[bytes]) -> None:
             if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > settings.BULK_EXCEL_MOST_BYTES:
                 raise Bomb  # no part unpacks to more than it declares: zipfile stops there
             for part in parts:
-                if part.filename.lower().endswith((".xml", ".rels")):
-                    _look_through(archive, part)
+                _look_through(archive, part)
     except zipfile.BadZipFile as error:
         raise BrokenExcel from error
     except (NotImplementedError, EOFError, OSError) as error:
@@ -303,14 +308,20 @@ def _look_into(file: IO[bytes]) -> None:
 
 
 def _look_through(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Refuse a document type, which no plain workbook has, and in a sheet a row that is wider than a list can be."""
-    is_sheet = part.filename.lower().startswith("xl/worksheets/")
+    """Refuse a document type, which no plain workbook has, so that nothing that is parsed can define an entity.
+
+    Also refuse, in a sheet, a row that is wider than a list can be, and elsewhere more tags than its texts can need.
+    """
+    is_sheet = part.filename.lower().startswith(SHEETS)
     with archive.open(part) as content:
-        since, rest = 0, b""
+        since, tags, rest = 0, 0, b""
         while piece := content.read(PIECE):
             window = rest + piece
-            if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
+            if any(definition in window for definition in DEFINITIONS):
                 raise BrokenExcel
+            tags += piece.count(b"<")
+            if tags > MOST_TAGS and not is_sheet:
+                raise Bomb
             ends = [found.end() for found in ROW_END.finditer(window)] if is_sheet else [0]
             since = len(window) - ends[-1] if ends else since + len(piece)
             if is_sheet and since > WIDEST_ROW:

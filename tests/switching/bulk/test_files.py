@@ -153,6 +153,9 @@ def test_macros_entities_and_bombs_are_refused(settings):
     strings = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><sst><si><t>&a;</t></si></sst>'
     with pytest.raises(files.BrokenExcel):
         read(rezipped(plain, xl__sharedStrings_xml=strings), "a.xlsx")
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        with pytest.raises(files.BrokenExcel):
+            read(rezipped(plain, xl__sharedStrings_xml=strings.decode().encode(encoding)), "a.xlsx")
     settings.BULK_EXCEL_MOST_BYTES = 5_000_000
     with pytest.raises(files.Bomb):
         read(rezipped(plain, xl__worksheets__sheet1_xml=b" " * 6_000_000), "a.xlsx")
@@ -164,6 +167,27 @@ def test_a_row_as_wide_as_a_million_columns_is_refused_before_it_is_parsed():
     sheet += cells + b"</row></sheetData></worksheet>"
     with pytest.raises(files.TooManyColumns):
         read(rezipped(excel(["a"]), xl__worksheets__sheet1_xml=sheet), "a.xlsx")
+
+
+def test_parts_of_another_name_are_looked_through_too():
+    plain = excel(["a"], ["1"])
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        types = archive.read("[Content_Types].xml").replace(b"sharedStrings.xml", b"texts.bin")
+        relations = archive.read("xl/_rels/workbook.xml.rels").replace(b"worksheets/sheet1.xml", b"elsewhere.bin")
+        sheet = archive.read("xl/worksheets/sheet1.xml")
+    strings = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><sst><si><t>&a;</t></si></sst>'
+    with pytest.raises(files.BrokenExcel):
+        read(rezipped(plain, **{"[Content_Types]_xml": types, "xl__texts.bin": strings}), "a.xlsx")
+    moved = {"xl___rels__workbook_xml.rels": relations, "xl__elsewhere.bin": sheet}
+    with pytest.raises(files.BrokenExcel):
+        read(rezipped(plain, **moved), "a.xlsx")
+
+
+def test_a_table_of_more_texts_than_a_list_can_hold_is_refused_before_it_is_parsed(monkeypatch):
+    monkeypatch.setattr(files, "MOST_TAGS", 1000)
+    assert [line.cells for line in read(excel(["a"], ["1"]), "a.xlsx")] == [["a"], ["1"]]
+    with pytest.raises(files.Bomb):
+        read(rezipped(excel(["a"]), xl__sharedStrings_xml=b"<sst>" + b"<si/>" * 1000 + b"</sst>"), "a.xlsx")
 
 
 def test_a_row_number_beyond_every_sheet_does_not_loop():
