@@ -11,6 +11,7 @@ from metering import inquiries
 from metering.inquiries import Refused
 from metering.models import Consent
 from metering.points import WrongNumber, normalise_number
+from portal.fields import DayField
 
 # The ways to name a point, each with the form field it fills.
 WAYS = {"number": "number", "address": "address", "meter": "meter_number"}
@@ -81,14 +82,10 @@ class InquiryForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose how the customer gave the consent.")},
     )
-    obtained_on = forms.DateField(
+    obtained_on = DayField(
         label=_("Consent obtained on"),
         input_formats=["%Y-%m-%d", "%Y/%m/%d"],
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={
-            "required": _("Give the day on which the customer agreed."),
-            "invalid": _("That is no day; write it like 2026-04-01."),
-        },
+        error_messages={"required": _("Give the day on which the customer agreed.")},
     )
     reference = forms.CharField(
         label=_("Consent reference"),

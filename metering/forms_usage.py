@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from metering import intake
 from metering.models import PublishedFile, UsageFile
+from portal.filters import DayFilter
 from portal.market import Area, SupplyClass
 
 MOST_AT_ONCE = 100
@@ -68,20 +69,16 @@ class UsageFileFilter(django_filters.FilterSet):
 class PublishedFileFilter(django_filters.FilterSet):
     """`request.last_visit` (a moment or None) is what "new" counts from."""
 
-    day = django_filters.DateFilter(
-        label=_("Day"), field_name="publication__day", widget=forms.DateInput(attrs={"type": "date"})
-    )
-    day_from = django_filters.DateFilter(
+    day = DayFilter(label=_("Day"), field_name="publication__day")
+    day_from = DayFilter(
         label=_("Days from"),
         field_name="publication__day",
         lookup_expr="gte",
-        widget=forms.DateInput(attrs={"type": "date"}),
     )
-    day_to = django_filters.DateFilter(
+    day_to = DayFilter(
         label=_("Days to"),
         field_name="publication__day",
         lookup_expr="lte",
-        widget=forms.DateInput(attrs={"type": "date"}),
     )
     name = django_filters.CharFilter(label=_("File name"), lookup_expr="icontains")
     area = django_filters.ChoiceFilter(label=_("Area"), choices=Area.choices)
@@ -116,12 +113,8 @@ class CategoryFilter(django_filters.FilterSet):
     """The declared fields stand in every category's table, so no model is named."""
 
     point = django_filters.CharFilter(label=_("Supply point"), field_name="point__number", lookup_expr="startswith")
-    first = django_filters.DateFilter(
-        label=_("From"), field_name="on", lookup_expr="gte", widget=forms.DateInput(attrs={"type": "date"})
-    )
-    last = django_filters.DateFilter(
-        label=_("To"), field_name="on", lookup_expr="lte", widget=forms.DateInput(attrs={"type": "date"})
-    )
+    first = DayFilter(label=_("From"), field_name="on", lookup_expr="gte")
+    last = DayFilter(label=_("To"), field_name="on", lookup_expr="lte")
 
 
 class AgainForm(forms.Form):

@@ -7,6 +7,8 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from portal.fields import DayField
+
 
 class Days(django_filters.DateFromToRangeFilter):
     """From one day until another, each of them by the browser's own calendar."""
@@ -24,3 +26,9 @@ class YesOrNo(django_filters.BooleanFilter):
         if usually_no:
             words = [("", _("No")), ("true", _("Yes"))]
         super().__init__(label=label, widget=forms.Select(choices=words), **more)
+
+
+class DayFilter(django_filters.DateFilter):
+    """Rows of a day, or from or until it."""
+
+    field_class = DayField

@@ -7,18 +7,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from portal import attachments
+from portal.fields import DayField
 from portal.market import Area, MarketRole
 from portal.models import Document
 
 ENDINGS = ",".join(attachments.KINDS)
 FILE_HELP = _("PDF, Word, Excel, PowerPoint, CSV, text, XML, zip or picture, 10 MB at most.")
-
-
-class DayInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 class MomentInput(forms.DateTimeInput):
@@ -59,9 +53,8 @@ class FilesField(forms.FileField):
 
 class VersionForm(forms.Form):
     number = forms.CharField(label=_("Version"), max_length=20, help_text=_("For example 1.2."))
-    published_on = forms.DateField(
+    published_on = DayField(
         label=_("Published on"),
-        widget=DayInput(),
         help_text=_("Before this day only the hub operator sees it."),
     )
     changes = forms.CharField(

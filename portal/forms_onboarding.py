@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.forms.utils import ErrorDict
 from django.utils.translation import gettext_lazy as _
 
+from portal.fields import DayField
 from portal.market import Area, MarketRole, SupplyClass
 from portal.onboarding import MOST_ADMINISTRATORS, offered
 
@@ -72,9 +73,7 @@ class WantedForm(forms.Form):
     supply_classes = forms.MultipleChoiceField(
         label=_("Classes of supply"), choices=SupplyClass.choices, widget=forms.CheckboxSelectMultiple
     )
-    wanted_start = forms.DateField(
-        label=_("Wanted start"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    wanted_start = DayField(label=_("Wanted start"))
 
 
 class AdministratorForm(forms.Form):

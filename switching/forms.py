@@ -12,6 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal import attachments
+from portal.fields import DayField, DayInput
 from portal.models import Company
 from portal.templatetags.words import company_name
 from switching import disclosures, escalations, policies, relays, threads
@@ -22,15 +23,6 @@ from switching.sentences import SENTENCES, field_of, sentence
 MOST_TRIES = 50
 GAPS = re.compile(r"\s+")
 INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
-
-
-class DateInput(forms.DateInput):
-    """A day, typed or picked, in the one form every browser understands."""
-
-    input_type = "date"
-
-    def __init__(self, **attrs: str) -> None:
-        super().__init__(format="%Y-%m-%d", attrs=attrs)
 
 
 class RetailerField(forms.ModelChoiceField):
@@ -96,13 +88,10 @@ class RelayForm(HolderForm):
         error_messages={"required": _("Please enter the contract number printed on the bill.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    desired_date = forms.DateField(
+    desired_date = DayField(
         label=_("Desired date"),
-        error_messages={
-            "required": _("Please enter the day of the switch."),
-            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
-        },
-        widget=DateInput(list="possible-dates"),
+        error_messages={"required": _("Please enter the day of the switch.")},
+        widget=DayInput(list="possible-dates"),
     )
     contact_person = LineField(
         label=_("Contact person at your company"),
@@ -130,13 +119,10 @@ class RelayForm(HolderForm):
 class StartForm(HolderForm):
     """A switch start as the gaining retailer's clerk types it in."""
 
-    desired_date = forms.DateField(
+    desired_date = DayField(
         label=_("Desired date"),
-        error_messages={
-            "required": _("Please enter the day of the switch."),
-            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
-        },
-        widget=DateInput(list="possible-dates"),
+        error_messages={"required": _("Please enter the day of the switch.")},
+        widget=DayInput(list="possible-dates"),
     )
     contract_number = LineField(
         label=_("New contract number"),
@@ -164,13 +150,9 @@ class DisclosureForm(forms.Form):
         choices=[("", _("please choose")), *Disclosure.Channel.choices],
         error_messages={"required": _("Please choose how you explained it.")},
     )
-    explained_on = forms.DateField(
+    explained_on = DayField(
         label=_("Explained on"),
-        error_messages={
-            "required": _("Please enter the day on which you explained it."),
-            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
-        },
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day on which you explained it.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     own_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -364,13 +346,9 @@ class ListForm(forms.Form):
         help_text=_("As it stands on your customers' bills; empty: the list for all your other menus."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    valid_from = forms.DateField(
+    valid_from = DayField(
         label=_("Valid from"),
-        error_messages={
-            "required": _("Please enter the day from which the list holds."),
-            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
-        },
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day from which the list holds.")},
     )
     charge = forms.ChoiceField(
         label=_("Early-termination charge"),
@@ -402,13 +380,9 @@ class EvidenceForm(forms.Form):
         choices=[("", _("please choose")), *Disclosure.Channel.choices],
         error_messages={"required": _("Please choose how the customer gave it.")},
     )
-    obtained_on = forms.DateField(
+    obtained_on = DayField(
         label=_("Given on"),
-        error_messages={
-            "required": _("Please enter the day on which the customer gave it."),
-            "invalid": _("This is no day of the calendar. Please write it as 2026-04-15."),
-        },
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day on which the customer gave it.")},
     )
     agent = LineField(
         label=_("Sales agent"),

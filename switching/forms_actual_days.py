@@ -3,19 +3,17 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from switching.forms import DateInput
-from switching.forms_kinds import WRONG_DAY
+from portal.fields import DayField
 from switching.models import ActualDay
 
 
 class ActualDayForm(forms.Form):
     """The day and why it is another one."""
 
-    actual = forms.DateField(
+    actual = DayField(
         label=_("Actual day"),
-        widget=DateInput(),
         help_text=_("From 00:00 of this day on supply is as the application asked."),
-        error_messages={"required": _("Please enter the day on which it really happened."), "invalid": WRONG_DAY},
+        error_messages={"required": _("Please enter the day on which it really happened.")},
     )
     cause = forms.ChoiceField(
         label=_("Why another day"),

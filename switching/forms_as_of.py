@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from metering.points import WrongNumber, normalise_number
+from portal.fields import DayField
 from portal.workdays import jst_date
 from switching import numbers
-from switching.forms import DateInput
 
 MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
 PURPOSES = [
@@ -52,10 +52,9 @@ class AsOfForm(forms.Form):
         error_messages={"required": _("Please enter a supply point number or a case number.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    day = forms.DateField(
+    day = DayField(
         label=_("As it was on"),
-        widget=DateInput(),
-        error_messages={"required": _("Please name a day."), "invalid": _("This is no day of the calendar.")},
+        error_messages={"required": _("Please name a day.")},
     )
     at = forms.DateTimeField(
         label=_("As the hub knew it at"),

@@ -8,12 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from metering.models import SupplyPoint
+from portal.fields import DayField
 from switching.entries import PHASES
-from switching.forms import DateInput, HolderForm, LineField
+from switching.forms import HolderForm, LineField
 from switching.kinds import FIELDS, Rule
 from switching.models import Application
 
-WRONG_DAY = _("This is no day of the calendar. Please write it as 2026-04-15.")
 _CHOOSE = ("", _("please choose"))
 _AS_IT_IS = ("", _("as it is"))
 
@@ -64,7 +64,7 @@ def _yes_or_no(words: tuple[Any, Any], help_text: Any = "") -> Callable[[str, bo
 
 
 def _day(name: str, is_required: bool) -> forms.Field:
-    return forms.DateField(required=is_required, widget=DateInput(), error_messages={"invalid": WRONG_DAY})
+    return DayField(required=is_required)
 
 
 def _whole(name: str, is_required: bool) -> forms.Field:
@@ -111,10 +111,9 @@ MAKERS: dict[str, Callable[[str, bool], forms.Field]] = {
 class KindForm(forms.Form):
     """An application of one kind at one class of supply: the desired date, then the entries of its rule."""
 
-    desired_date = forms.DateField(
+    desired_date = DayField(
         label=_("Desired date"),
-        error_messages={"required": _("Please enter the day."), "invalid": WRONG_DAY},
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day.")},
     )
 
     def __init__(self, *args: Any, rule: Rule, **kwargs: Any) -> None:

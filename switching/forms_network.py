@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from metering.meters import NUMBER_LENGTH, NewMeter
 from metering.models import Meter
+from portal.fields import DayField
 from switching.codes import ACCEPTANCES, AnswerCode
-from switching.forms import DateInput, LineField
-from switching.forms_kinds import WRONG_DAY
+from switching.forms import LineField
 from switching.meter_works import NEEDED, Done
 from switching.models import MeterWork, NetworkAnswer
 
@@ -72,10 +72,9 @@ class PlanForm(forms.Form):
     """Work at a meter and its day; which kinds there are to choose comes from the view."""
 
     kind = forms.ChoiceField(label=_("Work"), error_messages={"invalid_choice": _CHOOSE})
-    planned_on = forms.DateField(
+    planned_on = DayField(
         label=_("Planned on"),
-        widget=DateInput(),
-        error_messages={"required": _("Please enter the day of the work."), "invalid": WRONG_DAY},
+        error_messages={"required": _("Please enter the day of the work.")},
     )
 
     def __init__(self, *args: Any, kinds: list[MeterWork.Kind], **kwargs: Any) -> None:
@@ -98,10 +97,9 @@ class PointPlanForm(PlanForm):
 class DoneForm(forms.Form):
     """How planned work was done; asks for the meters that work of its kind takes away and puts up."""
 
-    done_on = forms.DateField(
+    done_on = DayField(
         label=_("Done on"),
-        widget=DateInput(),
-        error_messages={"required": _("Please enter the day on which the work was done."), "invalid": WRONG_DAY},
+        error_messages={"required": _("Please enter the day on which the work was done.")},
     )
     old_meter = LineField(
         label=_("Number of the meter taken away"),

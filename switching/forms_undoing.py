@@ -9,14 +9,14 @@ from django.db.models import QuerySet
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from portal.fields import DayField
 from portal.models import Company
 from switching import undoing
-from switching.forms import DateInput, LineField, RetailerField
+from switching.forms import LineField, RetailerField
 from switching.models import Disclosure
 from switching.sentences import SENTENCES
 from switching.undo_reasons import Outcome, RefusalReason, ReversalReason
 
-NO_DAY = _("This is no day of the calendar. Please write it as 2026-04-15.")
 NO_DATA = _("No data of the customer, please.")
 CHOOSE = _("Please choose one.")
 
@@ -30,18 +30,15 @@ def _radio(label: Any, choices: Iterable[tuple[Any, Any]], **more: Any) -> forms
 class CoolingOffForm(forms.Form):
     """The customer's cooling-off as the gaining retailer passes it on."""
 
-    declared_on = forms.DateField(
+    declared_on = DayField(
         label=_("Declared by the customer on"),
         help_text=_("The day on which the customer sent or said it."),
-        error_messages={"required": _("Please enter the day on which the customer declared it."), "invalid": NO_DAY},
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day on which the customer declared it.")},
     )
-    papers_on = forms.DateField(
+    papers_on = DayField(
         label=_("Contract papers received on"),
         required=False,
         help_text=_("The cooling-off period runs from this day. Leave it empty if the customer never received them."),
-        error_messages={"invalid": NO_DAY},
-        widget=DateInput(),
     )
     text = LineField(label=_("Reference of your record"), max_length=80, required=False, help_text=NO_DATA)
 
@@ -88,10 +85,9 @@ class EvidenceForm(forms.Form):
         choices=[("", _("please choose")), *Disclosure.Channel.choices],
         error_messages={"required": CHOOSE},
     )
-    given_on = forms.DateField(
+    given_on = DayField(
         label=_("Consented on"),
-        error_messages={"required": _("Please enter the day of the consent."), "invalid": NO_DAY},
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the day of the consent.")},
     )
     reference = LineField(
         label=_("Reference of the record"),
@@ -147,11 +143,9 @@ class ContractEndForm(forms.Form):
     verdict = _radio(
         _("The old contract"), [("keep", _("goes on as if nothing had been")), ("end", _("ends on the day below"))]
     )
-    ends_on = forms.DateField(
+    ends_on = DayField(
         label=_("First day without your contract"),
         required=False,
-        error_messages={"invalid": NO_DAY},
-        widget=DateInput(),
     )
     text = LineField(label=_("In words"), max_length=400, required=False, help_text=NO_DATA)
 
@@ -188,11 +182,10 @@ class ExitForm(WordsForm):
         empty_label=_("please choose"),
         error_messages={"required": _("Please choose the retailer."), "invalid_choice": CHOOSE},
     )
-    last_day = forms.DateField(
+    last_day = DayField(
         label=_("Last day of supply"),
         help_text=_("At the end of this day what is left goes to last-resort supply."),
-        error_messages={"required": _("Please enter the last day of supply."), "invalid": NO_DAY},
-        widget=DateInput(),
+        error_messages={"required": _("Please enter the last day of supply.")},
     )
     field_order = ("company", "last_day", "text")
 

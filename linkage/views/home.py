@@ -18,10 +18,9 @@ from linkage.models import Clock, Market
 from linkage.views.common import show_access, the_clock
 from portal import clock, private_market
 from portal.access import Ability, needs, person
+from portal.fields import DayField
 from portal.models import Company
 from portal.workdays import JST
-
-DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class OpenForm(forms.Form):
@@ -31,8 +30,8 @@ class OpenForm(forms.Form):
 class BookForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name of the market"), max_length=30)
     guest = forms.ModelChoiceField(label=gettext_lazy("Other company"), queryset=Company.objects.none())
-    first_day = forms.DateField(label=gettext_lazy("First day of the test"), widget=DAY)
-    last_day = forms.DateField(label=gettext_lazy("Last day of the test"), widget=DAY)
+    first_day = DayField(label=gettext_lazy("First day of the test"))
+    last_day = DayField(label=gettext_lazy("Last day of the test"))
 
 
 class TravelForm(forms.Form):

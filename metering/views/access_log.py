@@ -18,6 +18,7 @@ from metering.forms import SupplyPointNumberField
 from metering.models import Consent, SupplyPeriod, SupplyPoint
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
+from portal.filters import DayFilter
 from portal.lists import Column
 from portal.market import MarketRole
 from portal.models import LedgerEntry, Participation, User
@@ -42,17 +43,12 @@ PURPOSES: dict[str, Any] = {
     "dispute": gettext_lazy("a dispute between companies"),
     "audit": gettext_lazy("an audit"),
 }
-DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class AccessFilter(django_filters.FilterSet):
     action = django_filters.ChoiceFilter(label=gettext_lazy("What was read"), choices=list(WHAT.items()))
-    read_from = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__gte", label=gettext_lazy("Read from"), widget=DAY
-    )
-    read_until = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__lte", label=gettext_lazy("Read until"), widget=DAY
-    )
+    read_from = DayFilter(field_name="at", lookup_expr="date__gte", label=gettext_lazy("Read from"))
+    read_until = DayFilter(field_name="at", lookup_expr="date__lte", label=gettext_lazy("Read until"))
 
     class Meta:
         model = LedgerEntry

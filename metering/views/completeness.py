@@ -18,6 +18,8 @@ from metering import fixed_completeness, gaps, holds
 from metering.models import DayCount, Gap, Layer, SupplyPoint
 from portal import clock, lists
 from portal.access import Ability, Role, needs, person
+from portal.fields import DayField
+from portal.filters import DayFilter
 from portal.lists import Column
 from portal.market import Area, MarketRole, SupplyClass
 from portal.models import User
@@ -53,10 +55,6 @@ TONES = {
 }
 
 
-def _date_input() -> forms.DateInput:
-    return forms.DateInput(attrs={"type": "date"})
-
-
 class BoardFilter(django_filters.FilterSet):
     layer = django_filters.ChoiceFilter(
         label=gettext_lazy("What"),
@@ -67,12 +65,8 @@ class BoardFilter(django_filters.FilterSet):
     by = django_filters.ChoiceFilter(
         label=gettext_lazy("A line per"), choices=list(GROUPS.items()), method="grouped", empty_label=None
     )
-    first = django_filters.DateFilter(
-        label=gettext_lazy("From"), field_name="day", lookup_expr="gte", widget=_date_input()
-    )
-    last = django_filters.DateFilter(
-        label=gettext_lazy("To"), field_name="day", lookup_expr="lte", widget=_date_input()
-    )
+    first = DayFilter(label=gettext_lazy("From"), field_name="day", lookup_expr="gte")
+    last = DayFilter(label=gettext_lazy("To"), field_name="day", lookup_expr="lte")
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
     supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class"), choices=SupplyClass.choices)
 
@@ -291,10 +285,9 @@ class FollowUpForm(forms.Form):
         label=pgettext_lazy("gap", "Assigned to"),
         empty_label=gettext_lazy("nobody yet"),
     )
-    follow_up_on = forms.DateField(
+    follow_up_on = DayField(
         label=gettext_lazy("Look again on"),
         required=False,
-        widget=_date_input(),
         help_text=gettext_lazy("The gap stands in the inbox again from this day on."),
     )
     note = forms.CharField(

@@ -14,6 +14,7 @@ from metering.models import CheckFinding
 from metering.vee import VEE, Severity
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
+from portal.filters import DayFilter
 from portal.lists import Column
 from portal.market import Area, SupplyClass
 from portal.templatetags.words import badge, class_mark, jst, point_number
@@ -44,15 +45,12 @@ class FindingFilter(django_filters.FilterSet):
     point = django_filters.CharFilter(
         label=gettext_lazy("Supply point number"), field_name="point__number", method="of_point"
     )
-    first = django_filters.DateFilter(
+    first = DayFilter(
         label=gettext_lazy("From"),
         field_name="day",
         lookup_expr="gte",
-        widget=forms.DateInput(attrs={"type": "date"}),
     )
-    last = django_filters.DateFilter(
-        label=gettext_lazy("To"), field_name="day", lookup_expr="lte", widget=forms.DateInput(attrs={"type": "date"})
-    )
+    last = DayFilter(label=gettext_lazy("To"), field_name="day", lookup_expr="lte")
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
     supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class"), choices=SupplyClass.choices)
     replaced = django_filters.ChoiceFilter(

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,6 +19,7 @@ from metering.inquiries import Candidate, Refused
 from metering.models import Consent, FacilityInquiry, SupplyPoint
 from portal import clock, lists
 from portal.access import Ability, may, needs
+from portal.filters import DayFilter
 from portal.lists import Column
 from portal.market import Area, SupplyClass
 from portal.models import User
@@ -38,18 +38,11 @@ CLASS_WORDS = {
 }
 
 
-DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-
-
 class InquiryFilter(django_filters.FilterSet):
     supply_class = django_filters.ChoiceFilter(label=gettext_lazy("Class of supply"), choices=SupplyClass.choices)
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices)
-    asked_from = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__gte", label=gettext_lazy("Asked from"), widget=DAY
-    )
-    asked_until = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__lte", label=gettext_lazy("Asked until"), widget=DAY
-    )
+    asked_from = DayFilter(field_name="at", lookup_expr="date__gte", label=gettext_lazy("Asked from"))
+    asked_until = DayFilter(field_name="at", lookup_expr="date__lte", label=gettext_lazy("Asked until"))
     by = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Person"), queryset=lambda request: User.objects.filter(company=request.user.company)
     )

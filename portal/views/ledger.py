@@ -3,7 +3,6 @@
 import json
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -12,11 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from portal import ledger, lists
 from portal.access import Ability, Role, needs, person
+from portal.filters import DayFilter
 from portal.lists import Column
 from portal.models import Company, LedgerEntry, User
 from portal.templatetags.words import company_name
-
-DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 def _companies(request: HttpRequest) -> QuerySet[Company]:
@@ -32,12 +30,8 @@ class LedgerFilter(django_filters.FilterSet):
         label=gettext_lazy("User id"), field_name="user__username", lookup_expr="icontains"
     )
     company = django_filters.ModelChoiceFilter(label=gettext_lazy("Company"), queryset=_companies)
-    done_from = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__gte", label=gettext_lazy("Done from"), widget=DAY
-    )
-    done_until = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__lte", label=gettext_lazy("Done until"), widget=DAY
-    )
+    done_from = DayFilter(field_name="at", lookup_expr="date__gte", label=gettext_lazy("Done from"))
+    done_until = DayFilter(field_name="at", lookup_expr="date__lte", label=gettext_lazy("Done until"))
 
     class Meta:
         model = LedgerEntry

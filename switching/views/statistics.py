@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from portal import clock
 from portal.access import Ability, View, needs, person, public
+from portal.fields import DayField
 from portal.lists import defused
 from portal.market import Area
 from portal.middleware import ClosedByDefault
@@ -57,12 +58,8 @@ class Asked(forms.Form):
     area = forms.ChoiceField(
         label=gettext_lazy("Area"), choices=[("", gettext_lazy("all areas")), *Area.choices], required=False
     )
-    first = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    last = forms.DateField(
-        label=gettext_lazy("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    first = DayField(label=gettext_lazy("From"), required=False)
+    last = DayField(label=gettext_lazy("Until"), required=False)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -220,9 +217,7 @@ class AudienceForm(forms.Form):
 
 
 class CountAgainForm(forms.Form):
-    since = forms.DateField(
-        label=gettext_lazy("From the month of"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    since = DayField(label=gettext_lazy("From the month of"))
 
 
 @needs(Ability.ADMINISTER)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from portal import companies, onboarding
+from portal import companies, four_eyes, onboarding
 from portal.models import UseApplication, User
 from portal.models.onboarding import UseKind
 from portal.onboarding import Asked, Named
@@ -43,3 +43,16 @@ def filed(letter_id: int = 1, now: datetime = NOW, **company: Any) -> UseApplica
 
 def second_operator(cast: Cast) -> User:
     return person(cast.hub, "hub.second", roles=["operator"])
+
+
+def approved(cast, application: UseApplication) -> UseApplication:
+    proposal = onboarding.propose_approval(
+        application, codes=onboarding.suggested_codes(application), by=cast["hub.operator"], now=NOW
+    )
+    four_eyes.confirm(proposal, by=second_operator(cast), now=NOW)
+    application.refresh_from_db()
+    return application
+
+
+def page_of(application: UseApplication, step: str = "") -> str:
+    return f"/use-applications/{application.key}/{step}"
