@@ -18,16 +18,14 @@ from itertools import groupby
 from typing import IO
 
 from django.db import connection, transaction
-from django.db.models import Max
 
-from metering import categories, publication, recipients, run_folders, withdrawals
+from metering import categories, holds, recipients, revisions, run_folders, withdrawals
 from metering.categories import Category
 from metering.formats.csv import Written
 from metering.models import CategoryRow, Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties, number
-from metering.publication import LAST_REVISION, RevisionsUsedUp
+from metering.outgoing import Key, Outgoing, Parties
 from metering.recipients import Moved
-from portal import ledger, outbox
+from portal import outbox
 from portal.workdays import jst_date
 
 log = logging.getLogger(__name__)
@@ -41,10 +39,13 @@ def publish_waiting(*, now: datetime) -> list[Publication]:
     What changed hands since it was published goes with the first of them, or with files of today.
     """
     days = UsageBatch.objects.filter(layer=Layer.OTHER, publication__isnull=True).order_by("day")
-    found = [publish_day(day, now=now) for day in list(days.values_list("day", flat=True).distinct())]
-    if recipients.moved(Layer.OTHER):
-        found.append(publish_day(jst_date(now), now=now))
-    return [made for made in found if made]
+
+    def due() -> Iterator[tuple[date]]:
+        yield from list(days.values_list("day").distinct())
+        if recipients.moved(Layer.OTHER):
+            yield (jst_date(now),)
+
+    return revisions.each(due(), lambda day: publish_day(day, now=now))
 
 
 def publish_day(day: date, *, now: datetime) -> Publication | None:
@@ -67,39 +68,21 @@ def publish_day(day: date, *, now: datetime) -> Publication | None:
             .order_by("pk")
         )
         moves = recipients.moved(Layer.OTHER)
-        if not (batches or moves) or any(waits(day) for waits in publication.not_yet_settled):
+        if not (batches or moves) or holds.holds_up(day, now=now):
             return None
-        earlier = Publication.objects.filter(**of_day).aggregate(Max("revision"))["revision__max"]
-        revision = 0 if earlier is None else earlier + 1
-        if revision > LAST_REVISION:
-            raise RevisionsUsedUp(f"{day} {Layer.OTHER}")
-        made = Publication(**of_day, revision=revision, published_at=now, folder=folder, rows=0, readings=0)
+        made = revisions.begin(folder, now=now, **of_day)
+        made.rows = made.readings = 0  # counted as they are written
         made.save()
         files: list[PublishedFile] = []
         for category in categories.CATEGORIES:
             run = _Run(made, category, [b.pk for b in batches if b.file.format == category.format], moves)
             run.write()
             files += run.files
-        made.rows_superseded = (
-            sum(batch.rows for batch in batches) - (made.rows - made.rows_moved) - made.rows_without_supplier
-        )
-        made.save()
-        UsageBatch.objects.filter(pk__in=[batch.pk for batch in batches]).update(publication=made)
-        number(files, made)
+        rows, readings = sum(batch.rows for batch in batches), sum(batch.readings for batch in batches)
+        revisions.count_superseded(made, rows=rows, readings=readings)
+        ids = [batch.pk for batch in batches]
+        revisions.close(made, ids, files, action="usage category published", now=now)
         outbox.post_many(withdrawals.notices(files, made), now=now)
-        ledger.record(
-            "usage category published",
-            f"publication {made.pk}",
-            by=None,
-            now=now,
-            day=day.isoformat(),
-            revision=revision,
-            rows=made.rows,
-            rows_without_supplier=made.rows_without_supplier,
-            rows_moved=made.rows_moved,
-            points_withdrawn=made.points_withdrawn,
-            files=len(files),
-        )
         return made
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from metering import joined_days, withdrawals
+from metering import joined_days, revisions, withdrawals
 from metering.formats import bp, names
 from metering.formats.blocks import BLOCK_ROWS, DayBlock, recut
 from metering.formats.csv import Written, write_wide
@@ -87,10 +87,7 @@ class DayFiles:
         publication.points_withdrawn = sum(map(len, self.withdrawn.values()))
         publication.rows_without_supplier = self.rows_without_supplier
         publication.readings_without_supplier = self.readings_without_supplier
-        publication.rows_superseded = batch_rows - (self.rows - self.rows_moved) - self.rows_without_supplier
-        publication.readings_superseded = (
-            batch_readings - (self.readings - self.readings_moved) - self.readings_without_supplier
-        )
+        revisions.count_superseded(publication, rows=batch_rows, readings=batch_readings)
 
     def _write_days(self, outgoing: Outgoing, blocks: Iterator[DayBlock]) -> None:
         """Both formats from one pass: the CSV takes the blocks, the zips are cut from what passes by."""

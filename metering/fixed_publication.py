@@ -16,16 +16,14 @@ from itertools import groupby, islice
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
 from django.urls import reverse
 
-from metering import fixed_rows, holds, publication, recipients, run_folders, withdrawals
+from metering import fixed_rows, holds, recipients, revisions, run_folders, withdrawals
 from metering.formats import fixed, names
 from metering.models import FixedRow, Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties, number
-from metering.publication import LAST_REVISION, RevisionsUsedUp
+from metering.outgoing import Key, Outgoing, Parties
 from metering.recipients import Moved
-from portal import ledger, outbox
+from portal import outbox
 from portal.access import Ability
 from portal.market import SupplyClass
 from portal.workdays import jst_date
@@ -44,17 +42,10 @@ def publish_waiting(*, now: datetime) -> list[Publication]:
     """
     days = UsageBatch.objects.filter(layer=Layer.FIXED, publication__isnull=True, day__lte=jst_date(now))
     moved = {move.on for move in recipients.moved(Layer.FIXED)}
-    published, failure = [], None
-    for day in sorted({*days.order_by().values_list("day", flat=True).distinct(), *moved}):
-        try:
-            if one := publish_reading_day(day, now=now):
-                published.append(one)
-        except Exception as error:
-            log.exception("fixed usage read on %s was not published", day)
-            failure = failure or error
-    if failure:
-        raise failure
-    return published
+    return revisions.each(
+        [(day,) for day in sorted({*days.order_by().values_list("day", flat=True).distinct(), *moved})],
+        lambda day: publish_reading_day(day, now=now),
+    )
 
 
 def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
@@ -74,45 +65,17 @@ def publish_reading_day(day: date, *, now: datetime) -> Publication | None:
         moves = recipients.moved(Layer.FIXED, day)
         if not batches and not moves:
             return None
-        if any(waits(day) for waits in publication.not_yet_settled):
-            log.warning("fixed usage read on %s waits: hand-overs due by that day are not carried out yet", day)
-            holds.note(day, now=now)
+        if holds.holds_up(day, now=now):
             return None
-        holds.release(day, now=now)
-        earlier = Publication.objects.filter(**of_day).aggregate(Max("revision"))["revision__max"]
-        revision = 0 if earlier is None else earlier + 1
-        if revision > LAST_REVISION:
-            raise RevisionsUsedUp(f"{day} {Layer.FIXED}")
-        made = Publication(**of_day, revision=revision, published_at=now, folder=folder)
+        made = revisions.begin(folder, now=now, **of_day)
         made.rows = made.readings = 0  # counted as they are written
         made.save()
         run = _Run(made, [batch.pk for batch in batches], moves)
         run.write()
-        made.rows_superseded = (
-            sum(batch.rows for batch in batches) - (made.rows - made.rows_moved) - made.rows_without_supplier
-        )
-        made.readings_superseded = (
-            sum(batch.readings for batch in batches)
-            - (made.readings - made.readings_moved)
-            - made.readings_without_supplier
-        )
-        made.save()
-        UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=made)
-        number(run.files, made)
+        rows, readings = sum(batch.rows for batch in batches), sum(batch.readings for batch in batches)
+        revisions.count_superseded(made, rows=rows, readings=readings)
+        revisions.close(made, run.batch_ids, run.files, action="fixed usage published", now=now)
         _announce(run.files, made, now=now)
-        ledger.record(
-            "fixed usage published",
-            f"publication {made.pk}",
-            by=None,
-            now=now,
-            day=day.isoformat(),
-            revision=revision,
-            rows=made.rows,
-            rows_without_supplier=made.rows_without_supplier,
-            rows_moved=made.rows_moved,
-            points_withdrawn=made.points_withdrawn,
-            files=len(run.files),
-        )
         return made
 
 

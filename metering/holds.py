@@ -1,11 +1,29 @@
 """Days whose publication is held up: noted at each try, released when it goes on, an alarm when it lasts."""
 
+import logging
+from collections.abc import Callable
 from datetime import date, datetime
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from metering.models import HeldDay
+
+log = logging.getLogger(__name__)
+
+# Other rooms tell here whether something due by a day is still to be carried out, so that who supplied which point on
+# it may yet change: that day is published when nothing is left.
+not_yet_settled: list[Callable[[date], bool]] = []
+
+
+def holds_up(day: date, *, now: datetime) -> bool:
+    """Whether what is to be published of the day has to wait for hand-overs; noted, or released, on the way."""
+    if any(waits(day) for waits in not_yet_settled):
+        log.warning("usage of %s waits: hand-overs due by that day are not carried out yet", day)
+        note(day, now=now)
+        return True
+    release(day, now=now)
+    return False
 
 
 def note(day: date, *, now: datetime) -> None:

@@ -7,19 +7,16 @@ their rows makes them visible all at once. A crash leaves what was there before,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
 from django.urls import reverse
 
-from metering import holds, owed, run_folders, slices
+from metering import holds, owed, revisions, run_folders, slices
 from metering.checks import LATE_HOUR
 from metering.day_files import DayFiles
 from metering.models import CutDay, Layer, Publication, PublishedFile, Slice, UsageBatch
-from metering.outgoing import number
-from portal import jobs, ledger, outbox
+from portal import jobs, outbox
 from portal.access import Ability
 from portal.models import JobRun
 from portal.workdays import JST, jst_date
@@ -29,18 +26,8 @@ log = logging.getLogger(__name__)
 Format = PublishedFile.Format
 
 NIGHTLY = "publish usage"
-LAST_REVISION = 99
 TRIES = 3
 ONE_DAY = timedelta(days=1)
-
-
-# Other rooms tell here whether something due by a day is still to be carried out, so that who supplied which point on
-# it may yet change: that day is published when nothing is left.
-not_yet_settled: list[Callable[[date], bool]] = []
-
-
-class RevisionsUsedUp(Exception):
-    """A day has been published 100 times; the two digits of the file name hold no further revision."""
 
 
 # --- Publishing ---------------------------------------------------------------------------------------------------
@@ -88,20 +75,13 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
         notes = owed.unsettled(day)
         if not batches and not notes:
             return None
-        if any(waits(day) for waits in not_yet_settled):
-            log.warning("usage of %s waits: hand-overs due by that day are not carried out yet", day)
-            holds.note(day, now=now)
+        if holds.holds_up(day, now=now):
             return None
-        holds.release(day, now=now)
         moves = owed.moves(notes, day, layer)
         if not batches and not moves:
             owed.settle(notes, None, now=now)
             return None
-        earlier = Publication.objects.filter(day=day, layer=layer).aggregate(Max("revision"))["revision__max"]
-        revision = 0 if earlier is None else earlier + 1
-        if revision > LAST_REVISION:
-            raise RevisionsUsedUp(f"{day} {layer}")
-        publication = Publication(day=day, layer=layer, revision=revision, published_at=now, folder=folder)
+        publication = revisions.begin(folder, now=now, day=day, layer=layer)
         if slices.is_worth_it(batches):
             slices.lay_out(publication, batches, notes, {move.area for move in moves})
             return None
@@ -117,27 +97,18 @@ def _publish(day: date, layer: str, *, now: datetime) -> Publication | None:
 def _show(run: DayFiles, notes: list[int], *, now: datetime) -> None:
     """Enter everything about a publication whose files are written; the commit shows it all at once."""
     publication = run.publication
-    publication.save()
-    UsageBatch.objects.filter(pk__in=run.batch_ids).update(publication=publication)
-    owed.settle(notes, publication, now=now)
-    number(run.files, publication)
-    _announce(run.files, publication, now=now)
-    ledger.record(
-        "usage published",
-        f"publication {publication.pk}",
-        by=None,
+    revisions.close(
+        publication,
+        run.batch_ids,
+        run.files,
+        action="usage published",
         now=now,
-        day=publication.day.isoformat(),
         layer=publication.layer,
-        revision=publication.revision,
-        rows=run.rows,
         readings=run.readings,
-        rows_without_supplier=run.rows_without_supplier,
-        rows_moved=run.rows_moved,
-        points_withdrawn=publication.points_withdrawn,
-        files=len(run.files),
         retailers=len({file.recipient_id for file in run.files}),
     )
+    owed.settle(notes, publication, now=now)
+    _announce(run.files, publication, now=now)
 
 
 # --- A big day, by several workers --------------------------------------------------------------------------------
@@ -245,17 +216,9 @@ def publish_late(*, now: datetime) -> list[Publication]:
         .values_list("day", flat=True)
         .distinct()
     )
-    published, failure = [], None
-    for day in sorted(days | owed.days_to_settle(last)):
-        try:
-            if publication := publish_day(day, now=now):
-                published.append(publication)
-        except Exception as error:
-            log.exception("usage of %s was not published", day)
-            failure = error
-    if failure:
-        raise failure
-    return published
+    return revisions.each(
+        [(day,) for day in sorted(days | owed.days_to_settle(last))], lambda day: publish_day(day, now=now)
+    )
 
 
 def _publish_or_lay_out(day: date, *, now: datetime) -> Publication | None:

@@ -14,17 +14,14 @@ from itertools import groupby
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
 from numpy.typing import NDArray
 
-from metering import holds, publication, run_folders, slots
+from metering import holds, revisions, run_folders, slots
 from metering.formats import bp, names
 from metering.formats.blocks import POINT_LENGTH, SlotBlock
 from metering.halfhours import NULL, plain_quality, slot_start
 from metering.models import Layer, Publication, PublishedFile, UsageBatch
-from metering.outgoing import Key, Outgoing, Parties, number
-from metering.publication import LAST_REVISION, RevisionsUsedUp
-from portal import ledger
+from metering.outgoing import Key, Outgoing, Parties
 from portal.market import SupplyClass
 
 log = logging.getLogger(__name__)
@@ -44,17 +41,7 @@ def publish_waiting(*, now: datetime) -> list[Publication]:
         .values_list("day", "slot")
         .distinct()
     )
-    published, failure = [], None
-    for day, slot in list(waiting):
-        try:
-            if one := publish_slot(day, slot, now=now):
-                published.append(one)
-        except Exception as error:
-            log.exception("half-hour %s of %s was not published", slot, day)
-            failure = failure or error
-    if failure:
-        raise failure
-    return published
+    return revisions.each(list(waiting), lambda day, slot: publish_slot(day, slot, now=now))
 
 
 def publish_slot(day: date, slot: int, *, now: datetime) -> Publication | None:
@@ -76,37 +63,15 @@ def publish_slot(day: date, slot: int, *, now: datetime) -> Publication | None:
         )
         if not batches:
             return None
-        if any(waits(day) for waits in publication.not_yet_settled):
-            log.warning("half-hour %s of %s waits: hand-overs due by that day are not carried out yet", slot, day)
-            holds.note(day, now=now)
+        if holds.holds_up(day, now=now):
             return None
-        holds.release(day, now=now)
-        earlier = Publication.objects.filter(**of_slot).aggregate(Max("revision"))["revision__max"]
-        revision = 0 if earlier is None else earlier + 1
-        if revision > LAST_REVISION:
-            raise RevisionsUsedUp(f"{day} {slot}")
-        made = Publication(**of_slot, revision=revision, published_at=now, folder=folder)
+        made = revisions.begin(folder, now=now, **of_slot)
         run = _Run(made)
         run.write(slots.held(batches))
-        made.rows_superseded = sum(batch.rows for batch in batches) - made.rows - made.rows_without_supplier
-        made.readings_superseded = (
-            sum(batch.readings for batch in batches) - made.readings - made.readings_without_supplier
-        )
-        made.save()
-        UsageBatch.objects.filter(pk__in=[batch.pk for batch in batches]).update(publication=made)
-        number(run.files, made)
-        ledger.record(
-            "half-hour published",
-            f"publication {made.pk}",
-            by=None,
-            now=now,
-            day=day.isoformat(),
-            slot=slot,
-            revision=revision,
-            rows=made.rows,
-            rows_without_supplier=made.rows_without_supplier,
-            files=len(run.files),
-        )
+        rows, readings = sum(batch.rows for batch in batches), sum(batch.readings for batch in batches)
+        revisions.count_superseded(made, rows=rows, readings=readings)
+        ids = [batch.pk for batch in batches]
+        revisions.close(made, ids, run.files, action="half-hour published", now=now, slot=slot)
         return made
 
 

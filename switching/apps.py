@@ -13,7 +13,7 @@ class SwitchingConfig(AppConfig):
     verbose_name = _("Switching")
 
     def ready(self) -> None:
-        from metering import access_codes, governance, inquiries, publication
+        from metering import access_codes, governance, holds, inquiries
         from portal import event_kinds, quotas
         from portal.models import Registration
         from portal.proofs import register as tell_cases
@@ -49,8 +49,8 @@ class SwitchingConfig(AppConfig):
         if access_checks.differing not in access_codes.holder_checks:
             access_codes.holder_checks.append(access_checks.differing)
         for waits in (matching.waits_for_hand_over, effects.waits_to_take_effect, undoing.waits_for_its_day):
-            if waits not in publication.not_yet_settled:
-                publication.not_yet_settled.append(waits)
+            if waits not in holds.not_yet_settled:
+                holds.not_yet_settled.append(waits)
         for follow_up in (relays.after_inquiry, applications.after_inquiry):
             if follow_up not in governance.follow_ups:
                 governance.follow_ups.append(follow_up)

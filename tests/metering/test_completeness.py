@@ -287,7 +287,7 @@ class TestGaps:
 class TestHeldDays:
     def test_a_day_that_keeps_waiting_alarms_the_hub_and_is_released(self, cast, houses, monkeypatch):
         send(cast, houses, DAY, at(NOW.date()))
-        monkeypatch.setattr(publication, "not_yet_settled", [lambda day: True])
+        monkeypatch.setattr(holds, "not_yet_settled", [lambda day: True])
         for minutes in (0, 10, 29):
             publication.publish_late(now=NOW + timedelta(minutes=minutes))
         held = HeldDay.objects.get()
@@ -297,7 +297,7 @@ class TestHeldDays:
         assert [task.count for task in held_up_days(operator, soon)] == [0]
         assert [(task.count, task.due_at) for task in held_up_days(operator, later)] == [(1, NOW)]
         assert list(held_up_days(cast["kaze.usage"], later)) == []
-        monkeypatch.setattr(publication, "not_yet_settled", [])
+        monkeypatch.setattr(holds, "not_yet_settled", [])
         publication.publish_late(now=later)
         assert HeldDay.objects.get().released_at == later
         assert not holds.lasting(later).exists()

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from metering import category_publication, fixed_publication, supply
+from metering import category_publication, fixed_publication, revisions, supply
 from metering.models import LastRecipient, Publication, PublishedFile
 from metering.supply import Restoration
 from portal.models import Notice
@@ -98,7 +98,7 @@ class TestFixedUsage:
         def crash(*args, **values):
             raise RuntimeError
 
-        monkeypatch.setattr(fixed_publication.ledger, "record", crash)
+        monkeypatch.setattr(revisions.ledger, "record", crash)
         with pytest.raises(RuntimeError):
             fixed_publication.publish_waiting(now=LATER)
         monkeypatch.undo()

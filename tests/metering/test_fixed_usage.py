@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from metering import fixed_publication, fixed_rows, history_checks, meters, run_folders, tasks, usage
+from metering import fixed_publication, fixed_rows, history_checks, meters, revisions, run_folders, tasks, usage
 from metering.finding_words import sentence
 from metering.formats import fixed, names
 from metering.formats.fixed import MonthMessage, PointMonth
@@ -396,7 +396,7 @@ def test_a_crash_while_publishing_leaves_nothing(cast, houses, monkeypatch):
     def crash(*args, **values):
         raise RuntimeError
 
-    monkeypatch.setattr(fixed_publication.ledger, "record", crash)
+    monkeypatch.setattr(revisions.ledger, "record", crash)
     with pytest.raises(RuntimeError):
         fixed_publication.publish_waiting(now=NOW)
     assert not PublishedFile.objects.exists() and run_folders.sweep_orphans(now=NOW) == 0

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, transaction
 
-from metering import publication, run_folders, slot_publication, slots, supply, tasks, usage
+from metering import holds, publication, revisions, run_folders, slot_publication, slots, supply, tasks, usage
 from metering.formats import bp, names
 from metering.formats.blocks import SlotBlock
 from metering.halfhours import NULL, plain_quality, slot_start
@@ -221,7 +221,7 @@ def test_a_crash_while_publishing_leaves_nothing_and_the_next_run_does_it(cast, 
     def crash(*args, **values):
         raise RuntimeError
 
-    monkeypatch.setattr(slot_publication.ledger, "record", crash)
+    monkeypatch.setattr(revisions.ledger, "record", crash)
     with pytest.raises(RuntimeError):
         slot_publication.publish_waiting(now=NOW)
     assert not PublishedFile.objects.exists() and not Publication.objects.exists()
@@ -233,7 +233,7 @@ def test_a_crash_while_publishing_leaves_nothing_and_the_next_run_does_it(cast, 
 
 def test_half_hours_wait_for_hand_overs_due_by_their_day(cast, houses, monkeypatch):
     send(cast, houses, [1, 2, 3, 4], 19)
-    monkeypatch.setattr(publication, "not_yet_settled", [lambda day: True])
+    monkeypatch.setattr(holds, "not_yet_settled", [lambda day: True])
     assert slot_publication.publish_waiting(now=NOW) == []
     monkeypatch.undo()
     assert len(slot_publication.publish_waiting(now=NOW)) == 1

@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import books, day_files, deliveries, outgoing, publication, run_folders, supply
+from metering import books, day_files, deliveries, holds, outgoing, publication, revisions, run_folders, supply
 from metering.day_files import DayFiles
 from metering.formats import bp, names
 from metering.halfhours import NULL
@@ -272,10 +272,10 @@ def test_a_night_nobody_woke_is_made_up_for_from_six_o_clock_on(cast, houses):
 def test_a_day_is_not_published_while_its_suppliers_may_still_change(cast, houses, monkeypatch):
     deliver(cast, csv_of(block_of(houses)))
     asked: list[date] = []
-    monkeypatch.setattr(publication, "not_yet_settled", [lambda day: not asked.append(day)])
+    monkeypatch.setattr(holds, "not_yet_settled", [lambda day: not asked.append(day)])
     assert publication.publish_nightly(now=NOW) is None
     assert asked == [DAY]
-    monkeypatch.setattr(publication, "not_yet_settled", [lambda day: False])
+    monkeypatch.setattr(holds, "not_yet_settled", [lambda day: False])
     assert [p.day for p in publication.publish_late(now=NOW)] == [DAY]
 
 
@@ -305,11 +305,11 @@ def test_a_crash_while_files_are_written_leaves_nothing_to_see(cast, houses, mon
     assert publication.publish_day(DAY, now=NOW).revision == 0
 
 
-@pytest.mark.parametrize("step", ["number", "_announce"])
-def test_a_crash_before_the_commit_leaves_nothing_to_see(cast, houses, monkeypatch, step):
+@pytest.mark.parametrize(("room", "step"), [(revisions, "number"), (publication, "_announce")])
+def test_a_crash_before_the_commit_leaves_nothing_to_see(cast, houses, monkeypatch, room, step):
     deliver(cast, csv_of(block_of(houses)))
     before = sorted(all_files())
-    monkeypatch.setattr(publication, step, _crash)
+    monkeypatch.setattr(room, step, _crash)
     _nothing_came_of_it(before)
     monkeypatch.undo()
     assert publication.publish_day(DAY, now=NOW).revision == 0
@@ -321,7 +321,7 @@ def test_a_crash_of_a_correction_leaves_the_old_files(cast, houses, monkeypatch)
     publication.publish_day(DAY, now=NOW)
     deliver(cast, csv_of(block_of(houses, values=figures(6, seed=5))))
     before = sorted(all_files())
-    monkeypatch.setattr(publication.ledger, "record", _crash)
+    monkeypatch.setattr(revisions.ledger, "record", _crash)
     with pytest.raises(Crash):
         publication.publish_day(DAY, now=NOW)
     assert sorted(all_files()) == before
@@ -362,7 +362,7 @@ def test_a_day_has_a_hundred_revisions_and_no_more(cast, houses):
     Publication.objects.create(
         day=DAY, layer="D", revision=99, published_at=NOW, folder="usage/out/x", rows=0, readings=0
     )
-    with pytest.raises(publication.RevisionsUsedUp):
+    with pytest.raises(revisions.RevisionsUsedUp):
         publication.publish_day(DAY, now=NOW)
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 
-from metering import books, publication, supply
+from metering import books, publication, revisions, supply
 from metering.day_files import DayFiles
 from metering.models import OwedDay, Publication, PublishedFile, SupplyPoint
 from metering.outgoing import Outgoing
@@ -289,10 +289,10 @@ def test_a_crash_while_files_are_written_leaves_the_old_publication(cast, houses
     assert held(cast.sora) == {}
 
 
-@pytest.mark.parametrize("step", ["number", "_announce"])
-def test_a_crash_before_the_commit_leaves_the_old_publication(cast, houses, monkeypatch, step):
+@pytest.mark.parametrize(("room", "step"), [(revisions, "number"), (publication, "_announce")])
+def test_a_crash_before_the_commit_leaves_the_old_publication(cast, houses, monkeypatch, room, step):
     before = _published_and_restored(cast, houses)
-    monkeypatch.setattr(publication, step, _crash)
+    monkeypatch.setattr(room, step, _crash)
     _nothing_came_of_it(before)
     monkeypatch.undo()
     assert publication.publish_day(DAY, now=LATER).revision == 1
