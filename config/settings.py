@@ -507,6 +507,7 @@ INQUIRY_RUN_ALARM = 8  # numbers asked one after the other
 INQUIRY_FOLLOW_UP_DAYS, INQUIRIES_WITHOUT_RESULT_ALARM = 14, 20
 INQUIRY_IDENTITY_SPAN, INQUIRY_IDENTITY_ALARM = timedelta(days=7), 5
 INQUIRY_EXPLAIN_WITHIN = timedelta(hours=24)
+LEDGER_WALK_ENTRIES = 20_000_000  # sealed entries walked along again in a night, beside all that is new
 ACCESS_LOG_DELAY_DAYS = 14  # until a retailer learns that another one asked about its customer: no help for win-back
 CERTIFICATE_DAYS = 730
 CERTIFICATE_REMINDER_DAYS = (60, 30, 14, 7, 1)

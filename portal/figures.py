@@ -46,11 +46,13 @@ def evidence(now: datetime) -> Iterator[Figure]:
     yield single("kirikae_ledger_unsealed_age_seconds", "Age of the oldest ledger entry without a seal.", max(0, age))
     head = Seal.objects.order_by("-number").values_list("number", flat=True).first() or 0
     yield single("kirikae_ledger_head", "Number of the newest seal.", head)
-    held, broke = (jobs.noted(ledger_watch.JOB, key) for key in (jobs.SUCCESS, jobs.FAILURE))
-    verified: dict[tuple[str, ...], float] = {(): held.started_at.timestamp()} if held else {}
-    words = "When the whole chain was last walked along and held."
-    yield Figure("kirikae_ledger_verified_timestamp_seconds", words, verified)
-    is_broken = bool(broke and not (held and held.started_at > broke.started_at))
+    held, broke = ledger_watch.held(), jobs.noted(ledger_watch.JOB, jobs.FAILURE)
+    for at, name, words in (
+        (held.at, "kirikae_ledger_verified_timestamp_seconds", "When all that was new in the chain last held."),
+        (held.whole, "kirikae_ledger_verified_whole_timestamp_seconds", "When a walk over the whole chain last ended."),
+    ):
+        yield Figure(name, words, {(): at.timestamp()} if at else {})
+    is_broken = bool(broke and not (held.at and held.at > broke.started_at))
     yield single("kirikae_ledger_broken", "1 when the last walk along the chain found a break.", is_broken)
 
 

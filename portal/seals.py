@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Exists, Max, OuterRef
 from django.utils.translation import gettext as _
 from psycopg.types.range import Int8Range
 
 from portal import hub_key
 from portal.models import LedgerEntry, Seal, UnsealedEntry
 
-AT_ONCE = 5000
+AT_ONCE, IDS_AT_ONCE, SEALS_AT_ONCE = 5000, 100_000, 200
 LINK = np.dtype([("id", "<i8"), ("hash", "S32")])
 LINK_BYTES = 40
 BEFORE_THE_FIRST = "0" * 64
@@ -170,35 +171,37 @@ def seals_of(ids: Iterable[int]) -> list[Seal]:
     return [found[number] for number in sorted(found)]
 
 
-def verify(*, expected: tuple[int, str] | None = None) -> Verdict:
-    """Walk along the whole chain and hash every entry anew; stops at the first break.
+def verify(*, expected: tuple[int, str] | None = None, after: int = 0, most: int | None = None) -> Verdict:
+    """Walk along the chain behind seal `after` and hash every entry anew; stops at the first break.
 
     `expected` is a seal's number and hash that somebody wrote down elsewhere: it tells a chain that was cut off or
-    made anew as a whole. Entries that wait are counted, not judged. Raises hub_key.Missing.
+    made anew as a whole. `most` ends the walk with the seal that reaches so many entries, so that a long chain can be
+    walked in stretches, each `after` the last seal of the one before. Memory does not follow the length of the walk.
+    Entries that wait are counted, not judged. Raises hub_key.Missing.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM portal_ledgerentry e "
-            "WHERE NOT EXISTS (SELECT FROM portal_unsealedentry u WHERE u.entry_id = e.id)"
-        )
-        standing = np.fromiter((entry_id for (entry_id,) in cursor), dtype=np.int64)
-    walk = _Walk(expected)
-    broken = walk.first_break() or walk.outside(standing)
+    walk = _Walk(after, expected)
+    broken = walk.first_break(most) or _outside(after, walk.number)
     return Verdict(walk.number, walk.entries, UnsealedEntry.objects.count(), walk.hash, broken)
 
 
 class _Walk:
-    """One pass over the seals."""
+    """One pass over the seals behind a seal."""
 
-    def __init__(self, expected: tuple[int, str] | None) -> None:
+    def __init__(self, after: int, expected: tuple[int, str] | None) -> None:
         self.expected = expected
-        self.number, self.hash, self.entries = 0, BEFORE_THE_FIRST, 0
-        self.sealed: list[np.ndarray] = []
+        self.number, self.hash, self.entries = after, BEFORE_THE_FIRST, 0
 
-    def first_break(self) -> Break | None:
-        for seal, links, lines in _with_lines():
+    def first_break(self, most: int | None) -> Break | None:
+        if self.number:
+            start = Seal.objects.filter(pk=self.number).values_list("hash", flat=True).first()
+            if start is None:
+                return Break(self.number, None, _("The seal is missing."))
+            self.hash = start
+        for seal, links, lines in _with_lines(self.number):
             if broken := self._step(seal, links, lines):
                 return broken
+            if most is not None and self.entries >= most:
+                return None
         if self.expected and self.expected[0] > self.number:
             return Break(
                 self.expected[0], None, _("The chain ends at seal %(number)s, before the one that was written down.")
@@ -229,31 +232,62 @@ class _Walk:
             return Break(seal.number, None, _("The seal's hash is not the one that was written down."))
         self.number, self.hash = seal.number, seal.hash
         self.entries += len(links)
-        self.sealed.append(np.frombuffer(bytes(seal.links), dtype=LINK)["id"])
         return None
 
-    def outside(self, standing: np.ndarray) -> Break | None:
-        """An entry that neither waits nor stands in a seal was put in past the product."""
-        sealed = np.concatenate(self.sealed) if self.sealed else np.empty(0, dtype=np.int64)
-        strange = np.setdiff1d(standing, sealed)
+
+def _outside(after: int, until: int) -> Break | None:
+    """An entry among those of a stretch of seals that neither waits nor stands in a seal was put in past the product.
+
+    Stretches that follow one another leave out no id: each begins at the highest id sealed before it, the first
+    at the lowest and the last goes on to the highest there is.
+    """
+    lowest = _sealed_up_to(after) if after else None
+    end = _sealed_up_to(until) if Seal.objects.filter(number__gt=until).exists() else None
+    while (standing := _standing(lowest, end)).size:
+        first, last = int(standing[0]), int(standing[-1])
+        seals = (
+            Seal.objects.filter(ids__overlap=Int8Range(first, last, "[]")).order_by().values_list("links", flat=True)
+        )
+        sealed = [np.frombuffer(bytes(links), dtype=LINK)["id"] for links in seals]
+        strange = np.setdiff1d(standing, np.concatenate(sealed) if sealed else np.empty(0, dtype=np.int64))
         if strange.size:
             return Break(
                 None, int(strange[0]), _("The entry stands outside the chain: it was put in past the product.")
             )
-        return None
+        lowest = last + 1
+    return None
 
 
-def _with_lines() -> Iterator[tuple[Seal, list[tuple[int, bytes]], dict[int, str]]]:
-    """Every seal in order with its links and its entries' lines, fetched for many small seals at once."""
+def _sealed_up_to(number: int) -> int:
+    """The id behind the highest one in the seals up to this one."""
+    end: int | None = Seal.objects.filter(number__lte=number).aggregate(end=Max("ids__endswith"))["end"]
+    return end or 0
+
+
+def _standing(lowest: int | None, end: int | None) -> np.ndarray:
+    """The next ids, in their order, of entries that do not wait for a seal."""
+    entries = LedgerEntry.objects.filter(~Exists(UnsealedEntry.objects.filter(entry_id=OuterRef("pk"))))
+    if lowest is not None:
+        entries = entries.filter(pk__gte=lowest)
+    if end is not None:
+        entries = entries.filter(pk__lt=end)
+    ids = entries.order_by("pk").values_list("pk", flat=True)[:IDS_AT_ONCE]
+    return np.fromiter(ids, dtype=np.int64)
+
+
+def _with_lines(after: int) -> Iterator[tuple[Seal, list[tuple[int, bytes]], dict[int, str]]]:
+    """Every seal behind `after` in order, its links and its entries' lines, fetched for many small seals at once."""
     batch: list[tuple[Seal, list[tuple[int, bytes]]]] = []
     held = 0
-    for seal in Seal.objects.order_by("number").iterator(chunk_size=200):
-        links = links_of(seal)
-        batch.append((seal, links))
-        held += len(links)
-        if held >= AT_ONCE:
-            yield from _fetched(batch)
-            batch, held = [], 0
+    while page := list(Seal.objects.filter(number__gt=after).order_by("number")[:SEALS_AT_ONCE]):
+        for seal in page:
+            links = links_of(seal)
+            batch.append((seal, links))
+            held += len(links)
+            if held >= AT_ONCE:
+                yield from _fetched(batch)
+                batch, held = [], 0
+        after = page[-1].number
     yield from _fetched(batch)
 
 

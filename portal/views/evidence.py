@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import hub_key, proofs
+from portal import hub_key, ledger_watch, proofs
 from portal.access import Ability, needs, person, public
 from portal.models import Seal, UnsealedEntry
 from portal.sessions import deed_freshly_proven
@@ -53,6 +53,7 @@ def evidence(request: HttpRequest) -> HttpResponse:
             "form": form,
             "newest": Seal.objects.defer("links").order_by("-number").first(),
             "waiting": UnsealedEntry.objects.count(),
+            "held": ledger_watch.held(),
         },
         status=422 if form.is_bound else 200,
     )

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from portal import hub_key, ledger, seals
+from portal import hub_key, ledger, ledger_watch, seals
 from portal.models import LedgerEntry, Seal, UnsealedEntry
 
 
@@ -188,6 +188,98 @@ def test_a_chain_that_was_cut_off_is_found_with_a_seal_written_down_elsewhere(id
 def test_a_chain_made_anew_is_found_with_a_seal_written_down_elsewhere(ids):
     assert seals.verify(expected=(2, "0" * 64)).broken.seal == 2
     assert seals.verify(expected=(2, Seal.objects.get(number=2).hash)).broken is None
+
+
+# --- In stretches
+def test_a_walk_in_stretches_takes_every_seal_once(ids):
+    whole = seals.verify()
+    stretches = [seals.verify(after=0, most=2), seals.verify(after=1, most=3), seals.verify(after=2, most=100)]
+    assert [stretch.seals for stretch in stretches] == [1, 2, 3]
+    assert sum(stretch.entries for stretch in stretches) == whole.entries
+    assert stretches[-1].head == whole.head
+    assert not any(stretch.broken for stretch in stretches)
+
+
+def test_a_stretch_looks_at_its_own_seals_alone(ids):
+    past_the_triggers("UPDATE portal_ledgerentry SET action = 'x' WHERE id = %s", ids[4])
+    found = [seals.verify(after=after, most=1).broken for after in range(3)]
+    assert found[0] is None and found[2] is None
+    assert (found[1].seal, found[1].entry) == (2, ids[4])
+
+
+def test_a_stretch_behind_a_seal_that_is_gone_is_a_break(ids):
+    past_the_triggers("DELETE FROM portal_seal WHERE number = 3")
+    assert seals.verify(after=3).broken.seal == 3
+
+
+def after_a_gap(now) -> int:
+    """One entry behind ids that nobody uses, as writers that were rolled back leave them; its id."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('portal_ledgerentry_id_seq', nextval('portal_ledgerentry_id_seq') + 5)")
+    return write(1, now)[0]
+
+
+@pytest.mark.parametrize("at_once", [2, 100_000])
+@pytest.mark.parametrize(
+    ("place", "stretch"), [("before", 0), ("behind 3", 1), ("within 4", 1), ("behind 4", 2), ("behind 5", 2)]
+)
+def test_every_id_belongs_to_one_stretch(ids, now, monkeypatch, place, stretch, at_once):
+    monkeypatch.setattr(seals, "IDS_AT_ONCE", at_once)
+    low, high = after_a_gap(now), after_a_gap(now)
+    seals.seal_waiting(now=now)
+    last = after_a_gap(now)
+    seals.seal_waiting(now=now)
+    strange = {
+        "before": ids[0] - 1000,
+        "behind 3": low - 1,
+        "within 4": high - 1,
+        "behind 4": last - 1,
+        "behind 5": last + 1000,
+    }[place]
+    past_the_triggers(
+        "INSERT INTO portal_ledgerentry (id, at, action, subject, purpose, detail) "
+        "VALUES (%s, now(), 'forged', 'thing', '', '{}')",
+        strange,
+    )
+    stretches = [seals.verify(after=0, most=9), seals.verify(after=3, most=2), seals.verify(after=4, most=100)]
+    assert [found.seals for found in stretches] == [3, 4, 5]
+    assert [found.broken.entry if found.broken else None for found in stretches] == [
+        strange if number == stretch else None for number in range(3)
+    ]
+
+
+def test_the_nightly_walk_goes_round_in_stretches_and_takes_all_that_is_new(ids, now, settings):
+    settings.LEDGER_WALK_ENTRIES = 3
+    nights = [now + timedelta(days=day) for day in range(6)]
+    ledger_watch.verify_nightly(now=nights[0])
+    assert ledger_watch.held() == ledger_watch.Held(nights[0], 3, 0, nights[0])
+    ledger_watch.verify_nightly(now=nights[1])
+    assert ledger_watch.held() == ledger_watch.Held(nights[1], 3, 1, nights[0])
+    write(3, now, 9)
+    ledger_watch.verify_nightly(now=nights[2])
+    assert ledger_watch.held() == ledger_watch.Held(nights[2], 4, 2, nights[0])
+    past_the_triggers("UPDATE portal_ledgerentry SET action = 'x' WHERE id = %s", ids[0])
+    ledger_watch.verify_nightly(now=nights[3])
+    ledger_watch.verify_nightly(now=nights[4])
+    assert ledger_watch.held() == ledger_watch.Held(nights[4], 4, 0, nights[4])
+    for _again in range(2):  # it stays where it broke
+        with pytest.raises(ledger_watch.Broken, match=f"entry {ids[0]}"):
+            ledger_watch.verify_nightly(now=nights[5])
+        assert ledger_watch.held().at == nights[4]
+
+
+def test_the_nightly_walk_finds_what_is_new_and_broken_and_a_chain_cut_off(ids, now, settings):
+    settings.LEDGER_WALK_ENTRIES = 1
+    ledger_watch.verify_nightly(now=now)
+    made = write(3, now, 9)
+    seals.seal_waiting(now=now)
+    past_the_triggers("UPDATE portal_ledgerentry SET action = 'x' WHERE id = %s", made[1])
+    with pytest.raises(ledger_watch.Broken, match=f"seal 4, entry {made[1]}"):
+        ledger_watch.verify_nightly(now=now)
+    past_the_triggers("DELETE FROM portal_seal WHERE number >= 3")
+    past_the_triggers("DELETE FROM portal_ledgerentry WHERE id >= %s", ids[6])
+    with pytest.raises(ledger_watch.Broken, match="seal 3"):
+        ledger_watch.verify_nightly(now=now)
 
 
 @pytest.mark.parametrize("table", ["portal_ledgerentry", "portal_seal"])
