@@ -1,9 +1,10 @@
 """The room's registration with Django and its entries of the menu."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from portal import inbox, monitoring, navigation, recount
+from portal import inbox, monitoring, navigation, recount, triggers
 from portal.access import Ability
 from portal.navigation import Entry
 
@@ -20,6 +21,7 @@ class PortalConfig(AppConfig):
         from portal.onboarding_inbox import for_operators
         from portal.recount import COUNTS
 
+        connection_created.connect(triggers.say_that_none_is_left_out)
         event_kinds.register(event_kinds.PORTAL)
         monitoring.register(*FIGURES)
         recount.register(*COUNTS)

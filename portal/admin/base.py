@@ -8,9 +8,11 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import ngettext
 
 from portal import certificates, companies, four_eyes, onboarding, people
+from portal.access import person
 
 REFUSALS = (certificates.Refused, companies.Refused, people.Refused, four_eyes.Refused, onboarding.Refused)
 
@@ -143,12 +145,12 @@ class Hanging(admin.TabularInline):
         return type("Bound" + formset.__name__, (formset,), {"request": request})
 
 
-def each(request: HttpRequest, queryset: QuerySet[Any], deed: Callable[[Any], None]) -> None:
-    """Do the deed for each row; what is refused is told with its row, the rest is done."""
+def each(request: HttpRequest, queryset: QuerySet[Any], deed: Callable[..., object], **more: Any) -> None:
+    """Do the deed for each row, `by` who asks and `now`; what is refused is told with its row, the rest is done."""
     done = 0
     for row in queryset:
         try:
-            deed(row)
+            deed(row, by=person(request), now=timezone.now(), **more)
         except REFUSALS as refused:
             messages.error(request, f"{row}: {refused}")
         else:

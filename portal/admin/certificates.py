@@ -58,7 +58,7 @@ class TrustedAuthorityAdmin(ByVerbs):
 
     @admin.action(description=_("End the trust in the chosen authorities"), permissions=["decide"])
     def end_trust(self, request: HttpRequest, queryset: QuerySet[TrustedAuthority]) -> None:
-        each(request, queryset, lambda row: trusted_authorities.end_trust(row, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, trusted_authorities.end_trust)
 
 
 @admin.register(CertificateRequest)
@@ -85,8 +85,4 @@ class CertificateAdmin(ReadOnly):
     @admin.action(description=_("Revoke the chosen certificates"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Certificate]) -> None:
         reason = str(_("Revoked by the hub operator"))
-        each(
-            request,
-            queryset,
-            lambda row: certificates.revoke(row, reason=reason, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
-        )
+        each(request, queryset, certificates.revoke, reason=reason)

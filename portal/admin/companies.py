@@ -60,28 +60,19 @@ class CompanyAdmin(ByVerbs):
 
     @admin.action(description=_("Let the chosen companies begin now, before their start of use"), permissions=["begin"])
     def begin_now(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
-        each(request, queryset, lambda company: companies.begin_now(company, by=person(request), now=timezone.now()))
+        each(request, queryset, companies.begin_now)
 
     def has_begin_permission(self, request: HttpRequest) -> bool:
         return bool({Role.OPERATOR, Role.HELPDESK} & person(request).roles)
 
     @admin.action(description=_("Suspend the chosen companies"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
-        each(request, queryset, lambda company: companies.suspend(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, companies.suspend)
 
     @admin.action(description=_("Let the chosen companies in again"), permissions=["change"])
     def thaw(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
-        each(request, queryset, lambda company: companies.thaw(company, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, companies.thaw)
 
     @admin.action(description=_("Let the chosen companies in without a client certificate"), permissions=["change"])
     def let_in_without_certificate(self, request: HttpRequest, queryset: QuerySet[Company]) -> None:
-        each(
-            request,
-            queryset,
-            lambda company: certificates.require_for_web(
-                company,
-                required=False,
-                by=request.user,  # type: ignore[arg-type]
-                now=timezone.now(),
-            ),
-        )
+        each(request, queryset, certificates.require_for_web, required=False)

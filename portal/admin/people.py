@@ -100,48 +100,32 @@ class UserAdmin(PeopleDeeds, ByVerbs):
 
     @admin.action(description=_("Suspend the chosen users"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(request, queryset, lambda user: people.suspend(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, people.suspend)
 
     @admin.action(description=_("Thaw the chosen users (suspended or frozen)"), permissions=["thaw"])
     def thaw(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(request, queryset, lambda user: people.thaw(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, people.thaw)
 
     @admin.action(description=_("Send the chosen users a link to set the password"), permissions=["change"])
     def send_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(
-            request,
-            queryset,
-            lambda user: people.send_password_link(user, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
-        )
+        each(request, queryset, people.send_password_link)
 
     @admin.action(description=_("Remove the chosen users (they have left)"), permissions=["change"])
     def leave(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(request, queryset, lambda user: people.leave(user, by=request.user, now=timezone.now()))  # type: ignore[arg-type]
+        each(request, queryset, people.leave)
 
     @admin.action(description=_("Reset the second factor of the chosen users"), permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(
-            request,
-            queryset,
-            lambda user: people.reset_second_factor(user, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
-        )
+        each(request, queryset, people.reset_second_factor)
 
     @admin.action(
         description=_("Propose the chosen users as administrators (a second operator confirms)"), permissions=["change"]
     )
     def propose_administrator(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(
-            request,
-            queryset,
-            lambda user: onboarding.propose_role(user, role=Role.ADMINISTRATOR, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
-        )
+        each(request, queryset, onboarding.propose_role, role=Role.ADMINISTRATOR)
 
     @admin.action(
         description=_("Propose the chosen users as hub operators (a second operator confirms)"), permissions=["change"]
     )
     def propose_operator(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        each(
-            request,
-            queryset,
-            lambda user: onboarding.propose_role(user, role=Role.OPERATOR, by=request.user, now=timezone.now()),  # type: ignore[arg-type]
-        )
+        each(request, queryset, onboarding.propose_role, role=Role.OPERATOR)

@@ -31,33 +31,18 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponseBase:
     if application.state not in FREE_TO_CANCEL:
         is_frozen = application.state in FROZEN
         return _see_the_case(request, application, applications.Frozen() if is_frozen else _moved(application))
-    checked = None
-    if only_check := "only_check" in request.POST:
-        checked = _checked(applications.cancel, application, by=user)
-    if not only_check and "confirmed" in request.POST:
-        try:
-            applications.cancel(application_id=application.pk, by=user, now=clock.now())
-        except applications.NotPossible as refusal:
-            return _see_the_case(request, application, refusal)
-        messages.success(request, _("%(number)s is cancelled.") % {"number": application.number})
-        return redirect("switching:application", application.number)
-    return render(
+    notes = [_("This cannot be undone; a new application can be filed.")]
+    if application.is_start:
+        notes.insert(0, _("The relay stays as it is. To end it as well, withdraw the relay instead."))
+    return _end(
         request,
-        "switching/confirm.html",
-        _to_confirm(
-            application,
-            title=_("Cancel this application?"),
-            action_label=_("Cancel the application"),
-            notes=[
-                *(
-                    [_("The relay stays as it is. To end it as well, withdraw the relay instead.")]
-                    if application.is_start
-                    else []
-                ),
-                _("This cannot be undone; a new application can be filed."),
-            ],
-        )
-        | {"is_danger": True, "checked": checked},
+        application,
+        applications.cancel,
+        done=_("%(number)s is cancelled.") % {"number": application.number},
+        title=_("Cancel this application?"),
+        action_label=_("Cancel the application"),
+        notes=notes,
+        is_danger=True,
     )
 
 
@@ -70,29 +55,33 @@ def completion(request: HttpRequest, number: str) -> HttpResponseBase:
         raise Http404
     if application.state != ApplicationState.IN_EFFECT:
         return _see_the_case(request, application, _moved(application))
+    return _end(
+        request,
+        application,
+        applications.complete,
+        done=_("The paperwork of %(number)s is reported completed.") % {"number": application.number},
+        title=_("Report the paperwork completed?"),
+        action_label=_("Report completed"),
+        notes=[_("The retailer is told. The day on which supply changed stays as it is.")],
+    )
+
+
+def _end(
+    request: HttpRequest, application: Application, verb: Callable[..., Application], *, done: str, **page: Any
+) -> HttpResponseBase:
+    """The page that says what follows, the check without filing, and the deed once it is confirmed."""
+    user: User = request.user  # type: ignore[assignment]
     checked = None
-    if only_check := "only_check" in request.POST:
-        checked = _checked(applications.complete, application, by=user)
-    if not only_check and "confirmed" in request.POST:
+    if "only_check" in request.POST:
+        checked = _checked(verb, application, by=user)
+    elif "confirmed" in request.POST:
         try:
-            applications.complete(application_id=application.pk, by=user, now=clock.now())
+            verb(application_id=application.pk, by=user, now=clock.now())
         except applications.NotPossible as refusal:
             return _see_the_case(request, application, refusal)
-        messages.success(
-            request, _("The paperwork of %(number)s is reported completed.") % {"number": application.number}
-        )
+        messages.success(request, done)
         return redirect("switching:application", application.number)
-    return render(
-        request,
-        "switching/confirm.html",
-        _to_confirm(
-            application,
-            title=_("Report the paperwork completed?"),
-            action_label=_("Report completed"),
-            notes=[_("The retailer is told. The day on which supply changed stays as it is.")],
-        )
-        | {"checked": checked},
-    )
+    return render(request, "switching/confirm.html", {**_to_confirm(application), **page, "checked": checked})
 
 
 def _checked(verb: Callable[..., Application], application: Application, *, by: User) -> dry_runs.Outcome:
@@ -107,10 +96,9 @@ def _checked(verb: Callable[..., Application], application: Application, *, by: 
     return dry_runs.outcome(refusal, deed=deed, subject=subject, by=by, now=now)
 
 
-def _to_confirm(application: Application, *, title: str, action_label: str, notes: list[str]) -> dict[str, Any]:
+def _to_confirm(application: Application) -> dict[str, Any]:
     address = reverse("switching:application", args=[application.number])
     return {
-        "title": title,
         "supply_class": application.point.supply_class,
         "trail": [(_("Applications"), reverse("switching:applications")), (application.number, address)],
         "facts": [
@@ -121,8 +109,6 @@ def _to_confirm(application: Application, *, title: str, action_label: str, note
             (_("State"), turns.application_badge(application)),
             *([(_("Supply changed on"), jst(application.in_effect_on))] if application.in_effect_on else []),
         ],
-        "notes": notes,
-        "action_label": action_label,
         "may_check": True,
         "back_url": address,
         "back_label": _("Back to the application"),
