@@ -29,6 +29,9 @@ DAY_CODE = {SupplyClass.HV: "0120", SupplyClass.LV: "1120", SupplyClass.FIT: "11
 MUCH = 0.1
 """A look-up costs about ten times what a row costs in a walk along the whole table."""
 
+ROWS_AT_ONCE = 250_000
+"""Rows of a retailer that are held at a time, at the most some."""
+
 Format = PublishedFile.Format
 
 
@@ -172,7 +175,8 @@ class DayFiles:
         }
         if cut := self.cut:
             parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
-        corrects_itself, is_much = self._about()
+        rows, corrects_itself, is_much = self._about()
+        parameters["bounds"] = _bounds(rows)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # every row of the cursor below is wanted
@@ -181,7 +185,8 @@ class DayFiles:
         with _server_cursor() as cursor:
             cursor.execute(
                 f"""
-                SELECT s.retailer_id, p.area, p.supply_class, {joined_days.JOINED}
+                SELECT s.retailer_id, p.area, p.supply_class, width_bucket(p.number::text, %(bounds)s::text[]),
+                       {joined_days.JOINED}
                        {", array_agg(u.moved)" if self.moved else ""}
                 FROM {_WITH_MOVED if self.moved else "metering_usageday"} u
                 JOIN metering_supplypoint p ON p.id = u.point_id
@@ -191,8 +196,8 @@ class DayFiles:
                   {"" if self.moved else "AND u.batch_id = ANY(%(batches)s)"}
                   {_OF_THE_SLICE if self.cut else ""}
                   {_NOT_SUPERSEDED if corrects_itself else ""}
-                GROUP BY s.retailer_id, p.area, p.supply_class
-                ORDER BY s.retailer_id NULLS FIRST, p.area, p.supply_class
+                GROUP BY 1, 2, 3, 4
+                ORDER BY 1 NULLS FIRST, 2, 3, 4
                 """,
                 parameters,
             )
@@ -200,7 +205,7 @@ class DayFiles:
                 with connection.cursor() as other:
                     other.execute("SET LOCAL enable_nestloop = on")
             while group := cursor.fetchone():
-                key, joined, moved = group[:3], group[3:7], group[7:]
+                key, joined, moved = group[:3], group[4:8], group[8:]
                 days = joined_days.JoinedDays(self.publication.day, joined)
                 again = np.array(moved[0], bool) if moved else None
                 for block, rows in days.blocks(BLOCK_ROWS):
@@ -209,22 +214,42 @@ class DayFiles:
                         self.readings_moved += int(np.count_nonzero(block.values[again[rows]] != NULL))
                     yield key, block
 
-    def _about(self) -> tuple[bool, bool]:
-        """Whether rows of these batches may supersede one another (only corrections do), and whether they are so many
-        that walking through all points and supply periods once is quicker than looking each row's up.
+    def _about(self) -> tuple[int, bool, bool]:
+        """How many rows the batches have; whether they may supersede one another (only corrections do); and whether
+        they are so many that walking through all points and supply periods once is quicker than looking each row's up.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT count(*) > 1 AND bool_or(rows_corrected > 0),
+                SELECT coalesce(sum(rows), 0), count(*) > 1 AND bool_or(rows_corrected > 0),
                        coalesce(sum(rows), 0) / %s >= %s * (SELECT reltuples FROM pg_class
                                                             WHERE oid = 'metering_supplypoint'::regclass)
                 FROM metering_usagebatch WHERE id = ANY(%s)
                 """,
                 [self.cut.parts if self.cut else 1, MUCH, self.batch_ids],
             )
-            corrects_itself, is_much = cursor.fetchone()
-        return bool(corrects_itself), is_much
+            rows, corrects_itself, is_much = cursor.fetchone()
+        return int(rows), bool(corrects_itself), is_much
+
+
+def _bounds(rows: int) -> list[str]:
+    """Supply point numbers, in their order, between which lie some ROWS_AT_ONCE of so many rows each.
+
+    A retailer's rows come joined, and are held here, in pieces of these ranges: neither the process's memory nor the
+    server's largest value (1 GB) then sets a limit to how many points a retailer has. The bounds are the statistics'
+    and need not be exact.
+    """
+    pieces = rows // ROWS_AT_ONCE
+    if not pieces:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT histogram_bounds::text::text[] FROM pg_stats WHERE schemaname = current_schema() "
+            "AND tablename = 'metering_supplypoint' AND attname = 'number'"
+        )
+        found = cursor.fetchone()
+    known: list[str] = (found[0] or [])[1:-1] if found else []
+    return known[:: max(1, len(known) // pieces)]
 
 
 class _Points:
@@ -271,7 +296,7 @@ _NOT_SUPERSEDED = """
 
 @contextmanager
 def _server_cursor() -> Iterator[Any]:
-    """A cursor of the server in binary form: a retailer's rows come at a time, joined."""
+    """A cursor of the server in binary form: a piece of a retailer's rows comes at a time, joined."""
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,

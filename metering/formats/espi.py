@@ -28,7 +28,7 @@ from lxml import etree
 from metering.formats.blocks import BLOCK_ROWS, POINT_LENGTH, DayBlock
 from metering.formats.csv import Sink, Written, meter_fault, point_fault, raw_line
 from metering.formats.errors import BadRow, Unreadable, shown
-from metering.formats.xml import DEPTH, bounded, broken, push_parser, utf8_pieces
+from metering.formats.xml import DEPTH, bounded, broken, let_go, push_parser, utf8_pieces
 from metering.halfhours import JST, NULL, SLOTS, Quality
 
 ESPI = "http://naesb.org/espi"
@@ -191,11 +191,13 @@ def read_feed(stream: BinaryIO, *, limits: Limits = Limits()) -> Iterator[DayBlo
         for piece in utf8_pieces(bounded(stream, limits.xml_bytes)):
             parser.feed(piece)
         parser.close()
+        if not target.ordinal:
+            raise Unreadable("espi_feed", value="feed")
+        yield from _Rows(target, limits).items()
     except etree.XMLSyntaxError as error:
         raise broken(error) from None
-    if not target.ordinal:
-        raise Unreadable("espi_feed", value="feed")
-    yield from _Rows(target, limits).items()
+    finally:
+        let_go(target)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,15 @@ def push_parser(target: object) -> etree.XMLParser:
     return etree.XMLParser(target=target, encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=False)
 
 
+def let_go(target: object) -> None:
+    """Empty a target whose document is read, or will not be.
+
+    lxml's parser and what belongs to it hold one another, and the target with them, until the collector comes by.
+    Arrays do not call it, so that a worker would hold the rows of one file after the other.
+    """
+    vars(target).clear()
+
+
 def broken(error: etree.XMLSyntaxError) -> Unreadable:
     """What the parser complains about, as the reason xml_broken."""
     return Unreadable("xml_broken", line=error.lineno or 1, detail=shown((error.msg or "").split(", line")[0]))

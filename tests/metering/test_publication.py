@@ -92,6 +92,34 @@ def test_a_day_reaches_its_retailer_as_it_was_sent(cast, houses):
     assert not of(cast.sora) and not of(cast.yama)
 
 
+def test_a_retailers_rows_come_in_pieces_and_its_files_are_the_same(cast, houses, monkeypatch):
+    """What is held at a time does not follow how many points a retailer has."""
+    block = block_of([*houses, houses[3]], meters=["1"] * 6 + ["2"])
+    deliver(cast, csv_of(block))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE metering_supplypoint")
+    monkeypatch.setattr(day_files, "ROWS_AT_ONCE", 2)
+    bounds = day_files._bounds(7)
+    assert len(bounds) >= 2 and bounds == sorted(bounds) and set(bounds) <= numbers(houses)
+    sizes: list[int] = []
+    joined = day_files.joined_days.JoinedDays.blocks
+
+    def counted(self, rows):
+        sizes.append(len(self))
+        return joined(self, rows)
+
+    monkeypatch.setattr(day_files.joined_days.JoinedDays, "blocks", counted)
+    publication.publish_day(DAY, now=NOW)
+    assert len(sizes) == len(bounds) + 1 and sum(sizes) == 7
+    [table] = of(cast.umi)
+    [message] = of(cast.umi, ZIP)
+    lines = gzip.decompress(bytes_of(table)).splitlines()
+    assert sorted(lines) == sorted(csv_of(block).splitlines())
+    points = [line.split(b",")[0] for line in lines[1:]]
+    assert points == sorted(points)
+    assert table_of_zip(bytes_of(message)) == table_of(bytes_of(table))
+
+
 def test_the_message_says_from_whom_to_whom_and_bears_the_right_name(cast, houses):
     deliver(cast, csv_of(block_of(houses)))
     publication.publish_day(DAY, now=NOW)

@@ -22,7 +22,7 @@ from metering.formats.bp.table import USUAL, Limits, Rows, slot_of
 from metering.formats.envelopes import code_of, facts
 from metering.formats.errors import BadRow, Unreadable, shown
 from metering.formats.tags import NEWEST, TAGS, TagTable
-from metering.formats.xml import DEPTH, PROLOG, bounded, broken, day, push_parser, utf8_pieces
+from metering.formats.xml import DEPTH, PROLOG, bounded, broken, day, let_go, push_parser, utf8_pieces
 from metering.formats.zips import open_single
 
 _TEXT = 256
@@ -66,10 +66,12 @@ def _read(pieces: Iterator[bytes], limits: Limits) -> Delivery:
     try:
         _feed(parser, target, utf8_pieces(pieces))
         parser.close()
+        message, rows = target.message(), target.rows
     except etree.XMLSyntaxError as error:
         raise broken(error) from None
-    message = target.message()
-    return Delivery(message, target.rows.items(message))
+    finally:
+        let_go(target)
+    return Delivery(message, rows.items(message))
 
 
 def _feed(parser: etree.XMLParser, target: _Target, pieces: Iterator[bytes]) -> None:
