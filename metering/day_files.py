@@ -175,8 +175,8 @@ class DayFiles:
         }
         if cut := self.cut:
             parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
-        rows, corrects_itself, is_much = self._about()
-        parameters["bounds"] = _bounds(rows)
+        count, corrects_itself, is_much = self._about()
+        parameters["bounds"] = _bounds(count)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # every row of the cursor below is wanted
