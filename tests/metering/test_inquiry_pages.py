@@ -112,7 +112,7 @@ def test_a_consent_is_recorded_once_although_the_point_was_mistyped(points, aski
         ("purpose", "", "Choose what the inquiry is for"),
         ("channel", "", "Choose how the customer gave the consent"),
         ("obtained_on", "", "Give the day on which the customer agreed"),
-        ("obtained_on", "yesterday", "write it like 2026-04-01"),
+        ("obtained_on", "yesterday", "write it as 2026-04-15"),
         ("obtained_on", "2026-04-02", "dated in the future"),
         ("obtained_on", "2025-06-01", "older than 90 days"),
     ],
