@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from portal.fields import DayField
+from portal.templatetags.words import company_name
 
 
 class Days(django_filters.DateFromToRangeFilter):
@@ -32,3 +33,14 @@ class DayFilter(django_filters.DateFilter):
     """Rows of a day, or from or until it."""
 
     field_class = DayField
+
+
+class _CompanyField(django_filters.fields.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return company_name(obj)
+
+
+class CompanyFilter(django_filters.ModelChoiceFilter):
+    """Rows of a company, chosen by its name in the reader's language."""
+
+    field_class = _CompanyField

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal import ledger, lists
 from portal.access import Ability, Role, needs, person
-from portal.filters import DayFilter
+from portal.filters import CompanyFilter, DayFilter
 from portal.lists import Column
 from portal.models import Company, LedgerEntry, User
 from portal.templatetags.words import company_name
@@ -29,7 +29,7 @@ class LedgerFilter(django_filters.FilterSet):
     user = django_filters.CharFilter(
         label=gettext_lazy("User id"), field_name="user__username", lookup_expr="icontains"
     )
-    company = django_filters.ModelChoiceFilter(label=gettext_lazy("Company"), queryset=_companies)
+    company = CompanyFilter(label=gettext_lazy("Company"), queryset=_companies)
     done_from = DayFilter(field_name="at", lookup_expr="date__gte", label=gettext_lazy("Done from"))
     done_until = DayFilter(field_name="at", lookup_expr="date__lte", label=gettext_lazy("Done until"))
 

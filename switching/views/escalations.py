@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from portal import clock, ledger, lists
 from portal.access import Ability, needs, person
+from portal.filters import CompanyFilter
 from portal.lists import Column
 from portal.market import Area, SupplyClass
 from portal.models import Company
@@ -39,9 +40,7 @@ class EscalationFilter(ByNumber):
         choices=[("yes", gettext_lazy("in work")), ("no", gettext_lazy("closed"))],
         method="by_state",
     )
-    company = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Company"), queryset=lambda request: _companies(), method="by_company"
-    )
+    company = CompanyFilter(label=gettext_lazy("Company"), queryset=lambda request: _companies(), method="by_company")
     area = django_filters.ChoiceFilter(label=gettext_lazy("Area"), choices=Area.choices, method="by_area")
     supply_class = django_filters.ChoiceFilter(
         label=gettext_lazy("Class of supply"), choices=SupplyClass.choices, method="by_class"

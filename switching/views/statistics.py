@@ -21,7 +21,7 @@ from portal.lists import defused
 from portal.market import Area
 from portal.middleware import ClosedByDefault
 from portal.models import User
-from portal.templatetags.words import NOTHING
+from portal.templatetags.words import NOTHING, company_name
 from portal.workdays import jst_date
 from switching import statistics
 from switching.charts import Bar, bars
@@ -340,7 +340,7 @@ def _told(line: Answers) -> tuple[str, bool, str, str, str, str]:
 
 
 def _company(line: Answers) -> str:
-    return str(line.company) if line.company else _("all companies")
+    return company_name(line.company) if line.company else _("all companies")
 
 
 def _hours(seconds: int | None) -> float | None:

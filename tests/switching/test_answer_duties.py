@@ -143,6 +143,7 @@ def test_an_escalated_answer_is_worked_through_by_the_hub_operator(cast, play):
     operator = english(client_of(cast["hub.operator"]))
     listed = said(operator.get("/escalations/"))
     assert application.number in listed and "Kaze" in listed and relay_missed.number not in listed
+    assert cast.kaze.name not in listed, "the filter's choices are in the reader's language too"
     for query, found in (
         ({"company": cast.kaze.pk}, 1),
         ({"area": "03", "supply_class": "LV"}, 1),

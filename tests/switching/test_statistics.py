@@ -240,7 +240,9 @@ def test_the_page_shows_table_charts_and_answers(months_answers, cast):
 
 def test_the_page_speaks_english(months_answers, cast):
     answer = client_of(cast["sora.relay"]).get("/statistics/", headers={"accept-language": "en"})
-    assert "How cancellation relays are answered" in said(answer)
+    words = said(answer)
+    assert "How cancellation relays are answered" in words
+    assert f"{cast.umi.name_en} 6 3.5" in words and cast.umi.name not in words
 
 
 def test_the_page_costs_the_same_whatever_the_number_of_companies(
