@@ -175,8 +175,8 @@ class DayFiles:
         }
         if cut := self.cut:
             parameters |= {"area": cut.area, "classes": list(cut.classes), "part": cut.part, "parts": cut.parts}
-        count, corrects_itself, is_much = self._about()
-        parameters["bounds"] = _bounds(count)
+        count, points, corrects_itself, is_much = self._about()
+        parameters["bounds"] = _bounds(max(count, points)) if count > ROWS_AT_ONCE else []
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # every row of the cursor below is wanted
@@ -214,34 +214,34 @@ class DayFiles:
                         self.readings_moved += int(np.count_nonzero(block.values[again[rows]] != NULL))
                     yield key, block
 
-    def _about(self) -> tuple[int, bool, bool]:
-        """How many rows the batches have; whether they may supersede one another (only corrections do); and whether
-        they are so many that walking through all points and supply periods once is quicker than looking each row's up.
+    def _about(self) -> tuple[int, int, bool, bool]:
+        """How many rows the batches have; how many points there are; whether the rows may supersede one another (only
+        corrections do); and whether they are so many that walking through all points and supply periods once is quicker
+        than looking each row's up.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT coalesce(sum(rows), 0), count(*) > 1 AND bool_or(rows_corrected > 0),
-                       coalesce(sum(rows), 0) / %s >= %s * (SELECT reltuples FROM pg_class
-                                                            WHERE oid = 'metering_supplypoint'::regclass)
-                FROM metering_usagebatch WHERE id = ANY(%s)
+                SELECT coalesce(sum(b.rows), 0), p.reltuples, count(*) > 1 AND bool_or(b.rows_corrected > 0),
+                       coalesce(sum(b.rows), 0) / %s >= %s * p.reltuples
+                FROM pg_class p LEFT JOIN metering_usagebatch b ON b.id = ANY(%s)
+                WHERE p.oid = 'metering_supplypoint'::regclass
+                GROUP BY p.reltuples
                 """,
                 [self.cut.parts if self.cut else 1, MUCH, self.batch_ids],
             )
-            rows, corrects_itself, is_much = cursor.fetchone()
-        return int(rows), bool(corrects_itself), is_much
+            rows, points, corrects_itself, is_much = cursor.fetchone()
+        return int(rows), int(points), bool(corrects_itself), is_much
 
 
-def _bounds(rows: int) -> list[str]:
-    """Supply point numbers, in their order, between which lie some ROWS_AT_ONCE of so many rows each.
+def _bounds(points: int) -> list[str]:
+    """Supply point numbers, in their order, between which lie some ROWS_AT_ONCE of so many points each.
 
     A retailer's rows come joined, and are held here, in pieces of these ranges: neither the process's memory nor the
     server's largest value (1 GB) then sets a limit to how many points a retailer has. The bounds are the statistics'
     and need not be exact.
     """
-    pieces = rows // ROWS_AT_ONCE
-    if not pieces:
-        return []
+    pieces = max(1, points // ROWS_AT_ONCE)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT histogram_bounds::text::text[] FROM pg_stats WHERE schemaname = current_schema() "
