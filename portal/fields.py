@@ -1,7 +1,11 @@
 """Fields that pages of every room ask with."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from portal.templatetags.words import company_name
 
 
 class DayInput(forms.DateInput):
@@ -18,3 +22,10 @@ class DayField(forms.DateField):
 
     widget = DayInput
     default_error_messages = {"invalid": _("This is no day of the calendar. Please write it as 2026-04-15.")}
+
+
+class CompanyField(forms.ModelChoiceField):
+    """A choice of companies, named in the reader's language."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return company_name(obj)

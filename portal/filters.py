@@ -7,8 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from portal.fields import DayField
-from portal.templatetags.words import company_name
+from portal.fields import CompanyField, DayField
 
 
 class Days(django_filters.DateFromToRangeFilter):
@@ -35,9 +34,8 @@ class DayFilter(django_filters.DateFilter):
     field_class = DayField
 
 
-class _CompanyField(django_filters.fields.ModelChoiceField):
-    def label_from_instance(self, obj: Any) -> str:
-        return company_name(obj)
+class _CompanyField(CompanyField, django_filters.fields.ModelChoiceField):
+    pass
 
 
 class CompanyFilter(django_filters.ModelChoiceFilter):

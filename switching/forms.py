@@ -12,9 +12,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal import attachments
-from portal.fields import DayField, DayInput
+from portal.fields import CompanyField, DayField, DayInput
 from portal.models import Company
-from portal.templatetags.words import company_name
 from switching import disclosures, escalations, policies, relays, threads
 from switching.models import Charge, Disclosure, DisclosureItem, Evidence, RelayMessage, RetailerPolicy
 from switching.reasons import Reason
@@ -23,13 +22,6 @@ from switching.sentences import SENTENCES, field_of, sentence
 MOST_TRIES = 50
 GAPS = re.compile(r"\s+")
 INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
-
-
-class RetailerField(forms.ModelChoiceField):
-    """A choice of retailers, named in the reader's language."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return company_name(obj)
 
 
 class LineField(forms.CharField):
@@ -72,7 +64,7 @@ class HolderForm(forms.Form):
 class RelayForm(HolderForm):
     """A relay as the gaining retailer's clerk types it in; which retailers can be chosen comes from the view."""
 
-    losing_retailer = RetailerField(
+    losing_retailer = CompanyField(
         label=_("Present retailer"),
         queryset=Company.objects.none(),
         empty_label=_("please choose"),

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from portal.fields import DayField
+from portal.fields import CompanyField, DayField
 from portal.models import Company
 from switching import undoing
-from switching.forms import LineField, RetailerField
+from switching.forms import LineField
 from switching.models import Disclosure
 from switching.sentences import SENTENCES
 from switching.undo_reasons import Outcome, RefusalReason, ReversalReason
@@ -176,7 +176,7 @@ class OutcomeForm(forms.Form):
 class ExitForm(WordsForm):
     """A retailer that leaves the market, as the hub operator announces it."""
 
-    company = RetailerField(
+    company = CompanyField(
         label=_("Retailer"),
         queryset=Company.objects.none(),
         empty_label=_("please choose"),
