@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal import hub_key, ledger, ledger_watch, seals
 from portal.models import LedgerEntry, Seal, UnsealedEntry
+from tests.cast import client_of
 
 
 def write(count: int, now, start: int = 0) -> list[int]:
@@ -266,6 +267,14 @@ def test_the_nightly_walk_goes_round_in_stretches_and_takes_all_that_is_new(ids,
         with pytest.raises(ledger_watch.Broken, match=f"entry {ids[0]}"):
             ledger_watch.verify_nightly(now=nights[5])
         assert ledger_watch.held().at == nights[4]
+
+
+def test_the_page_of_seals_says_how_far_the_chain_was_found_to_hold(ids, cast, now):
+    auditor = client_of(cast["hub.auditor"])
+    assert "封印3まで" not in auditor.get("/evidence/").content.decode()
+    ledger_watch.verify_nightly(now=now)
+    page = auditor.get("/evidence/").content.decode()
+    assert f"封印{ledger_watch.held().seals}まで" in page and "連鎖全体の前回検証" in page
 
 
 def test_the_nightly_walk_finds_what_is_new_and_broken_and_a_chain_cut_off(ids, now, settings):

@@ -211,6 +211,7 @@ def test_the_nightly_walk_tells_when_the_ledger_held_and_when_it_broke(cast, col
     found = collected()
     assert found["kirikae_ledger_unsealed_age_seconds"][()] == 0
     assert found["kirikae_ledger_verified_timestamp_seconds"][()] == NOW.timestamp()
+    assert found["kirikae_ledger_verified_whole_timestamp_seconds"][()] == NOW.timestamp()
     assert found["kirikae_ledger_broken"][()] == 0 and found["kirikae_ledger_head"][()] >= 1
     entry = LedgerEntry.objects.filter(action="a deed").get()
     with pgtrigger.ignore("portal.LedgerEntry:append_only"):
